@@ -1,0 +1,210 @@
+import {
+  Allow,
+  ArrayMinSize,
+  ArrayUnique,
+  IsArray,
+  IsDefined,
+  IsFQDN,
+  IsIn,
+  IsOptional,
+  ValidateNested,
+} from 'class-validator';
+import type { Cluster, Redis } from 'ioredis';
+import type { SessionCodec } from '../core/codec.js';
+import type { HttpSession } from '../core/members.js';
+import { SESSION_POLICIES, type SessionPolicy } from '../core/policy.js';
+import { IntegerBetween, isFunction, Satisfies, Text, YesOrNo } from './checks.js';
+import { Discreet } from './discreet.js';
+import { secretWeakness } from './secrets.js';
+
+const TEN_YEARS_SECONDS = 315_360_000;
+const LONGEST_WAIT_MS = 2_147_483_647;
+/** RFC 6265bis, 5.5: user agents limit Max-Age to 400 days. */
+const COOKIE_MAX_AGE_SECONDS = 34_560_000;
+const HOST = /^[A-Za-z0-9_.:%-]{1,253}$/;
+const HOST_ALLOWED = 'a host name or an IP address, without scheme, credentials or port';
+const ADDRESSES = 'addresses as host:port, separated by commas';
+const ATTRIBUTE = 'the name of an attribute, not empty';
+
+/** An address. */
+export class NodeSettings {
+  @Text(HOST_ALLOWED, HOST) readonly host!: string;
+  @IntegerBetween(1, 65535) readonly port!: number;
+}
+
+/** TLS to Redis; PEM texts, files already read. */
+export class TlsSettings extends Discreet {
+  @IsOptional() @Text('PEM text, or the path of a readable PEM file') readonly ca!: string | undefined;
+  @IsOptional() @Text('PEM text, or the path of a readable PEM file') readonly cert!: string | undefined;
+  @IsOptional() @Text('PEM text, or the path of a readable PEM file') readonly key!: string | undefined;
+  @IsOptional() @Text(HOST_ALLOWED, HOST) readonly servername!: string | undefined;
+  @YesOrNo() readonly rejectUnauthorized!: boolean;
+  @YesOrNo() readonly allowUnauthorized!: boolean;
+}
+
+export class SentinelSettings extends Discreet {
+  @Text('the name of the master, as the sentinels know it', /^[\w.:-]+$/) readonly master!: string;
+  @IsArray({ message: ADDRESSES })
+  @ArrayMinSize(1, { message: ADDRESSES })
+  @ValidateNested({ each: true, message: ADDRESSES })
+  readonly nodes!: readonly NodeSettings[];
+  @IsOptional() @Text('text') readonly username!: string | undefined;
+  @IsOptional() @Text('text') readonly password!: string | undefined;
+}
+
+export class ClusterSettings {
+  @IsArray({ message: ADDRESSES })
+  @ArrayMinSize(1, { message: ADDRESSES })
+  @ValidateNested({ each: true, message: ADDRESSES })
+  readonly nodes!: readonly NodeSettings[];
+}
+
+/** As commons-pool2 names them; times in milliseconds. `maxConnections` 1: no pool, one multiplexed connection. */
+export class PoolSettings {
+  @IntegerBetween(1, 10_000) readonly maxConnections!: number;
+  @IntegerBetween(0, 10_000) readonly maxIdle!: number;
+  @IntegerBetween(0, 10_000) readonly minIdle!: number;
+  /** -1: as long as the command timeout. */
+  @IntegerBetween(-1, LONGEST_WAIT_MS, ' ms') readonly maxWaitMillis!: number;
+  @YesOrNo() readonly lifo!: boolean;
+  @YesOrNo() readonly blockWhenExhausted!: boolean;
+  @YesOrNo() readonly testOnBorrow!: boolean;
+  @YesOrNo() readonly testOnReturn!: boolean;
+  @YesOrNo() readonly testOnCreate!: boolean;
+  @YesOrNo() readonly testWhileIdle!: boolean;
+  /** -1: never. */
+  @IntegerBetween(-1, LONGEST_WAIT_MS, ' ms') readonly minEvictableIdleTimeMillis!: number;
+  /** -1: never. */
+  @IntegerBetween(-1, LONGEST_WAIT_MS, ' ms') readonly softMinEvictableIdleTimeMillis!: number;
+  /** -1: the evictor does not run. */
+  @IntegerBetween(-1, LONGEST_WAIT_MS, ' ms') readonly timeBetweenEvictionRunsMillis!: number;
+  /** -n: one n-th of the idle connections. */
+  @IntegerBetween(-10_000, 10_000) readonly numTestsPerEvictionRun!: number;
+}
+
+/** `host`, `port`, `username`, `password`, `database` and `tls` already hold what `url` says. */
+export class RedisSettings extends Discreet {
+  /** As written, credentials included: mask it before it is shown. */
+  @IsOptional()
+  @Text('redis://[user[:password]@]host[:port][/database], or rediss:// for TLS')
+  readonly url!: string | undefined;
+  @Text(HOST_ALLOWED, HOST) readonly host!: string;
+  @IntegerBetween(1, 65535) readonly port!: number;
+  @IsOptional() @Text('text') readonly username!: string | undefined;
+  @IsOptional() @Text('text') readonly password!: string | undefined;
+  @IntegerBetween(0, 65535) readonly database!: number;
+  @IntegerBetween(1, 600_000, ' ms') readonly timeoutMs!: number;
+  /** Undefined: no TLS. */
+  @IsOptional() @ValidateNested() readonly tls!: TlsSettings | undefined;
+  /** Wins over `host` and `port`. */
+  @IsOptional() @ValidateNested() readonly sentinel!: SentinelSettings | undefined;
+  /** Wins over `host` and `port`. */
+  @IsOptional() @ValidateNested() readonly cluster!: ClusterSettings | undefined;
+  @ValidateNested() readonly pool!: PoolSettings;
+  /** Never to be closed by this package. */
+  @IsOptional()
+  @Satisfies('a client of ioredis: a Redis or a Cluster', isClient)
+  readonly client!: Redis | Cluster | undefined;
+}
+
+/** The names under which the cookie is sent: `secure` where it has the Secure attribute, else `plain`. */
+export class CookieNames {
+  @Text("an RFC 6265 token: letters, digits and !#$%&'*+-.^_`|~", /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/)
+  readonly secure!: string;
+  @Text("an RFC 6265 token: letters, digits and !#$%&'*+-.^_`|~", /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/)
+  readonly plain!: string;
+}
+
+export class CookieSettings {
+  @ValidateNested() readonly names!: CookieNames;
+  // RFC 6265bis: user agents ignore attribute values of more than 1024 bytes.
+  @Text(
+    "a path of at most 1024 characters that starts with '/', without ';' or control characters",
+    /^\/[\x20-\x3a\x3c-\x7e]{0,1023}$/,
+  )
+  readonly path!: string;
+  @IsOptional()
+  @IsFQDN({ require_tld: false }, { message: 'a host name, without a dot in front' })
+  readonly domain!: string | undefined;
+  @IsIn(['lax', 'strict', 'none'], { message: 'lax, strict or none' })
+  readonly sameSite!: 'lax' | 'strict' | 'none';
+  @IsIn([true, false, 'auto'], { message: 'true, false or auto' }) readonly secure!: boolean | 'auto';
+  @IsOptional()
+  @IntegerBetween(1, COOKIE_MAX_AGE_SECONDS, ' seconds (400 days)')
+  readonly maxAgeSeconds!: number | undefined;
+  @YesOrNo() readonly partitioned!: boolean;
+}
+
+/** Bounds of what lives in this process; the oldest sessions go first. */
+export class MemorySettings {
+  @IntegerBetween(1, 100_000_000) readonly maxSessions!: number;
+  @IntegerBetween(1, 1_099_511_627_776, ' bytes') readonly maxBytes!: number;
+}
+
+/** What is in force, defaults filled in: made by `resolveSettings`, frozen, and read by every other room. */
+export class SessionSettings extends Discreet {
+  /** Sessions live in Redis; false: in this process. */
+  @YesOrNo() readonly enabled!: boolean;
+  @IsOptional()
+  @Text('1 to 64 of letters, digits and _.:-', /^[A-Za-z0-9_.:-]{1,64}$/)
+  readonly clusterId!: string | undefined;
+  /** In front of every key: `session:` or `<clusterId>:session:`. */
+  @Allow() readonly keyPrefix!: string;
+  @IsDefined() @ValidateNested() readonly redis!: RedisSettings;
+  @IsDefined() @ValidateNested() readonly cookie!: CookieSettings;
+  /** The first signs, all verify; empty: cookies are not signed. */
+  @IsArray({ message: 'secrets separated by commas' })
+  @ArrayUnique({ message: 'secrets that differ from each other' })
+  @Satisfies(
+    'secrets of at least 32 bytes each, random and no well-known sample: openssl rand -base64 32',
+    (value) => secretWeakness(value) === undefined,
+    { each: true },
+  )
+  readonly secrets!: readonly string[];
+  @IntegerBetween(1, TEN_YEARS_SECONDS, ' seconds') readonly idleTimeoutSeconds!: number;
+  /** 0: none. */
+  @IntegerBetween(0, TEN_YEARS_SECONDS, ' seconds, 0 for none') readonly absoluteTimeoutSeconds!: number;
+  @IsArray({ message: `one or more of ${SESSION_POLICIES.join(', ')}` })
+  @ArrayMinSize(1, { message: `one or more of ${SESSION_POLICIES.join(', ')}` })
+  @IsIn(SESSION_POLICIES, { each: true, message: `one or more of ${SESSION_POLICIES.join(', ')}` })
+  readonly policies!: readonly SessionPolicy[];
+  /** Undefined: manual dirty tracking is switched off. */
+  @IsOptional() @Text(ATTRIBUTE) readonly manualDirtyAttribute!: string | undefined;
+  /** Undefined: persist on demand by attribute is switched off. */
+  @IsOptional() @Text(ATTRIBUTE) readonly persistOnDemandAttribute!: string | undefined;
+  /** Anonymous sessions are stored in Redis like all others. */
+  @YesOrNo() readonly anonymousTraffic!: boolean;
+  @IntegerBetween(1, TEN_YEARS_SECONDS, ' seconds') readonly undefinedSessionTypeTimeoutSeconds!: number;
+  @IntegerBetween(1, 536_870_912, ' bytes') readonly maxSessionBytes!: number;
+  @IntegerBetween(1, 1_000_000) readonly maxAttributes!: number;
+  @IsDefined() @ValidateNested() readonly memory!: MemorySettings;
+  @Satisfies('msgpack or json, or in code a SessionCodec', isCodec)
+  readonly codec!: 'msgpack' | 'json' | SessionCodec;
+  @IsOptional()
+  @Satisfies('a function from a session to a boolean', isFunction)
+  readonly isAuthenticated!: ((session: HttpSession) => boolean) | undefined;
+  /** 0: at each use. */
+  @IntegerBetween(0, TEN_YEARS_SECONDS, ' seconds') readonly touchIntervalSeconds!: number;
+  @YesOrNo() readonly saveOnServerError!: boolean;
+  /** Epoch milliseconds, for the memory store only. */
+  @Satisfies('a function that answers epoch milliseconds', isFunction) readonly now!: () => number;
+  /** What an operator should be told at boot although it is no fault: settings that do nothing as things are. */
+  @Allow() readonly notes!: readonly string[];
+}
+
+/** What `resolveSettings` answers. */
+export type ResolvedSettings = SessionSettings;
+
+function isClient(value: unknown): boolean {
+  if (typeof value !== 'object' || value === null) return false;
+  return ['ping', 'eval', 'on'].every((name) => isFunction(Reflect.get(value, name)));
+}
+
+function isCodec(value: unknown): boolean {
+  if (value === 'msgpack' || value === 'json') return true;
+  if (typeof value !== 'object' || value === null) return false;
+  const { name, encode, decode } = value as { name?: unknown; encode?: unknown; decode?: unknown };
+  return (
+    typeof name === 'string' && /^[a-z0-9_-]{1,32}$/.test(name) && isFunction(encode) && isFunction(decode)
+  );
+}

@@ -1,0 +1,17 @@
+/**
+ * Turns one attribute's value into bytes and back.
+ *
+ * Promises an implementation makes:
+ * - `decode(encode(v))` is equal to `v`, types included, for every value that `findUnstorable` lets pass.
+ * - Encoding is deterministic, and encoding a decoded value gives the bytes it was decoded from: that is
+ *   how a change inside a value is seen.
+ * - A decoded value shares no memory with the bytes: changing it in place must not change them.
+ * - `encode` throws on a value it cannot keep, and the message holds nothing of the value;
+ *   `decode` throws on bytes it did not write.
+ */
+export interface SessionCodec {
+  /** Stored with each session, so that it is read with the codec it was written with. At most 32 of `[a-z0-9_-]`. */
+  readonly name: string;
+  encode(value: unknown): Uint8Array;
+  decode(bytes: Uint8Array): unknown;
+}

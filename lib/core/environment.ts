@@ -1,0 +1,53 @@
+import type { SessionLimits } from './attributes.js';
+import type { SessionCodec } from './codec.js';
+import type { KeyedLock } from './keyed-lock.js';
+import type { HttpSession } from './members.js';
+import type { SessionStore } from './store.js';
+import type { RandomSource } from './token.js';
+
+/** Where decisions are told. Messages carry public ids and attribute names, never a value or a token. */
+export interface SessionLog {
+  verbose(message: string): void;
+  debug(message: string): void;
+  warn(message: string): void;
+}
+
+/** The settings that the life of a session follows. */
+export interface SessionRules extends SessionLimits {
+  /** Idle life of a new session, in seconds. */
+  readonly maxInactiveInterval: number;
+  /** Seconds a session lives at most, used or not; 0: no such limit. */
+  readonly absoluteTimeout: number;
+  readonly saveOnChange: boolean;
+  readonly alwaysSave: boolean;
+  /** Setting this attribute marks the session dirty; undefined: switched off. */
+  readonly manualDirtyAttribute: string | undefined;
+  /** Setting this attribute saves at once; undefined: switched off. */
+  readonly persistOnDemandAttribute: string | undefined;
+}
+
+/** What every session of one module works with. */
+export interface SessionEnvironment {
+  readonly store: SessionStore;
+  /** For new sessions. */
+  readonly codec: SessionCodec;
+  /** For sessions that were written with another codec; undefined: nobody here can read it. */
+  readonly codecByName: (name: string) => SessionCodec | undefined;
+  readonly rules: SessionRules;
+  readonly log: SessionLog;
+  readonly locks: KeyedLock;
+  /** Randomness of tokens. */
+  readonly random: RandomSource;
+  /** This node's clock, epoch milliseconds. Only for sessions that no store has seen yet. */
+  readonly now: () => number;
+  /** Resolves after some milliseconds; a parameter so that tests need not wait. */
+  readonly sleep: (milliseconds: number) => Promise<void>;
+  /** The application's own idea of who is logged in, beside `authenticate()`. */
+  readonly isAuthenticated?: ((session: HttpSession) => boolean) | undefined;
+}
+
+/** The response that a session's cookie travels with. */
+export interface SessionClient {
+  /** Whether the headers have left, so that no cookie can be sent any more. */
+  readonly headersSent: boolean;
+}

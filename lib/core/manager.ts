@@ -1,0 +1,78 @@
+import type { SessionClient, SessionEnvironment } from './environment.js';
+import { SessionFormatError } from './errors.js';
+import { ManagedSession } from './managed-session.js';
+import { idOf, isSessionId, type SessionToken } from './token.js';
+
+/** Creates and loads sessions. What becomes of them is their own doing: see {@link ManagedSession}. */
+export class SessionManager {
+  readonly #environment: SessionEnvironment;
+
+  constructor(environment: SessionEnvironment) {
+    this.#environment = environment;
+  }
+
+  /**
+   * The session of a request, by the tokens it brings: none or one as a rule; several where somebody set a cookie
+   * of the same name on another path or domain. A token the store does not know is never adopted: the request gets
+   * a new, empty session, which will have a token of its own. Two live sessions at once are nobody's: which of
+   * them is the user's cannot be told.
+   */
+  async open(tokens: readonly SessionToken[], client: SessionClient): Promise<ManagedSession> {
+    let found: ManagedSession | undefined;
+    let phase: 'new' | 'detached' = 'new';
+    for (const token of tokens) {
+      const loaded = await this.#load(token, client);
+      if (loaded === 'ended') phase = 'detached';
+      if (typeof loaded === 'string') continue;
+      if (found !== undefined) {
+        this.#environment.log.warn('A request brought the cookies of two live sessions; it is treated as anonymous.');
+        return ManagedSession.fresh(this.#environment, client, 'new');
+      }
+      found = loaded;
+    }
+    return found ?? ManagedSession.fresh(this.#environment, client, phase);
+  }
+
+  async #load(token: SessionToken, client: SessionClient): Promise<ManagedSession | 'absent' | 'ended'> {
+    const { log, store } = this.#environment;
+    const id = idOf(token);
+    const outcome = await store.load(id);
+    switch (outcome.status) {
+      case 'found':
+        this.#assertReadable(outcome.record.codec, id);
+        log.verbose(`Session ${id}: loaded.`);
+        return ManagedSession.stored(this.#environment, { id, token }, outcome, client);
+      case 'absent':
+        log.debug(`Session ${id}: unknown or expired; the request starts with an empty one.`);
+        return 'absent';
+      case 'ended':
+        log.debug(`Session ${id}: renewed or ended a moment ago; this late request is anonymous.`);
+        return 'ended';
+      case 'unreadable':
+        log.warn(`Session ${id}: its record is unreadable (${outcome.reason}); the request is anonymous.`);
+        return 'absent';
+    }
+  }
+
+  /** A stored session outside any request, by its public id; undefined if there is none. */
+  async openById(id: string): Promise<ManagedSession | undefined> {
+    if (!isSessionId(id)) return undefined;
+    const outcome = await this.#environment.store.load(id);
+    if (outcome.status !== 'found') return undefined;
+    this.#assertReadable(outcome.record.codec, id);
+    return ManagedSession.stored(this.#environment, { id }, outcome, undefined);
+  }
+
+  /** Ends a session by its public id, wherever it is used. Unknown ids are not an error. */
+  async destroyById(id: string): Promise<void> {
+    if (isSessionId(id)) await this.#environment.store.destroy(id);
+  }
+
+  #assertReadable(codec: string, id: string): void {
+    if (this.#environment.codecByName(codec) !== undefined) return;
+    throw new SessionFormatError(
+      `Session ${id} was written with the codec '${codec}', which this node does not have. ` +
+        'It is left as it is. Give that codec to the module, or finish the roll-out that brings it.',
+    );
+  }
+}

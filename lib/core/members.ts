@@ -1,0 +1,81 @@
+/** Attributes of a session. Empty here: an application augments it to type `HttpSession` everywhere at once. */
+// eslint-disable-next-line @typescript-eslint/no-empty-object-type -- an interface, because only those can be augmented
+export interface SessionAttributes {}
+
+/** The members of every session. Their names cannot be used for attributes. */
+export interface SessionMembers<T extends object = SessionAttributes> {
+  /** The session's public name: a hash of the token in the cookie. Safe in logs, lists and URLs. */
+  readonly id: string;
+  /** Whether the session began with this request: the client does not know it yet. */
+  readonly isNew: boolean;
+  /** When the session was created. */
+  readonly createdAt: Date;
+  /** When the client used the session last before this request (servlet API); for a new session, when it began. */
+  readonly lastAccessedAt: Date;
+  /** When it ends if it is not used again; undefined if it never does. */
+  readonly expiresAt: Date | undefined;
+  /**
+   * Seconds the session lives without being used. Settable; saved with the session.
+   * 0 or less: it never ends for idleness (servlet API), the absolute timeout still holds.
+   */
+  maxInactiveInterval: number;
+  /** Who is logged in, or undefined. Set by `authenticate()`. */
+  readonly principal: string | undefined;
+  /**
+   * Logs in: new token and id, attributes kept, the old token dead, all of it in Redis when the promise resolves.
+   * @param principal Who: a non-empty string, or a number, which is kept as a string.
+   * @throws SessionHeadersSentError when the response's headers have left, since the cookie could not be sent.
+   */
+  authenticate(principal: string | number): Promise<void>;
+  /**
+   * New token and id, attributes kept, the old ones dead.
+   * @throws SessionGoneError when the session ended meanwhile.
+   */
+  regenerateId(): Promise<void>;
+  /**
+   * Saves at once, in or outside a request, whatever the policies.
+   * @throws SessionGoneError when the session ended meanwhile: it is not brought back.
+   */
+  save(): Promise<void>;
+  /** Saves at the end of the request, whether or not a change was seen. */
+  markDirty(): void;
+  /**
+   * Changes one attribute atomically across all nodes: `fn` gets the stored value and returns the new one
+   * (undefined removes it); it runs again when another request was faster. Resolves to the new value.
+   * @throws SessionUpdateConflictError after too many lost races.
+   */
+  update<K extends keyof T & string>(
+    key: K,
+    fn: (current: T[K] | undefined) => T[K] | undefined | Promise<T[K] | undefined>,
+  ): Promise<T[K] | undefined>;
+  /** Drops what was not saved and reads the session again. @throws SessionGoneError when it ended meanwhile. */
+  reload(): Promise<void>;
+  /** Logs out: the session is removed from the store when the promise resolves, and the cookie with the response. */
+  destroy(): Promise<void>;
+}
+
+/**
+ * A session: attributes are plain properties, next to the members of {@link SessionMembers}.
+ * `Object.keys`, `in` and `JSON.stringify` see attributes and nothing else.
+ */
+export type HttpSession<T extends object = SessionAttributes> = T & SessionMembers<T>;
+
+const MEMBERS = {
+  id: true,
+  isNew: true,
+  createdAt: true,
+  lastAccessedAt: true,
+  expiresAt: true,
+  maxInactiveInterval: true,
+  principal: true,
+  authenticate: true,
+  regenerateId: true,
+  save: true,
+  markDirty: true,
+  update: true,
+  reload: true,
+  destroy: true,
+} satisfies Record<keyof SessionMembers, true>;
+
+/** Names that no attribute can have. */
+export const RESERVED_MEMBERS: ReadonlySet<string> = new Set(Object.keys(MEMBERS));

@@ -1,0 +1,24 @@
+/** The times of a session, epoch milliseconds of its store's clock; the interval in seconds. */
+export interface SessionTimes {
+  readonly createdAt: number;
+  /** The use before this request. */
+  readonly lastAccessedAt: number;
+  /** The latest use: this request's load, or a write since. Idle life counts from here. */
+  readonly accessedAt: number;
+  /** Seconds; 0 or less: no idle timeout. */
+  readonly maxInactiveInterval: number;
+  readonly deadline: number | undefined;
+}
+
+/** When a session with these times ends if it is not used again; undefined: never. */
+export function expiryOf(times: SessionTimes): Date | undefined {
+  const idle = times.maxInactiveInterval > 0 ? times.accessedAt + times.maxInactiveInterval * 1000 : Infinity;
+  const end = Math.min(idle, times.deadline ?? Infinity);
+  return end === Infinity ? undefined : new Date(end);
+}
+
+/**
+ * How long a record of a session that never ends is kept, in milliseconds: ten years. No record is ever
+ * without an expiry, so that nothing can fill a store for good.
+ */
+export const NEVER_MS = 10 * 365 * 24 * 60 * 60 * 1000;

@@ -1,0 +1,43 @@
+import { Inject, Injectable } from '@nestjs/common';
+import { HealthIndicatorService, type HealthIndicatorResult } from '@nestjs/terminus';
+import type { SessionBackend } from '../nest/backend.js';
+import { SessionLifecycle } from '../nest/session.lifecycle.js';
+import { SESSION_BACKEND } from '../nest/tokens.js';
+
+/**
+ * Reports whether sessions can be served, and with which configuration.
+ *
+ * @example
+ * check() { return this.health.check([() => this.sessions.isHealthy('sessions')]); }
+ */
+@Injectable()
+export class RedisSessionHealthIndicator {
+  readonly #indicator: HealthIndicatorService;
+  readonly #backend: SessionBackend;
+  readonly #lifecycle: SessionLifecycle;
+
+  constructor(
+    @Inject(HealthIndicatorService) indicator: HealthIndicatorService,
+    @Inject(SESSION_BACKEND) backend: SessionBackend,
+    @Inject(SessionLifecycle) lifecycle: SessionLifecycle,
+  ) {
+    this.#indicator = indicator;
+    this.#backend = backend;
+    this.#lifecycle = lifecycle;
+  }
+
+  /**
+   * Up with the store's kind, topology, latency and, for Redis, role, and the configuration banner; down with the
+   * reason. Never throws, and answers within the command timeout. Holds no secret.
+   */
+  async isHealthy<Key extends string>(key: Key): Promise<HealthIndicatorResult<Key>> {
+    const check = this.#indicator.check(key);
+    const { banner } = this.#lifecycle;
+    try {
+      const { kind, topology, role, latencyMs } = await this.#backend.store.health();
+      return check.up({ store: kind, topology, ...(role !== undefined && { role }), latencyMs, banner });
+    } catch (error) {
+      return check.down({ message: error instanceof Error ? error.message : 'unknown failure', banner });
+    }
+  }
+}

@@ -1,0 +1,244 @@
+import type { OutgoingHttpHeaders, ServerResponse } from 'node:http';
+
+/** What a held response asks of the session. */
+export interface ResponseHoldHooks {
+  /**
+   * The response is about to start with this status. Returns what it has to wait for, undefined if nothing.
+   * A rejection becomes a neutral error response in place of this one.
+   */
+  beforeHeaders(statusCode: number): Promise<void> | undefined;
+  /** Adds headers, last thing before they leave. Not called for an error response. */
+  addHeaders(response: ServerResponse): void;
+  /** The body is about to end, long after the headers: what changed meanwhile. Must not reject. */
+  beforeEnd(): Promise<void> | undefined;
+  /** What to answer instead when `beforeHeaders` rejected. */
+  errorResponse(error: unknown): { readonly statusCode: number; readonly headers: OutgoingHttpHeaders; readonly body: string };
+}
+
+type Call = () => void;
+
+/** What starts or ends a response. */
+interface HeldMethods {
+  writeHead(statusCode: number, ...rest: unknown[]): ServerResponse;
+  write(...args: Parameters<ServerResponse['write']>): boolean;
+  end(...args: Parameters<ServerResponse['end']>): ServerResponse;
+  flushHeaders(): void;
+}
+const HELD_METHODS = ['writeHead', 'write', 'end', 'flushHeaders'] as const satisfies (keyof HeldMethods)[];
+
+/** Headers that describe the body or the outcome of the response that is replaced by an error. */
+const REPLACED_HEADERS = [
+  'content-length',
+  'content-type',
+  'content-encoding',
+  'content-disposition',
+  'content-range',
+  'transfer-encoding',
+  'trailer',
+  'etag',
+  'last-modified',
+  'cache-control',
+  'expires',
+  'location',
+  'set-cookie',
+];
+
+/**
+ * Holds a raw Node response back until the session is saved: headers and body wait, whoever writes them (a
+ * framework, `@Res()`, a pipe). Installed on the one response that needs it, over whatever its methods are at that
+ * moment (others patch them too: compression, timing); taken off when the headers have left, but for `end`, so
+ * that what a stream's handler changed on the way is saved before the stream ends.
+ */
+export class ResponseHold {
+  readonly #response: ServerResponse;
+  readonly #hooks: ResponseHoldHooks;
+  readonly #before: HeldMethods;
+  readonly #ours: HeldMethods;
+  readonly #queue: Call[] = [];
+  #state: 'open' | 'holding' | 'released' | 'replaced' = 'open';
+  #endAsked = false;
+  #drainOwed = false;
+  #explicitStatus: number | undefined;
+
+  constructor(response: ServerResponse, hooks: ResponseHoldHooks) {
+    this.#response = response;
+    this.#hooks = hooks;
+    const { writeHead, write, end, flushHeaders } = response as HeldMethods;
+    this.#before = { writeHead, write, end, flushHeaders };
+    this.#ours = this.#methods();
+    for (const name of HELD_METHODS) own(response, name, this.#ours[name]);
+    response.once('close', () => {
+      // Gone without an end: a stream that the client left. The session is told, nothing waits for it.
+      if (this.#state === 'released' && !this.#endAsked) void this.#hooks.beforeEnd();
+    });
+  }
+
+  /** Whether the headers have left, so that no cookie can be added any more. */
+  get released(): boolean {
+    return this.#state === 'released' || this.#state === 'replaced';
+  }
+
+  #methods(): HeldMethods {
+    const response = this.#response;
+    const writeHead = (statusCode: number, ...rest: unknown[]): ServerResponse => {
+      this.#explicitStatus = statusCode;
+      this.#pass(() => this.#writeHead(statusCode, rest));
+      return response;
+    };
+    const write = (...args: Parameters<ServerResponse['write']>): boolean => {
+      let accepted = true;
+      this.#pass(() => (accepted = this.#before.write.apply(response, args)));
+      if (this.#state !== 'holding') return accepted;
+      // The producer pauses, so that what is held stays small.
+      this.#drainOwed = true;
+      return false;
+    };
+    const end = (...args: Parameters<ServerResponse['end']>): ServerResponse => {
+      if (this.#state === 'released') this.#endLate(args);
+      else {
+        this.#endAsked = true;
+        this.#pass(() => this.#before.end.apply(response, args));
+      }
+      return response;
+    };
+    const flushHeaders = (): void => this.#pass(() => this.#before.flushHeaders.call(response));
+    return { writeHead, write, end, flushHeaders };
+  }
+
+  /** Runs a call on the response now, or once it may start. */
+  #pass(call: Call): void {
+    switch (this.#state) {
+      case 'released':
+        return call();
+      case 'holding':
+        this.#queue.push(call);
+        return;
+      case 'replaced':
+        // Written to a response that was replaced: into the void.
+        return;
+      case 'open':
+        return this.#start(call);
+    }
+  }
+
+  #start(call: Call): void {
+    const pending = this.#hooks.beforeHeaders(this.#explicitStatus ?? this.#response.statusCode);
+    if (pending === undefined) {
+      this.#release();
+      call();
+      return;
+    }
+    this.#state = 'holding';
+    this.#queue.push(call);
+    this.#pretendSent();
+    pending.then(
+      () => this.#replay(),
+      (error: unknown) => this.#replace(error),
+    );
+  }
+
+  #release(): void {
+    this.#state = 'released';
+    for (const name of HELD_METHODS) if (name !== 'end') this.#takeOff(name);
+    if (this.#endAsked) this.#takeOff('end');
+    this.#hooks.addHeaders(this.#response);
+  }
+
+  #replay(): void {
+    this.#stopPretending();
+    try {
+      this.#release();
+      for (const call of this.#queue.splice(0)) call();
+      if (this.#drainOwed && !this.#endAsked) this.#response.emit('drain');
+    } catch (error) {
+      // What the application passed (a header with a line break, say) is refused by Node only now.
+      if (this.#response.headersSent) this.#response.destroy(error instanceof Error ? error : undefined);
+      else this.#replace(error);
+    }
+  }
+
+  #replace(error: unknown): void {
+    this.#stopPretending();
+    this.#queue.length = 0;
+    const response = this.#response;
+    const { writeHead, end } = this.#before;
+    this.#state = 'replaced';
+    if (response.destroyed) return;
+    const { statusCode, headers, body } = this.#hooks.errorResponse(error);
+    for (const name of REPLACED_HEADERS) response.removeHeader(name);
+    for (const name of HELD_METHODS) this.#takeOff(name);
+    writeHead.call(response, statusCode, { ...headers, 'content-length': Buffer.byteLength(body) });
+    end.call(response, body, 'utf8');
+    for (const name of HELD_METHODS) own(response, name, this.#ours[name]);
+  }
+
+  /** Headers given to writeHead are set one by one, so that ours join the application's own of the same name. */
+  #writeHead(statusCode: number, [second, third]: unknown[]): void {
+    const message = typeof second === 'string' ? second : undefined;
+    const headers = (message === undefined ? second : third) as OutgoingHttpHeaders | unknown[] | null | undefined;
+    const response = this.#response;
+    if (headers !== undefined && headers !== null) {
+      const ours = response.getHeader('set-cookie');
+      setAll(response, headers);
+      if (ours !== undefined && response.getHeader('set-cookie') !== ours) {
+        response.appendHeader('set-cookie', listOf(ours));
+      }
+    }
+    if (message === undefined) this.#before.writeHead.call(response, statusCode);
+    else this.#before.writeHead.call(response, statusCode, message);
+  }
+
+  #endLate(args: Parameters<ServerResponse['end']>): void {
+    if (this.#endAsked) return;
+    this.#endAsked = true;
+    this.#takeOff('end');
+    const pending = this.#hooks.beforeEnd();
+    const end = (): ServerResponse => this.#before.end.apply(this.#response, args);
+    if (pending === undefined) end();
+    else void pending.then(end);
+  }
+
+  /** Puts back what was there before us; what somebody else put over ours since stays, and passes through us. */
+  #takeOff(name: keyof HeldMethods): void {
+    if ((this.#response as HeldMethods)[name] === this.#ours[name]) own(this.#response, name, this.#before[name]);
+  }
+
+  /** While held, the response looks to the application as what it asked for: started, and ended if it was. */
+  #pretendSent(): void {
+    getter(this.#response, 'headersSent', () => true);
+    getter(this.#response, 'writableEnded', () => this.#endAsked);
+  }
+
+  #stopPretending(): void {
+    Reflect.deleteProperty(this.#response, 'headersSent');
+    Reflect.deleteProperty(this.#response, 'writableEnded');
+  }
+}
+
+function setAll(response: ServerResponse, headers: OutgoingHttpHeaders | unknown[]): void {
+  if (!Array.isArray(headers)) {
+    for (const [name, value] of Object.entries(headers)) if (value !== undefined) response.setHeader(name, value);
+    return;
+  }
+  const pairs = Array.isArray(headers[0]) ? (headers as [string, string][]) : inPairs(headers as string[]);
+  for (const [name] of pairs) response.removeHeader(name);
+  for (const [name, value] of pairs) response.appendHeader(name, value);
+}
+
+function inPairs(flat: readonly string[]): [string, string][] {
+  const pairs: [string, string][] = [];
+  for (let i = 0; i + 1 < flat.length; i += 2) pairs.push([flat[i] as string, flat[i + 1] as string]);
+  return pairs;
+}
+
+function listOf(value: number | string | readonly string[]): string[] {
+  return Array.isArray(value) ? [...(value as readonly string[])] : [String(value)];
+}
+
+function own(target: object, name: string, value: unknown): void {
+  Object.defineProperty(target, name, { value, configurable: true, writable: true, enumerable: false });
+}
+
+function getter(target: object, name: string, get: () => unknown): void {
+  Object.defineProperty(target, name, { get, configurable: true, enumerable: false });
+}

@@ -1,0 +1,40 @@
+export { RedisSessionModule } from './nest/redis-session.module.js';
+export type {
+  RedisSessionModuleAsyncOptions,
+  RedisSessionModuleExtras,
+  RedisSessionOptionsFactory,
+} from './nest/redis-session.module.js';
+export { SessionService } from './nest/session.service.js';
+export { Session } from './nest/session.decorator.js';
+export { RedisSessionInterceptor } from './nest/session.interceptor.js';
+export type { AnyRequest, AnyResponse, SessionSource } from './nest/raw-http.js';
+export type { HttpSession, SessionAttributes, SessionMembers } from './core/members.js';
+export { SESSION_POLICIES, type SessionPolicy } from './core/policy.js';
+export type { SessionCodec } from './core/codec.js';
+export { msgpackCodec } from './codecs/msgpack.js';
+export { jsonCodec } from './codecs/json.js';
+export type {
+  CookieOptions,
+  MemoryOptions,
+  PoolOptions,
+  RedisNode,
+  RedisOptions,
+  SentinelOptions,
+  SessionModuleOptions,
+  TlsOptions,
+} from './config/options.js';
+export {
+  SessionConfigError,
+  SessionDestroyedError,
+  SessionError,
+  SessionFormatError,
+  SessionGoneError,
+  SessionHeadersSentError,
+  SessionLimitError,
+  SessionReservedMemberError,
+  SessionStoreUnavailableError,
+  SessionUnstorableValueError,
+  SessionUpdateConflictError,
+  SessionUsageError,
+  type SessionErrorCode,
+} from './core/errors.js';

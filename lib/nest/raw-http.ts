@@ -1,0 +1,57 @@
+import type { ArgumentsHost } from '@nestjs/common';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { SessionUsageError } from '../core/errors.js';
+
+/** A request as a framework or Node hands it out: Express's and Node's own are raw, Fastify's carries the raw one. */
+export type AnyRequest = IncomingMessage | { readonly raw: IncomingMessage };
+/** A response likewise. */
+export type AnyResponse = ServerResponse | { readonly raw: ServerResponse };
+/** Where a session can be asked for. */
+export type SessionSource = ArgumentsHost | AnyRequest;
+
+/** A raw request, its response where that is known, and how the framework sees the connection. */
+export interface RawExchange {
+  readonly request: IncomingMessage;
+  readonly response: ServerResponse | undefined;
+  /** Came over TLS, by the framework's own trust in proxies (Express `trust proxy`, Fastify `trustProxy`). */
+  readonly secure: boolean;
+}
+
+/** Finds what is behind a source. @throws SessionUsageError for one that is not HTTP. */
+export function rawExchange(source: SessionSource, response?: AnyResponse): RawExchange {
+  if (!isHost(source)) return exchangeOf(source, response);
+  if (source.getType<string>() !== 'http') {
+    throw new SessionUsageError(
+      `Sessions belong to HTTP requests; this is a context of type '${source.getType<string>()}'. ` +
+        'Pass the HTTP request itself where there is one.',
+    );
+  }
+  const http = source.switchToHttp();
+  return exchangeOf(http.getRequest<AnyRequest>(), http.getResponse<AnyResponse>());
+}
+
+function exchangeOf(request: AnyRequest, response: AnyResponse | undefined): RawExchange {
+  const raw = 'raw' in request ? request.raw : request;
+  const answer = response ?? responses.get(raw) ?? (raw as { res?: AnyResponse }).res;
+  return {
+    request: raw,
+    response: answer === undefined ? undefined : 'raw' in answer ? answer.raw : answer,
+    secure: isSecure(request) || isSecure(raw),
+  };
+}
+
+const responses = new WeakMap<IncomingMessage, ServerResponse>();
+
+/** Notes which response answers a raw request, where the framework does not (Fastify). */
+export function rememberResponse(request: IncomingMessage, response: ServerResponse): void {
+  responses.set(request, response);
+}
+
+function isHost(source: SessionSource): source is ArgumentsHost {
+  return 'switchToHttp' in source;
+}
+
+function isSecure(request: object): boolean {
+  const { protocol, socket } = request as { protocol?: unknown; socket?: { encrypted?: unknown } };
+  return protocol === undefined ? socket?.encrypted === true : protocol === 'https';
+}

@@ -1,0 +1,127 @@
+import { ConfigurableModuleBuilder, Module, type DynamicModule, type Provider } from '@nestjs/common';
+import { ConfigService } from '@nestjs/config';
+import { APP_FILTER, APP_INTERCEPTOR } from '@nestjs/core';
+import type { SessionModuleOptions } from '../config/options.js';
+import { resolveSettings, type ReadSetting } from '../config/resolve.js';
+import type { ResolvedSettings } from '../config/settings.js';
+import { SessionConfigError } from '../core/errors.js';
+import { createBackend, type SessionBackend } from './backend.js';
+import { createRequestSessionOptions } from './environment.js';
+import { SessionUnavailableFilter } from './session.filter.js';
+import { RedisSessionInterceptor } from './session.interceptor.js';
+import { SessionLifecycle } from './session.lifecycle.js';
+import { SessionService } from './session.service.js';
+import {
+  GLOBAL_INTERCEPTOR,
+  REQUEST_SESSION_OPTIONS,
+  SESSION_BACKEND,
+  SESSION_OPTIONS,
+  SESSION_SETTINGS,
+  SETTING_READER,
+} from './tokens.js';
+
+/** What only the import of the module can say. */
+export interface RedisSessionModuleExtras {
+  /** Whether SessionService can be injected everywhere. Default true. */
+  isGlobal?: boolean | undefined;
+  /**
+   * Whether the interceptor saves after each handler. Default true. With false the hold on the response alone does
+   * it: a little faster on Fastify, and a save that fails no longer passes through exception filters.
+   */
+  globalInterceptor?: boolean | undefined;
+}
+
+/** A class that makes the options, for `useClass` and `useExisting`. */
+export interface RedisSessionOptionsFactory {
+  createRedisSessionOptions(): SessionModuleOptions | Promise<SessionModuleOptions>;
+}
+
+const { ConfigurableModuleClass } = new ConfigurableModuleBuilder<SessionModuleOptions>({
+  optionsInjectionToken: SESSION_OPTIONS,
+})
+  .setClassMethodName('forRoot')
+  .setFactoryMethodName('createRedisSessionOptions')
+  .build();
+
+type BaseAsyncOptions = Parameters<(typeof ConfigurableModuleClass)['forRootAsync']>[0];
+
+/** Where the settings come from: ConfigService, with or without defaults, or code (`useFactory`, `useClass`, `useExisting`). */
+export type RedisSessionModuleAsyncOptions = RedisSessionModuleExtras &
+  ((BaseAsyncOptions & { defaults?: never }) | { defaults?: SessionModuleOptions | undefined; imports?: DynamicModule['imports'] });
+
+/** HTTP sessions in Redis, for every controller of the application. Import it once, in AppModule. */
+@Module({})
+export class RedisSessionModule extends ConfigurableModuleClass {
+  /** Code decides: ConfigService is not asked. */
+  static override forRoot(options: SessionModuleOptions & RedisSessionModuleExtras = {}): DynamicModule {
+    const { isGlobal, globalInterceptor, ...rest } = options;
+    return assembled(super.forRoot(rest), { isGlobal, globalInterceptor }, CODE_DECIDES);
+  }
+
+  /**
+   * Without an argument every setting comes from ConfigService; `defaults` stand in for those it does not know.
+   * With `useFactory`, `useClass` or `useExisting` code decides and ConfigService is not asked by the module.
+   */
+  static override forRootAsync(options: RedisSessionModuleAsyncOptions = {}): DynamicModule {
+    const { isGlobal, globalInterceptor, ...rest } = options;
+    const extras = { isGlobal, globalInterceptor };
+    if ('useFactory' in rest || 'useClass' in rest || 'useExisting' in rest) {
+      return assembled(super.forRootAsync(rest), extras, CODE_DECIDES);
+    }
+    const { defaults = {}, imports } = rest as { defaults?: SessionModuleOptions; imports?: DynamicModule['imports'] };
+    const base = super.forRoot(defaults);
+    return assembled({ ...base, ...(imports !== undefined && { imports }) }, extras, CONFIG_SERVICE_DECIDES);
+  }
+}
+
+const CODE_DECIDES: Provider = { provide: SETTING_READER, useValue: undefined };
+
+const CONFIG_SERVICE_DECIDES: Provider = {
+  provide: SETTING_READER,
+  inject: [{ token: ConfigService, optional: true }],
+  useFactory: (config: ConfigService | undefined): ReadSetting => {
+    if (config !== undefined) return (name) => config.get<unknown>(name);
+    throw new SessionConfigError(
+      'RedisSessionModule.forRootAsync() reads its settings from ConfigService, which is not there. ' +
+        'Import ConfigModule.forRoot({ isGlobal: true }) from @nestjs/config beside it in AppModule, ' +
+        'or pass options in code with RedisSessionModule.forRoot({ … }).',
+    );
+  },
+};
+
+const PROVIDERS: Provider[] = [
+  {
+    provide: SESSION_SETTINGS,
+    inject: [SESSION_OPTIONS, { token: SETTING_READER, optional: true }],
+    useFactory: (options: SessionModuleOptions, read: ReadSetting | undefined) => resolveSettings(options, read),
+  },
+  {
+    provide: SESSION_BACKEND,
+    inject: [SESSION_SETTINGS],
+    useFactory: (settings: ResolvedSettings) => createBackend(settings),
+  },
+  {
+    provide: REQUEST_SESSION_OPTIONS,
+    inject: [SESSION_SETTINGS, SESSION_BACKEND],
+    useFactory: (settings: ResolvedSettings, { store }: SessionBackend) => createRequestSessionOptions(settings, store),
+  },
+  SessionService,
+  SessionLifecycle,
+  { provide: APP_FILTER, useClass: SessionUnavailableFilter },
+];
+
+function assembled(base: DynamicModule, extras: RedisSessionModuleExtras, reader: Provider): DynamicModule {
+  const { isGlobal = true, globalInterceptor = true } = extras;
+  return {
+    ...base,
+    global: isGlobal,
+    providers: [
+      ...(base.providers ?? []),
+      reader,
+      { provide: GLOBAL_INTERCEPTOR, useValue: globalInterceptor },
+      ...PROVIDERS,
+      ...(globalInterceptor ? [{ provide: APP_INTERCEPTOR, useClass: RedisSessionInterceptor }] : []),
+    ],
+    exports: [SessionService, SessionLifecycle, SESSION_SETTINGS, SESSION_BACKEND],
+  };
+}

@@ -1,0 +1,78 @@
+import { Inject, Injectable } from '@nestjs/common';
+import type { IncomingMessage } from 'node:http';
+import { SessionUsageError } from '../core/errors.js';
+import type { HttpSession, SessionAttributes } from '../core/members.js';
+import { RequestSession, type RequestSessionOptions } from '../http/request-session.js';
+import { rawExchange, type AnyResponse, type RawExchange, type SessionSource } from './raw-http.js';
+import { REQUEST_SESSION_OPTIONS } from './tokens.js';
+
+/** A request's session: while it is loading, and once it is there. */
+interface Opening {
+  readonly promise: Promise<RequestSession>;
+  opened: RequestSession | undefined;
+}
+
+/** Sessions of requests, and of others by their id. */
+@Injectable()
+export class SessionService {
+  readonly #options: RequestSessionOptions;
+  readonly #openings = new WeakMap<IncomingMessage, Opening>();
+
+  constructor(@Inject(REQUEST_SESSION_OPTIONS) options: RequestSessionOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * The session of a request, for guards, interceptors, pipes, filters and middleware. Loaded at the first call;
+   * later ones get the same object.
+   *
+   * @param source An ExecutionContext, an ArgumentsHost, or the request (of Express, Fastify or Node).
+   * @param response Only needed with a bare Node request whose response is not known (Fastify's `inject()`).
+   * @throws SessionStoreUnavailableError when the store cannot be read; the client gets 503.
+   */
+  async of<T extends object = SessionAttributes>(source: SessionSource, response?: AnyResponse): Promise<HttpSession<T>> {
+    const exchange = rawExchange(source, response);
+    const opening = this.#openings.get(exchange.request) ?? this.#open(exchange);
+    const { session } = opening.opened ?? (await opening.promise);
+    return session.httpSession as HttpSession<T>;
+  }
+
+  /**
+   * A stored session outside any request, by its public id; undefined if there is none. For jobs and admin pages:
+   * it can be read, changed, saved with `save()` and destroyed, but its id cannot change, since no response
+   * carries the cookie. Counts as a use: the expiry is extended.
+   */
+  async open<T extends object = SessionAttributes>(id: string): Promise<HttpSession<T> | undefined> {
+    const session = await this.#options.manager.openById(id);
+    return session?.httpSession as HttpSession<T> | undefined;
+  }
+
+  /** Ends a session by its public id, on every node. An unknown id is not an error. */
+  async destroy(id: string): Promise<void> {
+    await this.#options.manager.destroyById(id);
+  }
+
+  /** The session of a request if somebody has asked for it and it has been loaded. @internal */
+  opened(request: IncomingMessage): RequestSession | undefined {
+    return this.#openings.get(request)?.opened;
+  }
+
+  #open({ request, response, secure }: RawExchange): Opening {
+    if (response === undefined) {
+      throw new SessionUsageError(
+        'The response that belongs to this request is not known, so its session could not be saved before it leaves. ' +
+          'Pass it too: sessions.of(request, response).',
+      );
+    }
+    const opening: Opening = {
+      promise: RequestSession.open(request, response, secure, this.#options),
+      opened: undefined,
+    };
+    opening.promise.then(
+      (opened) => (opening.opened = opened),
+      () => undefined,
+    );
+    this.#openings.set(request, opening);
+    return opening;
+  }
+}

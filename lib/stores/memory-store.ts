@@ -1,0 +1,215 @@
+import { LRUCache } from 'lru-cache';
+import { SessionStoreUnavailableError } from '../core/errors.js';
+import { NEVER_MS } from '../core/session-times.js';
+import type {
+  CompareAndSetOutcome,
+  LoadOutcome,
+  NewSession,
+  SessionChange,
+  SessionRecord,
+  SessionRenewal,
+  SessionStore,
+  StoreHealth,
+  WriteOutcome,
+  Written,
+} from '../core/store.js';
+import type { SessionId } from '../core/token.js';
+
+/** Bounds of the sessions in one process. The least recently used go first. */
+export interface MemoryStoreOptions {
+  readonly maxSessions: number;
+  /** Attribute names and values, and what a record costs beside them. */
+  readonly maxBytes: number;
+  /** How long a session's end stays known under its old id, in milliseconds. */
+  readonly endedMarkerMs: number;
+  /** Epoch milliseconds. */
+  readonly now: () => number;
+}
+
+/** A session that ended a short while ago, and what it was renewed to. */
+interface Ended {
+  readonly ended: true;
+  readonly next: SessionId | undefined;
+}
+
+type Entry = SessionRecord | Ended;
+
+/** What a record weighs beside its attributes, so that a million empty sessions are bounded too. Measured, rounded up. */
+const ENTRY_BYTES = 600;
+
+/** Sessions in this process's memory: same promises as any store, for one node, bounded, gone with the process. */
+export class MemoryStore implements SessionStore {
+  readonly #entries: LRUCache<string, Entry>;
+  readonly #options: MemoryStoreOptions;
+  #closed = false;
+
+  constructor(options: MemoryStoreOptions) {
+    this.#options = options;
+    this.#entries = new LRUCache<string, Entry>({
+      max: options.maxSessions,
+      maxSize: options.maxBytes,
+      sizeCalculation: weightOf,
+      // The clock is asked each time: expiry must not lag behind it.
+      ttlResolution: 0,
+      perf: { now: options.now },
+    });
+  }
+
+  /** How many sessions and markers there are. */
+  get size(): number {
+    return this.#entries.size;
+  }
+
+  async load(id: SessionId): Promise<LoadOutcome> {
+    const record = this.#find(id);
+    if (record === undefined) return { status: 'absent' };
+    if (isEnded(record)) return { status: 'ended' };
+    const now = this.#options.now();
+    this.#put(id, { ...record, lastAccessedAt: now }, now);
+    return { status: 'found', record, now };
+  }
+
+  async create(id: SessionId, session: NewSession): Promise<Written> {
+    this.#assertOpen();
+    const now = this.#options.now();
+    const { attributes, codec, maxInactiveInterval, principal, authenticated, absoluteTimeout } = session;
+    const record: SessionRecord = {
+      attributes,
+      codec,
+      maxInactiveInterval,
+      principal,
+      authenticated,
+      createdAt: now,
+      lastAccessedAt: now,
+      absoluteDeadline: absoluteTimeout > 0 ? now + absoluteTimeout * 1000 : undefined,
+      authenticatedAt: principal === undefined ? undefined : now,
+    };
+    return this.#put(id, record, now);
+  }
+
+  async save(id: SessionId, change: SessionChange): Promise<WriteOutcome> {
+    const record = this.#find(id);
+    if (record === undefined) return { status: 'absent' };
+    if (isEnded(record)) return { status: 'ended' };
+    const now = this.#options.now();
+    return this.#put(id, changed(record, change, now), now);
+  }
+
+  async renew(id: SessionId, renewal: SessionRenewal): Promise<WriteOutcome> {
+    const record = this.#find(id);
+    if (record === undefined) return { status: 'absent' };
+    if (isEnded(record)) return { status: 'ended' };
+    const now = this.#options.now();
+    const { login, newId } = renewal;
+    const renewed: SessionRecord = {
+      ...changed(record, renewal, now),
+      ...(login !== undefined && {
+        principal: login.principal,
+        authenticatedAt: now,
+        absoluteDeadline: login.absoluteTimeout > 0 ? now + login.absoluteTimeout * 1000 : undefined,
+      }),
+    };
+    this.#entries.set(id, { ended: true, next: newId }, { ttl: this.#options.endedMarkerMs });
+    return this.#put(newId, renewed, now);
+  }
+
+  async compareAndSet(
+    id: SessionId,
+    name: string,
+    expected: Uint8Array | undefined,
+    next: Uint8Array | undefined,
+    authenticated: boolean,
+  ): Promise<CompareAndSetOutcome> {
+    const record = this.#find(id);
+    if (record === undefined) return { status: 'absent' };
+    if (isEnded(record)) return { status: 'ended' };
+    const actual = record.attributes.get(name);
+    if (!same(actual, expected)) return { status: 'conflict', actual };
+    const now = this.#options.now();
+    const set = new Map(next === undefined ? [] : [[name, next]]);
+    return this.#put(id, changed(record, { set, remove: next === undefined ? [name] : [], authenticated }, now), now);
+  }
+
+  async destroy(id: SessionId): Promise<void> {
+    this.#assertOpen();
+    let next: SessionId | undefined = id;
+    while (next !== undefined) {
+      const entry: Entry | undefined = this.#entries.peek(next);
+      this.#entries.delete(next);
+      next = entry !== undefined && isEnded(entry) ? entry.next : undefined;
+    }
+  }
+
+  async health(): Promise<StoreHealth> {
+    this.#assertOpen();
+    return { kind: 'memory', topology: 'process', latencyMs: 0 };
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    this.#entries.clear();
+  }
+
+  /** Keeps a record as it is, for a store that uses this one as a cache. */
+  keep(id: SessionId, record: SessionRecord): void {
+    this.#put(id, record, this.#options.now());
+  }
+
+  /** The record, if one is here; not a use of it. */
+  peek(id: SessionId): SessionRecord | undefined {
+    const entry = this.#entries.peek(id);
+    return entry === undefined || isEnded(entry) ? undefined : entry;
+  }
+
+  /** Drops a record and leaves no marker. */
+  forget(id: SessionId): void {
+    this.#entries.delete(id);
+  }
+
+  #find(id: SessionId): Entry | undefined {
+    this.#assertOpen();
+    return this.#entries.get(id);
+  }
+
+  #put(id: SessionId, record: SessionRecord, now: number): Written {
+    const { maxInactiveInterval, absoluteDeadline } = record;
+    const idle = maxInactiveInterval > 0 ? maxInactiveInterval * 1000 : NEVER_MS;
+    const ttl = Math.min(idle, (absoluteDeadline ?? Infinity) - now);
+    if (ttl > 0) this.#entries.set(id, record, { ttl });
+    else this.#entries.delete(id);
+    return { status: 'written', now, absoluteDeadline };
+  }
+
+  #assertOpen(): void {
+    if (this.#closed) throw new SessionStoreUnavailableError('The session store is closed: the application is shutting down.');
+  }
+}
+
+/** A record with a change applied. */
+export function changed(record: SessionRecord, change: SessionChange, now: number): SessionRecord {
+  const attributes = new Map(record.attributes);
+  for (const [name, bytes] of change.set) attributes.set(name, bytes);
+  for (const name of change.remove) attributes.delete(name);
+  return {
+    ...record,
+    attributes,
+    lastAccessedAt: now,
+    maxInactiveInterval: change.maxInactiveInterval ?? record.maxInactiveInterval,
+    authenticated: record.authenticated || change.authenticated,
+  };
+}
+
+function isEnded(entry: Entry): entry is Ended {
+  return 'ended' in entry;
+}
+
+function weightOf(entry: Entry): number {
+  if (isEnded(entry)) return ENTRY_BYTES;
+  let bytes = ENTRY_BYTES;
+  for (const [name, value] of entry.attributes) bytes += name.length + value.length;
+  return bytes;
+}
+
+function same(a: Uint8Array | undefined, b: Uint8Array | undefined): boolean {
+  return a === b || (a !== undefined && b !== undefined && Buffer.compare(a, b) === 0);
+}

@@ -1,0 +1,218 @@
+import type {
+  CompareAndSetOutcome,
+  LoadOutcome,
+  NewSession,
+  SessionChange,
+  SessionRecord,
+  SessionRenewal,
+  SessionStore,
+  StoreHealth,
+  WriteOutcome,
+  Written,
+} from '../core/store.js';
+import { SessionStoreUnavailableError } from '../core/errors.js';
+import { tagOf, type SessionId } from '../core/token.js';
+import { RedisClock } from './redis-clock.js';
+import type { Argument, RedisCommands } from './redis-commands.js';
+import { fieldOf, readRecord } from './redis-record.js';
+import { COMPARE_AND_SET, CREATE, DESTROY, RENEW, SAVE, TOUCH } from './scripts.js';
+
+/** What of the settings concerns the records. */
+export interface RedisStoreOptions {
+  /** What every key begins with, e.g. `shop:session:`. */
+  readonly keyPrefix: string;
+  readonly topology: string;
+  /** Uses closer together than this are not noted; 0: each is. */
+  readonly touchIntervalMs: number;
+  /** Life of the record of a session that is not authenticated, in seconds; undefined: as of any other. */
+  readonly anonymousCopySeconds?: number | undefined;
+  /** How long a session's end stays known under its old id, in milliseconds. */
+  readonly endedMarkerMs: number;
+}
+
+/** A record that another store hands over, to be kept as it is. */
+export type RestoredSession = SessionRecord;
+
+/**
+ * Sessions in Redis: a hash each, a field per attribute, every write one atomic script on one slot.
+ * See scripts.ts for what each of them promises.
+ */
+export class RedisStore implements SessionStore {
+  readonly #commands: RedisCommands;
+  readonly #options: RedisStoreOptions;
+  readonly #clock = new RedisClock();
+  readonly #release: () => Promise<void>;
+
+  /** @param release What `close()` does; nothing for a client that is not ours. */
+  constructor(commands: RedisCommands, options: RedisStoreOptions, release: () => Promise<void>) {
+    this.#commands = commands;
+    this.#options = options;
+    this.#release = release;
+  }
+
+  async load(id: SessionId): Promise<LoadOutcome> {
+    const [reply, touchedAt] = await this.#loadAndTouch(id);
+    if (reply === undefined) return { status: 'unreadable', reason: 'its key holds no hash' };
+    if (touchedAt !== undefined) this.#clock.observe(touchedAt);
+    return readRecord(id, reply, touchedAt ?? this.#clock.now() ?? Date.now());
+  }
+
+  async create(id: SessionId, session: NewSession): Promise<Written> {
+    const outcome = await this.#create(id, session, { absoluteTimeout: session.absoluteTimeout });
+    if (outcome.status === 'written') return outcome;
+    throw new SessionStoreUnavailableError(
+      `Redis at ${this.#commands.address} holds a record under the id of a new session (${id}). Ids are 256 random ` +
+        'bits, so the randomness or the server is not sound. Nothing was overwritten.',
+    );
+  }
+
+  /** Writes a session that another store had as it is, unless a record or a marker is there already. */
+  restore(id: SessionId, session: RestoredSession): Promise<WriteOutcome> {
+    return this.#create(id, session, session);
+  }
+
+  save(id: SessionId, change: SessionChange): Promise<WriteOutcome> {
+    return this.#write(SAVE, [this.#key(id)], [...this.#changeArguments(change), ...fieldArguments(change)]);
+  }
+
+  renew(id: SessionId, renewal: SessionRenewal): Promise<WriteOutcome> {
+    const { login, newId } = renewal;
+    return this.#write(
+      RENEW,
+      [this.#key(id), this.#key(newId)],
+      [
+        ...this.#changeArguments(renewal),
+        this.#options.endedMarkerMs,
+        login?.principal ?? '',
+        login !== undefined && login.absoluteTimeout > 0 ? login.absoluteTimeout : '',
+        ...fieldArguments(renewal),
+      ],
+    );
+  }
+
+  async compareAndSet(
+    id: SessionId,
+    name: string,
+    expected: Uint8Array | undefined,
+    next: Uint8Array | undefined,
+    authenticated: boolean,
+  ): Promise<CompareAndSetOutcome> {
+    const args = [flag(authenticated), this.#copy(authenticated), fieldOf(name)];
+    const bytes = [
+      flag(expected !== undefined),
+      expected === undefined ? '' : bufferOf(expected),
+      flag(next !== undefined),
+      next === undefined ? '' : bufferOf(next),
+    ];
+    const reply = await this.#run(COMPARE_AND_SET, [this.#key(id)], [...args, ...bytes]);
+    if (reply[0] === -2) return { status: 'conflict', actual: (reply[1] as Buffer | null) ?? undefined };
+    return this.#outcome(reply);
+  }
+
+  async destroy(id: SessionId): Promise<void> {
+    // A marker is left only where nodes may hold copies of anonymous sessions in memory.
+    const markerMs = this.#options.anonymousCopySeconds === undefined ? 0 : this.#options.endedMarkerMs;
+    await this.#commands.run(DESTROY, [this.#key(id)], [this.#options.keyPrefix, markerMs]);
+  }
+
+  async health(): Promise<StoreHealth> {
+    const start = performance.now();
+    const reply = await this.#commands.call('ROLE');
+    const latencyMs = Math.round((performance.now() - start) * 100) / 100;
+    const role = Array.isArray(reply) ? String(reply[0]) : undefined;
+    return { kind: 'redis', topology: this.#options.topology, role, latencyMs };
+  }
+
+  close(): Promise<void> {
+    return this.#release();
+  }
+
+  async #loadAndTouch(id: SessionId): Promise<[Buffer[] | undefined, number | undefined]> {
+    try {
+      return await this.#commands.loadAndTouch(this.#key(id), TOUCH, this.#options.touchIntervalMs);
+    } catch (error) {
+      if (error instanceof SessionStoreUnavailableError && error.message.includes('WRONGTYPE')) {
+        return [undefined, undefined];
+      }
+      throw error;
+    }
+  }
+
+  #create(
+    id: SessionId,
+    session: NewSession | RestoredSession,
+    times: { absoluteTimeout?: number; createdAt?: number; absoluteDeadline?: number | undefined; authenticatedAt?: number | undefined },
+  ): Promise<WriteOutcome> {
+    const { absoluteTimeout } = times;
+    return this.#write(
+      CREATE,
+      [this.#key(id)],
+      [
+        session.codec,
+        session.maxInactiveInterval,
+        absoluteTimeout !== undefined && absoluteTimeout > 0 ? absoluteTimeout : '',
+        session.principal ?? '',
+        flag(session.authenticated),
+        this.#copy(session.authenticated),
+        times.createdAt ?? '',
+        times.absoluteDeadline ?? '',
+        times.authenticatedAt ?? '',
+        ...fieldArguments({ set: session.attributes, remove: [] }),
+      ],
+    );
+  }
+
+  #changeArguments(change: SessionChange): Argument[] {
+    return [change.maxInactiveInterval ?? '', flag(change.authenticated), this.#copy(change.authenticated)];
+  }
+
+  #copy(authenticated: boolean): Argument {
+    return authenticated ? '' : (this.#options.anonymousCopySeconds ?? '');
+  }
+
+  async #write(script: typeof SAVE, keys: readonly string[], args: readonly Argument[]): Promise<WriteOutcome> {
+    return this.#outcome(await this.#run(script, keys, args));
+  }
+
+  async #run(script: typeof SAVE, keys: readonly string[], args: readonly Argument[]): Promise<unknown[]> {
+    const now = this.#clock.now();
+    const deadline = now === undefined ? 0 : now + this.#commands.timeoutMs;
+    return (await this.#commands.run(script, keys, [deadline, ...args])) as unknown[];
+  }
+
+  #outcome(reply: readonly unknown[]): WriteOutcome {
+    const [status, now, deadline] = reply.map(Number) as [number, number, number];
+    if (status === 1) {
+      this.#clock.observe(now);
+      return { status: 'written', now, absoluteDeadline: deadline > 0 ? deadline : undefined };
+    }
+    if (status === -3) {
+      throw new SessionStoreUnavailableError(
+        `Redis at ${this.#commands.address} got to a write later than ${this.#commands.timeoutMs} ms after it was sent ` +
+          'and did not apply it. Check its load, or raise REDIS_SESSION_TIMEOUT.',
+      );
+    }
+    return { status: status === -1 ? 'ended' : 'absent' };
+  }
+
+  #key(id: SessionId): string {
+    const tag = tagOf(id);
+    return `${this.#options.keyPrefix}{${tag}}${id.slice(tag.length)}`;
+  }
+}
+
+function fieldArguments(change: Pick<SessionChange, 'set' | 'remove'>): Argument[] {
+  const args: Argument[] = [change.set.size];
+  for (const [name, bytes] of change.set) args.push(fieldOf(name), bufferOf(bytes));
+  for (const name of change.remove) args.push(fieldOf(name));
+  return args;
+}
+
+/** ioredis writes Buffers as they are and any other array as text. */
+function bufferOf(bytes: Uint8Array): Buffer {
+  return Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+}
+
+function flag(value: boolean): Argument {
+  return value ? 1 : '';
+}

@@ -1,0 +1,154 @@
+import { fork } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import { Balancer } from './launcher/balancer.js';
+import { findRedisServer, startPrivateRedis, type PrivateRedis } from './launcher/redis-finder.js';
+import { chooseRedis, portOf, readSettings } from './launcher/settings.js';
+import { Supervised } from './launcher/supervised.js';
+import { type NodeReady } from './main.js';
+
+/** What the nodes are started with, and what to tell the reader about it. */
+interface Plan {
+  readonly nodeNames: readonly string[];
+  readonly environment: Record<string, string>;
+  readonly story: readonly string[];
+}
+
+const TWO_NODES = ['node-a', 'node-b'];
+const ONE_NODE = ['node-a'];
+
+const settings = readSettings(fileURLToPath(new URL('../.env', import.meta.url)), process.env);
+const balancer = new Balancer();
+const nodes: Supervised<NodeReady>[] = [];
+let redis: PrivateRedis | undefined;
+let planning: Promise<Plan> | undefined;
+let stopped: Promise<void> | undefined;
+
+const say = (text: string): void => void process.stdout.write(`${text}\n`);
+
+/** Stops everything, the nodes before the Redis that they still save to. */
+function stop(exitCode: number): Promise<void> {
+  stopped ??= (async () => {
+    await balancer.close();
+    // A Redis that is being started at this moment is to be stopped too.
+    await planning?.catch(() => undefined);
+    await Promise.all(nodes.map((node) => node.stop()));
+    await redis?.stop();
+    say('Stopped.');
+    process.exit(exitCode);
+  })();
+  return stopped;
+}
+
+async function plan(): Promise<Plan> {
+  const choice = chooseRedis(settings);
+  switch (choice.kind) {
+    case 'named':
+      return {
+        nodeNames: TWO_NODES,
+        environment: { REDIS_SESSION_ENABLED: 'true' },
+        story: [`Redis: the one that ${choice.setting} and the other settings name.`],
+      };
+    case 'switched-off':
+      return {
+        nodeNames: ONE_NODE,
+        environment: {},
+        story: [
+          `Memory mode: ${choice.setting} switches Redis off. One node runs; its sessions end with it.`,
+        ],
+      };
+    case 'undecided': {
+      const program = await findRedisServer(settings.PATH);
+      if (program === undefined) {
+        return {
+          nodeNames: ONE_NODE,
+          environment: { REDIS_SESSION_ENABLED: 'false' },
+          story: [
+            'Memory mode: no setting names a Redis, and there is no redis-server on the PATH.',
+            'One node runs; its sessions end with it. To see two nodes share sessions, install Redis',
+            '(apt-get install redis-server, brew install redis) or name one:',
+            '  REDIS_SESSION_URL=redis://localhost:6379 npm start',
+          ],
+        };
+      }
+      redis = await startPrivateRedis(program, say);
+      return {
+        nodeNames: TWO_NODES,
+        environment: {
+          REDIS_SESSION_ENABLED: 'true',
+          REDIS_SESSION_HOST: redis.host,
+          REDIS_SESSION_PORT: String(redis.port),
+        },
+        story: [
+          `Redis: a private one, port ${redis.port}, pid ${redis.pid}, gone when this stops.`,
+          `  See the keys: redis-cli -p ${redis.port} --scan`,
+        ],
+      };
+    }
+  }
+}
+
+function createNode(name: string, environment: Record<string, string>): Supervised<NodeReady> {
+  balancer.setNode(name, undefined);
+  return new Supervised<NodeReady>({
+    name,
+    launch: () =>
+      fork(fileURLToPath(new URL('./main.js', import.meta.url)), {
+        // A group of its own: Ctrl-C reaches the launcher alone, which then stops things in order.
+        detached: true,
+        stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
+        env: { ...process.env, ...environment, NODE_NAME: name, LISTEN_HOST: '127.0.0.1', PORT: '0' },
+      }),
+    readiness: (signal) => ('message' in signal ? (signal.message as NodeReady) : undefined),
+    onUp: ({ port }) => balancer.setNode(name, port),
+    onDown: () => balancer.setNode(name, undefined),
+    log: say,
+    showOutput: true,
+  });
+}
+
+async function start(): Promise<void> {
+  const port = portOf(settings);
+  // Before anything else is started: a port that is taken ends the run at once.
+  const listening = await balancer.listen(port).catch((error: NodeJS.ErrnoException) => {
+    throw new Error(
+      error.code === 'EADDRINUSE'
+        ? `Port ${port} is taken by another program. Stop that one, or choose another port: PORT=${port + 1} npm start`
+        : `Port ${port} cannot be listened on (${error.code ?? error.message}). Choose another: PORT=3001 npm start`,
+    );
+  });
+  planning = plan();
+  const { nodeNames, environment, story } = await planning;
+  if (stopped !== undefined) return;
+  nodes.push(...nodeNames.map((name) => createNode(name, environment)));
+  const ready = await Promise.all(nodes.map((node) => node.start()));
+
+  say(`\nThe shop is open: http://localhost:${listening}`);
+  nodes.forEach((node, at) => say(`  ${nodeNames[at]}: port ${ready[at]?.port}, pid ${node.pid}`));
+  story.forEach((line) => say(`  ${line}`));
+  if (nodes.length > 1) {
+    say(
+      `Log in, fill the cart, reload. Then kill a node (kill -9 ${nodes[0]?.pid}) and go on: nothing is lost.`,
+    );
+  }
+  say('Ctrl-C stops everything.\n');
+}
+
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+  process.on(signal, () => {
+    if (stopped === undefined) say('\nStopping ...');
+    void stop(0);
+  });
+}
+// npm runs scripts through a shell. One that is killed passes nothing on, and would leave all of this behind.
+if (process.env.npm_lifecycle_event !== undefined) {
+  const parent = process.ppid;
+  setInterval(() => {
+    if (process.ppid !== parent) void stop(0);
+  }, 500).unref();
+}
+
+start().catch((error: unknown) => {
+  if (stopped !== undefined) return;
+  process.stderr.write(`\n${error instanceof Error ? error.message : String(error)}\n`);
+  void stop(1);
+});

@@ -1,0 +1,29 @@
+import 'reflect-metadata';
+import type { SessionModuleOptions } from '../../../lib/config/options.js';
+import { resolveSettings } from '../../../lib/config/resolve.js';
+import type { ResolvedSettings } from '../../../lib/config/settings.js';
+
+export type Environment = Readonly<Record<string, unknown>>;
+
+/** Resolves as if ConfigService knew this environment and nothing else. */
+export function resolve(environment: Environment, code: SessionModuleOptions = {}): ResolvedSettings {
+  return resolveSettings(code, (name) => environment[name]);
+}
+
+/** The lines of the error, heading first; none where there is no fault. */
+export function faultLines(environment: Environment, code: SessionModuleOptions = {}): string[] {
+  try {
+    resolve(environment, code);
+  } catch (error) {
+    if (error instanceof Error && error.name === 'SessionConfigError') return error.message.split('\n');
+    throw error;
+  }
+  return [];
+}
+
+/** The only fault there is. */
+export function onlyFault(environment: Environment, code: SessionModuleOptions = {}): string {
+  const [heading, ...lines] = faultLines(environment, code);
+  if (lines.length !== 1) throw new Error(`Expected one fault: ${[heading, ...lines].join('\n')}`);
+  return String(lines[0]);
+}

@@ -1,0 +1,71 @@
+import { describe, expect, it } from '@jest/globals';
+import { Redis } from 'ioredis';
+import type { SessionModuleOptions } from '../../../lib/config/options.js';
+import { resolve } from './environment.js';
+
+const PEM = '-----BEGIN CERTIFICATE-----';
+
+describe('notes', () => {
+  it.each<[object, SessionModuleOptions, string]>([
+    [
+      { REDIS_SESSION_HOST: 'r', REDIS_SESSION_PORT: 1 },
+      {},
+      'REDIS_SESSION_HOST, REDIS_SESSION_PORT. Sessions live in this process; set REDIS_SESSION_ENABLED=true to keep them in Redis.',
+    ],
+    [
+      { connectionPoolLifo: 'true' },
+      { redis: {} },
+      'connectionPoolLifo. One connection is no pool; raise REDIS_SESSION_MAX_CONNECTIONS.',
+    ],
+    [
+      {},
+      { redis: { host: 'r', sentinel: { master: 'm', nodes: 's' } } },
+      'redis.host. Sentinel says where the master is.',
+    ],
+    [
+      {},
+      { redis: { host: 'r', cluster: { nodes: 's' } } },
+      'redis.host. The nodes of the cluster say where Redis is.',
+    ],
+    [
+      {},
+      { redis: { sentinel: { password: 'p' } } },
+      'redis.sentinel.password. There is no REDIS_SESSION_SENTINEL_MASTER.',
+    ],
+    [
+      { REDIS_SESSION_SSL_ENABLED: 'no', REDIS_SESSION_SSL_CA: PEM },
+      { redis: {} },
+      'REDIS_SESSION_SSL_CA. TLS is switched off.',
+    ],
+    [
+      {},
+      { manualDirtyTracking: false, manualDirtyAttribute: 'd' },
+      'manualDirtyAttribute. Manual dirty tracking is switched off.',
+    ],
+    [
+      {},
+      { persistOnDemand: false, persistOnDemandAttribute: 'd' },
+      'persistOnDemandAttribute. Persist on demand is switched off.',
+    ],
+    [
+      {},
+      { redis: {}, anonymousTraffic: true, undefinedSessionTypeTimeoutSeconds: 9 },
+      'undefinedSessionTypeTimeoutSeconds. All sessions are stored in Redis with the usual timeouts.',
+    ],
+  ])('tell that in %p and %p something has no effect', (environment, code, expected) => {
+    expect(resolve({ ...environment }, code).notes).toEqual([`Without effect: ${expected}`]);
+  });
+
+  it('tell of settings that an injected client overrides', () => {
+    const client = new Redis({ lazyConnect: true });
+    const environment = {
+      REDIS_SESSION_HOST: 'r',
+      REDIS_SESSION_TIMEOUT: '5',
+      REDIS_SESSION_MAX_CONNECTIONS: '3',
+    };
+    expect(resolve(environment, { redis: { client } }).notes).toEqual([
+      'Without effect: REDIS_SESSION_HOST, REDIS_SESSION_MAX_CONNECTIONS. The application injects its own client.',
+    ]);
+    client.disconnect();
+  });
+});

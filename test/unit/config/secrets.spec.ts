@@ -1,0 +1,33 @@
+import { describe, expect, it } from '@jest/globals';
+import { randomBytes } from 'node:crypto';
+import { onlyFault, resolve } from './environment.js';
+
+describe('secrets', () => {
+  it.each([
+    'x'.repeat(31),
+    'a'.repeat(64),
+    'secret'.repeat(8),
+    'keyboard cat keyboard cat keyboard cat',
+    'ChangeMe-0cf1b7a92e6d4853-9e8a7c6b5d',
+    'a-secret-with-minimum-length-of-32-characters',
+    'averylogphrasebiggerthanthirtytwochars',
+    'abcdeedcbaabbccddeeaaabbbcccdddeee1',
+    'q7Zk-Wm2xq7Zk-Wm2xq7Zk-Wm2xq7Zk-Wm2x',
+  ])('refuse the secret %p', (secret) => {
+    const fault = onlyFault({}, { secrets: [randomBytes(32).toString('base64'), secret] });
+    expect(fault).toMatch(/^- secrets = \(not shown\): must be secrets of at least 32 bytes each/);
+    expect(fault).not.toContain(secret);
+  });
+
+  it('accept random secrets, and count bytes and not characters', () => {
+    for (const encoding of ['hex', 'base64', 'base64url'] as const) {
+      for (let round = 0; round < 100; round++)
+        resolve({}, { secrets: [randomBytes(32).toString(encoding)] });
+    }
+    expect(resolve({}, { secrets: ['äöüßéèêåøæçñ-õãíð'] }).secrets).toHaveLength(1);
+    const twice = randomBytes(32).toString('hex');
+    expect(onlyFault({ REDIS_SESSION_SECRETS: `${twice},${twice}` })).toContain(
+      'must be secrets that differ',
+    );
+  });
+});
