@@ -10,7 +10,7 @@ export type BuiltInCodec = 'msgpack' | 'json';
 export interface ResolvedCodec {
   readonly codec: SessionCodec;
   /** The codec of that name: the chosen one or a built-in, so that changing the choice loses no session. */
-  byName(name: string): SessionCodec | undefined;
+  readonly byName: (name: string) => SessionCodec | undefined;
 }
 
 const BUILT_IN: ReadonlyMap<string, SessionCodec> = new Map([

@@ -1,5 +1,5 @@
 import type { SessionCodec } from './codec.js';
-import { SessionLimitError } from './errors.js';
+import { SessionLimitError, SessionUnstorableValueError } from './errors.js';
 import { findUnstorable } from './storable.js';
 
 /** Bounds on one session. */
@@ -210,7 +210,7 @@ export class Attributes {
     try {
       bytes = this.#codec.encode(slot.value);
     } catch (error) {
-      this.#onRefused(name, unstorable(slot.value) ?? `the ${this.#codec.name} codec refused it`);
+      this.#onRefused(name, unstorable(slot.value) ?? refusalOf(error, this.#codec.name));
       return undefined;
     }
     if (slot.stored !== undefined && sameBytes(bytes, slot.stored)) {
@@ -260,6 +260,11 @@ function unstorable(value: unknown): string | undefined {
   const type = typeof value;
   if (type === 'number' || type === 'boolean' || type === 'bigint') return undefined;
   return findUnstorable(value);
+}
+
+/** The words of a codec of ours are safe to show; what another one throws may quote the value. */
+function refusalOf(error: unknown, codec: string): string {
+  return error instanceof SessionUnstorableValueError ? error.message : `the ${codec} codec refused it`;
 }
 
 function sameBytes(a: Uint8Array, b: Uint8Array): boolean {

@@ -82,17 +82,17 @@ class HttpSessionHandler implements ProxyHandler<Record<PropertyKey, unknown>> {
       case 'id':
         return session.id;
       case 'isNew':
-        return session.isNew;
+        return session.state.isNew;
       case 'createdAt':
-        return session.createdAt;
+        return session.state.createdAt;
       case 'lastAccessedAt':
-        return session.lastAccessedAt;
+        return session.state.lastAccessedAt;
       case 'expiresAt':
-        return session.expiresAt;
+        return session.state.expiresAt;
       case 'maxInactiveInterval':
-        return session.maxInactiveInterval;
+        return session.state.times.maxInactiveInterval;
       case 'principal':
-        return session.principal;
+        return session.state.principal;
       default:
         this.#methods ??= methodsOf(session);
         return this.#methods[name];

@@ -25,7 +25,9 @@ export class SessionManager {
       if (loaded === 'ended') phase = 'detached';
       if (typeof loaded === 'string') continue;
       if (found !== undefined) {
-        this.#environment.log.warn('A request brought the cookies of two live sessions; it is treated as anonymous.');
+        this.#environment.log.warn(
+          'A request brought the cookies of two live sessions; it is treated as anonymous.',
+        );
         return ManagedSession.fresh(this.#environment, client, 'new');
       }
       found = loaded;

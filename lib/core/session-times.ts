@@ -1,3 +1,5 @@
+import type { Found } from './store.js';
+
 /** The times of a session, epoch milliseconds of its store's clock; the interval in seconds. */
 export interface SessionTimes {
   readonly createdAt: number;
@@ -22,3 +24,14 @@ export function expiryOf(times: SessionTimes): Date | undefined {
  * without an expiry, so that nothing can fill a store for good.
  */
 export const NEVER_MS = 10 * 365 * 24 * 60 * 60 * 1000;
+
+/** The times of a session as a store has just handed it out. */
+export function timesOf({ record, now }: Found): SessionTimes {
+  return {
+    createdAt: record.createdAt,
+    lastAccessedAt: record.lastAccessedAt,
+    accessedAt: now,
+    maxInactiveInterval: record.maxInactiveInterval,
+    deadline: record.absoluteDeadline,
+  };
+}

@@ -85,9 +85,7 @@ export type WriteOutcome = Written | NotThere;
 
 /** `conflict`: the attribute's bytes were not the expected ones; `actual` is what is there. */
 export type CompareAndSetOutcome =
-  | Written
-  | NotThere
-  | { readonly status: 'conflict'; readonly actual: Uint8Array | undefined };
+  Written | NotThere | { readonly status: 'conflict'; readonly actual: Uint8Array | undefined };
 
 /** How a store is doing, for health checks. Never holds a secret. */
 export interface StoreHealth {

@@ -26,7 +26,7 @@ export interface RequestSessionOptions {
 export class RequestSession {
   readonly session: ManagedSession;
   readonly #options: RequestSessionOptions;
-  #failure: unknown;
+  #failure: Error | undefined;
 
   private constructor(session: ManagedSession, options: RequestSessionOptions) {
     this.session = session;
@@ -67,10 +67,10 @@ export class RequestSession {
 
   /** Saves what the session owes. Undefined if nothing is owed. A failure is final for this request. */
   commit(): Promise<void> | undefined {
-    if (this.#failure !== undefined) return Promise.reject(this.#failure as Error);
+    if (this.#failure !== undefined) return Promise.reject(this.#failure);
     return this.session.commit()?.catch((error: unknown) => {
-      this.#failure = error;
-      throw error;
+      this.#failure = error instanceof Error ? error : new Error('The session could not be saved.');
+      throw this.#failure;
     });
   }
 
@@ -88,7 +88,7 @@ export class RequestSession {
   private addHeaders(response: ServerResponse, secure: boolean): void {
     response.appendHeader('Vary', 'Cookie');
     if (!response.hasHeader('cache-control')) response.setHeader('Cache-Control', 'private, no-store');
-    const instruction = this.session.cookie;
+    const instruction = this.session.state.cookie;
     if (instruction === undefined) return;
     response.appendHeader('Set-Cookie', this.#options.cookie.header(instruction, secure));
   }

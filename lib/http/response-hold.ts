@@ -12,17 +12,21 @@ export interface ResponseHoldHooks {
   /** The body is about to end, long after the headers: what changed meanwhile. Must not reject. */
   beforeEnd(): Promise<void> | undefined;
   /** What to answer instead when `beforeHeaders` rejected. */
-  errorResponse(error: unknown): { readonly statusCode: number; readonly headers: OutgoingHttpHeaders; readonly body: string };
+  errorResponse(error: unknown): {
+    readonly statusCode: number;
+    readonly headers: OutgoingHttpHeaders;
+    readonly body: string;
+  };
 }
 
 type Call = () => void;
 
 /** What starts or ends a response. */
 interface HeldMethods {
-  writeHead(statusCode: number, ...rest: unknown[]): ServerResponse;
-  write(...args: Parameters<ServerResponse['write']>): boolean;
-  end(...args: Parameters<ServerResponse['end']>): ServerResponse;
-  flushHeaders(): void;
+  writeHead: (statusCode: number, ...rest: unknown[]) => ServerResponse;
+  write: (...args: Parameters<ServerResponse['write']>) => boolean;
+  end: (...args: Parameters<ServerResponse['end']>) => ServerResponse;
+  flushHeaders: () => void;
 }
 const HELD_METHODS = ['writeHead', 'write', 'end', 'flushHeaders'] as const satisfies (keyof HeldMethods)[];
 
@@ -175,7 +179,8 @@ export class ResponseHold {
   /** Headers given to writeHead are set one by one, so that ours join the application's own of the same name. */
   #writeHead(statusCode: number, [second, third]: unknown[]): void {
     const message = typeof second === 'string' ? second : undefined;
-    const headers = (message === undefined ? second : third) as OutgoingHttpHeaders | unknown[] | null | undefined;
+    const headers = (message === undefined ? second : third) as
+      OutgoingHttpHeaders | unknown[] | null | undefined;
     const response = this.#response;
     if (headers !== undefined && headers !== null) {
       const ours = response.getHeader('set-cookie');
@@ -200,7 +205,8 @@ export class ResponseHold {
 
   /** Puts back what was there before us; what somebody else put over ours since stays, and passes through us. */
   #takeOff(name: keyof HeldMethods): void {
-    if ((this.#response as HeldMethods)[name] === this.#ours[name]) own(this.#response, name, this.#before[name]);
+    if ((this.#response as HeldMethods)[name] === this.#ours[name])
+      own(this.#response, name, this.#before[name]);
   }
 
   /** While held, the response looks to the application as what it asked for: started, and ended if it was. */
@@ -217,7 +223,8 @@ export class ResponseHold {
 
 function setAll(response: ServerResponse, headers: OutgoingHttpHeaders | unknown[]): void {
   if (!Array.isArray(headers)) {
-    for (const [name, value] of Object.entries(headers)) if (value !== undefined) response.setHeader(name, value);
+    for (const [name, value] of Object.entries(headers))
+      if (value !== undefined) response.setHeader(name, value);
     return;
   }
   const pairs = Array.isArray(headers[0]) ? (headers as [string, string][]) : inPairs(headers as string[]);

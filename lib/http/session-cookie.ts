@@ -1,5 +1,5 @@
 import { stringifySetCookie } from 'cookie';
-import type { CookieInstruction } from '../core/managed-session.js';
+import type { CookieInstruction } from '../core/session-state.js';
 import { isToken, type SessionToken } from '../core/token.js';
 import { cookieValues } from './cookie-header.js';
 import { CookieSigner } from './signer.js';

@@ -32,21 +32,30 @@ export function createBackend(settings: ResolvedSettings): SessionBackend {
     redis.client === undefined
       ? new RedisConnection(createRedisClient(redis), address, redis.timeoutMs, new Logger('RedisConnection'))
       : undefined;
-  const commands = new RedisCommands(connection?.client ?? (redis.client as RedisClient), address, redis.timeoutMs);
+  const commands = new RedisCommands(
+    connection?.client ?? (redis.client as RedisClient),
+    address,
+    redis.timeoutMs,
+  );
   // Where nodes keep anonymous sessions in memory, an end must stay known for as long as such a copy can live.
-  const endedMarkerMs = anonymousTraffic ? ENDED_MARKER_MS : Math.max(ENDED_MARKER_MS, settings.idleTimeoutSeconds * 1000);
+  const endedMarkerMs = anonymousTraffic
+    ? ENDED_MARKER_MS
+    : Math.max(ENDED_MARKER_MS, settings.idleTimeoutSeconds * 1000);
   const shared = new RedisStore(
     commands,
     {
       keyPrefix,
-      topology: redis.client === undefined ? topologyOf(redis) : redis.client.isCluster ? 'cluster' : 'standalone',
+      topology:
+        redis.client === undefined ? topologyOf(redis) : redis.client.isCluster ? 'cluster' : 'standalone',
       touchIntervalMs: settings.touchIntervalSeconds * 1000,
       anonymousCopySeconds: anonymousTraffic ? undefined : settings.undefinedSessionTypeTimeoutSeconds,
       endedMarkerMs,
     },
     () => connection?.close() ?? Promise.resolve(),
   );
-  const store = anonymousTraffic ? shared : new AnonymousTrafficStore(shared, memoryStore(settings, endedMarkerMs));
+  const store = anonymousTraffic
+    ? shared
+    : new AnonymousTrafficStore(shared, memoryStore(settings, endedMarkerMs));
   return {
     store,
     // A client that was given to us is connected by its owner; that it answers is asked of either.

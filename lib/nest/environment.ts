@@ -11,7 +11,10 @@ import { SessionCookie } from '../http/session-cookie.js';
 import { nestLog } from './nest-log.js';
 
 /** Puts together what the sessions of all requests share. */
-export function createRequestSessionOptions(settings: ResolvedSettings, store: SessionStore): RequestSessionOptions {
+export function createRequestSessionOptions(
+  settings: ResolvedSettings,
+  store: SessionStore,
+): RequestSessionOptions {
   return {
     manager: new SessionManager(createEnvironment(settings, store)),
     cookie: new SessionCookie(settings.cookie, settings.secrets),

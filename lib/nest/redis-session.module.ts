@@ -47,7 +47,10 @@ type BaseAsyncOptions = Parameters<(typeof ConfigurableModuleClass)['forRootAsyn
 
 /** Where the settings come from: ConfigService, with or without defaults, or code (`useFactory`, `useClass`, `useExisting`). */
 export type RedisSessionModuleAsyncOptions = RedisSessionModuleExtras &
-  ((BaseAsyncOptions & { defaults?: never }) | { defaults?: SessionModuleOptions | undefined; imports?: DynamicModule['imports'] });
+  (
+    | (BaseAsyncOptions & { defaults?: never })
+    | { defaults?: SessionModuleOptions | undefined; imports?: DynamicModule['imports'] }
+  );
 
 /** HTTP sessions in Redis, for every controller of the application. Import it once, in AppModule. */
 @Module({})
@@ -68,7 +71,10 @@ export class RedisSessionModule extends ConfigurableModuleClass {
     if ('useFactory' in rest || 'useClass' in rest || 'useExisting' in rest) {
       return assembled(super.forRootAsync(rest), extras, CODE_DECIDES);
     }
-    const { defaults = {}, imports } = rest as { defaults?: SessionModuleOptions; imports?: DynamicModule['imports'] };
+    const { defaults = {}, imports } = rest as {
+      defaults?: SessionModuleOptions;
+      imports?: DynamicModule['imports'];
+    };
     const base = super.forRoot(defaults);
     return assembled({ ...base, ...(imports !== undefined && { imports }) }, extras, CONFIG_SERVICE_DECIDES);
   }
@@ -93,7 +99,8 @@ const PROVIDERS: Provider[] = [
   {
     provide: SESSION_SETTINGS,
     inject: [SESSION_OPTIONS, { token: SETTING_READER, optional: true }],
-    useFactory: (options: SessionModuleOptions, read: ReadSetting | undefined) => resolveSettings(options, read),
+    useFactory: (options: SessionModuleOptions, read: ReadSetting | undefined) =>
+      resolveSettings(options, read),
   },
   {
     provide: SESSION_BACKEND,
@@ -103,7 +110,8 @@ const PROVIDERS: Provider[] = [
   {
     provide: REQUEST_SESSION_OPTIONS,
     inject: [SESSION_SETTINGS, SESSION_BACKEND],
-    useFactory: (settings: ResolvedSettings, { store }: SessionBackend) => createRequestSessionOptions(settings, store),
+    useFactory: (settings: ResolvedSettings, { store }: SessionBackend) =>
+      createRequestSessionOptions(settings, store),
   },
   SessionService,
   SessionLifecycle,

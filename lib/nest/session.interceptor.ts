@@ -1,4 +1,10 @@
-import { Inject, Injectable, type CallHandler, type ExecutionContext, type NestInterceptor } from '@nestjs/common';
+import {
+  Inject,
+  Injectable,
+  type CallHandler,
+  type ExecutionContext,
+  type NestInterceptor,
+} from '@nestjs/common';
 import { from, map, mergeMap, of, type Observable } from 'rxjs';
 import { rawExchange } from './raw-http.js';
 import { SessionService } from './session.service.js';

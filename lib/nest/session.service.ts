@@ -30,7 +30,10 @@ export class SessionService {
    * @param response Only needed with a bare Node request whose response is not known (Fastify's `inject()`).
    * @throws SessionStoreUnavailableError when the store cannot be read; the client gets 503.
    */
-  async of<T extends object = SessionAttributes>(source: SessionSource, response?: AnyResponse): Promise<HttpSession<T>> {
+  async of<T extends object = SessionAttributes>(
+    source: SessionSource,
+    response?: AnyResponse,
+  ): Promise<HttpSession<T>> {
     const exchange = rawExchange(source, response);
     const opening = this.#openings.get(exchange.request) ?? this.#open(exchange);
     const { session } = opening.opened ?? (await opening.promise);

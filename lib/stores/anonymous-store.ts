@@ -105,7 +105,10 @@ export class AnonymousTrafficStore implements SessionStore {
   }
 
   /** Writes to the shared copy; where it has expired, puts the local one back first. */
-  async #onShared<T extends { status: string }>(id: SessionId, write: () => Promise<T | NotThere>): Promise<T | NotThere> {
+  async #onShared<T extends { status: string }>(
+    id: SessionId,
+    write: () => Promise<T | NotThere>,
+  ): Promise<T | NotThere> {
     for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt += 1) {
       const outcome = await write();
       if (outcome.status === 'ended') this.#local.forget(id);

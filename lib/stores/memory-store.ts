@@ -127,7 +127,11 @@ export class MemoryStore implements SessionStore {
     if (!same(actual, expected)) return { status: 'conflict', actual };
     const now = this.#options.now();
     const set = new Map(next === undefined ? [] : [[name, next]]);
-    return this.#put(id, changed(record, { set, remove: next === undefined ? [name] : [], authenticated }, now), now);
+    return this.#put(
+      id,
+      changed(record, { set, remove: next === undefined ? [name] : [], authenticated }, now),
+      now,
+    );
   }
 
   async destroy(id: SessionId): Promise<void> {
@@ -181,7 +185,10 @@ export class MemoryStore implements SessionStore {
   }
 
   #assertOpen(): void {
-    if (this.#closed) throw new SessionStoreUnavailableError('The session store is closed: the application is shutting down.');
+    if (this.#closed)
+      throw new SessionStoreUnavailableError(
+        'The session store is closed: the application is shutting down.',
+      );
   }
 }
 

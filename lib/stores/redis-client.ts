@@ -49,9 +49,11 @@ export function topologyOf(options: RedisConnectionOptions): RedisTopology {
 
 /** Where that is, for messages; never a credential. */
 export function addressOf(options: RedisConnectionOptions): string {
-  const list = (nodes: readonly RedisAddress[]): string => nodes.map(({ host, port }) => `${host}:${port}`).join(', ');
+  const list = (nodes: readonly RedisAddress[]): string =>
+    nodes.map(({ host, port }) => `${host}:${port}`).join(', ');
   if (options.cluster !== undefined) return list(options.cluster.nodes);
-  if (options.sentinel !== undefined) return `${list(options.sentinel.nodes)} (sentinels of ${options.sentinel.master})`;
+  if (options.sentinel !== undefined)
+    return `${list(options.sentinel.nodes)} (sentinels of ${options.sentinel.master})`;
   return `${options.host}:${options.port}`;
 }
 

@@ -28,7 +28,9 @@ export class RedisConnection {
     client.on('close', () => {
       if (!this.#ready || this.#closing) return;
       this.#ready = false;
-      log.warn(`Redis at ${address}: the connection is lost. Requests with a session get 503 until it is back.`);
+      log.warn(
+        `Redis at ${address}: the connection is lost. Requests with a session get 503 until it is back.`,
+      );
     });
     client.on('ready', () => {
       if (this.#lastFailure !== undefined || !this.#ready) this.#lastFailure = undefined;

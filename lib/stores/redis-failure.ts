@@ -7,7 +7,9 @@ import { SessionStoreUnavailableError } from '../core/errors.js';
  */
 export function storeUnavailable(error: unknown, address: string): SessionStoreUnavailableError {
   const kind = failureKind(error);
-  return new SessionStoreUnavailableError(`Redis at ${address} could not serve the session: ${kind}. ${remedy(kind)}`);
+  return new SessionStoreUnavailableError(
+    `Redis at ${address} could not serve the session: ${kind}. ${remedy(kind)}`,
+  );
 }
 
 /** `OOM`, `READONLY`, `ECONNREFUSED`, …, or a few fixed words. Never text from a command or a reply. */

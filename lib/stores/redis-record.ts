@@ -53,7 +53,13 @@ function recordOf(
   const maxInactiveInterval = Number(own.get('@idle'));
   const absoluteDeadline = optionalNumber(own.get('@until'));
   const authenticatedAt = optionalNumber(own.get('@login'));
-  const numbers = [createdAt, lastAccessedAt, maxInactiveInterval, absoluteDeadline ?? 0, authenticatedAt ?? 0];
+  const numbers = [
+    createdAt,
+    lastAccessedAt,
+    maxInactiveInterval,
+    absoluteDeadline ?? 0,
+    authenticatedAt ?? 0,
+  ];
   if (codec === undefined || !numbers.every(Number.isSafeInteger)) return undefined;
   return {
     attributes,

@@ -141,7 +141,12 @@ export class RedisStore implements SessionStore {
   #create(
     id: SessionId,
     session: NewSession | RestoredSession,
-    times: { absoluteTimeout?: number; createdAt?: number; absoluteDeadline?: number | undefined; authenticatedAt?: number | undefined },
+    times: {
+      absoluteTimeout?: number;
+      createdAt?: number;
+      absoluteDeadline?: number | undefined;
+      authenticatedAt?: number | undefined;
+    },
   ): Promise<WriteOutcome> {
     const { absoluteTimeout } = times;
     return this.#write(
@@ -170,7 +175,11 @@ export class RedisStore implements SessionStore {
     return authenticated ? '' : (this.#options.anonymousCopySeconds ?? '');
   }
 
-  async #write(script: typeof SAVE, keys: readonly string[], args: readonly Argument[]): Promise<WriteOutcome> {
+  async #write(
+    script: typeof SAVE,
+    keys: readonly string[],
+    args: readonly Argument[],
+  ): Promise<WriteOutcome> {
     return this.#outcome(await this.#run(script, keys, args));
   }
 

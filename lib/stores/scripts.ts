@@ -87,13 +87,14 @@ export interface Script {
 
 /**
  * Marks a session as used. Best effort: extending the expiry works on a full Redis, noting the time may not.
- * KEYS record · ARGV interval in ms: a use that is closer to the one before is not noted.
+ * KEYS record · ARGV interval in ms: a use that is closer to the one before is not noted, but for a short-lived copy.
  * Reply: now, also when there is nothing to mark.
  */
 export const TOUCH = script(`
 local now = now_ms()
-local f = redis.call('HMGET', KEYS[1], '@id', '@used')
-if f[1] and now - tonumber(f[2] or 0) >= tonumber(ARGV[1]) and extend(KEYS[1], now) then
+local f = redis.call('HMGET', KEYS[1], '@id', '@used', '@copy')
+local due = f[3] or now - tonumber(f[2] or 0) >= tonumber(ARGV[1])
+if f[1] and due and extend(KEYS[1], now) then
   redis.pcall('HSET', KEYS[1], '@used', now)
 end
 return now

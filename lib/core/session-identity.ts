@@ -1,0 +1,100 @@
+import { assertNever } from './assert-never.js';
+import type { SessionClient, SessionEnvironment } from './environment.js';
+import { SessionFormatError, SessionStoreUnavailableError } from './errors.js';
+import { assertCookieCanLeave, assertUsable, goneError, principalOf } from './session-refusals.js';
+import type { SessionState } from './session-state.js';
+import type { SessionWriter } from './session-writer.js';
+
+/**
+ * Login, id change and logout. One that the store failed must not pass as a success because nobody awaited it:
+ * `failure` keeps it until one of them succeeds, and the commit reports it.
+ */
+export class SessionIdentity {
+  readonly #environment: SessionEnvironment;
+  readonly #client: SessionClient | undefined;
+  readonly #state: SessionState;
+  readonly #writer: SessionWriter;
+  #failure: Error | undefined;
+
+  constructor(
+    environment: SessionEnvironment,
+    client: SessionClient | undefined,
+    state: SessionState,
+    writer: SessionWriter,
+  ) {
+    this.#environment = environment;
+    this.#client = client;
+    this.#state = state;
+    this.#writer = writer;
+  }
+
+  get failure(): Error | undefined {
+    return this.#failure;
+  }
+
+  authenticate(principal: string | number): Promise<void> {
+    return this.#remembering(async () => {
+      const state = this.#state;
+      const login = {
+        principal: principalOf(principal),
+        absoluteTimeout: this.#environment.rules.absoluteTimeout,
+      };
+      assertUsable(state.phase);
+      assertCookieCanLeave(this.#client, 'log in');
+      if (state.phase !== 'stored' || !(await this.#writer.renew(login)))
+        await this.#writer.createByLogin(login);
+      state.principal = login.principal;
+      state.authenticated = true;
+    });
+  }
+
+  regenerateId(): Promise<void> {
+    return this.#remembering(async () => {
+      const state = this.#state;
+      assertUsable(state.phase);
+      assertCookieCanLeave(this.#client, 'change its id');
+      if (state.phase === 'new') return state.forgetName();
+      if (state.phase !== 'stored' || !(await this.#writer.renew(undefined)))
+        throw goneError('change its id', state.id);
+    });
+  }
+
+  destroy(): Promise<void> {
+    return this.#remembering(async () => {
+      const state = this.#state;
+      switch (state.phase) {
+        case 'destroyed':
+          return;
+        case 'new':
+        case 'detached':
+          // Nothing of it is stored, and a cookie that came with the request is not known to be ours to clear.
+          return state.ended(undefined);
+        case 'stored':
+        case 'destroying':
+        case 'gone': {
+          // Asked of the store even when it is gone for us: it may live on under the id it was renewed to.
+          const cookie = state.phase === 'gone' ? undefined : ({ action: 'clear' } as const);
+          if (state.phase === 'stored') state.phase = 'destroying';
+          state.cookie = undefined;
+          await this.#environment.store.destroy(state.id);
+          state.ended(cookie);
+          this.#environment.log.debug(`Session ${state.id}: destroyed.`);
+          return;
+        }
+        default:
+          return assertNever(state.phase);
+      }
+    });
+  }
+
+  async #remembering(task: () => Promise<void>): Promise<void> {
+    try {
+      await task();
+      this.#failure = undefined;
+    } catch (error) {
+      if (error instanceof SessionStoreUnavailableError || error instanceof SessionFormatError)
+        this.#failure = error;
+      throw error;
+    }
+  }
+}

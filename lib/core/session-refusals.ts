@@ -1,0 +1,58 @@
+import type { SessionClient } from './environment.js';
+import {
+  SessionDestroyedError,
+  SessionGoneError,
+  SessionHeadersSentError,
+  SessionUsageError,
+} from './errors.js';
+import type { SessionPhase } from './session-state.js';
+
+/** @throws SessionDestroyedError when the session was destroyed through the same object. */
+export function assertUsable(phase: SessionPhase): void {
+  if (phase !== 'destroyed' && phase !== 'destroying') return;
+  throw new SessionDestroyedError(
+    'The session was destroyed in this request and can be neither written nor saved. ' +
+      'Do it before destroy(), or use regenerateId() to keep it under another id.',
+  );
+}
+
+/** The session ended by somebody else's doing. `what`: what could not be done, as in "Could not save". */
+export function goneError(what: string, id: string): SessionGoneError {
+  return new SessionGoneError(
+    `Could not ${what}: session ${id} was destroyed, expired or renewed meanwhile. It is not brought back.`,
+  );
+}
+
+/**
+ * @throws SessionUsageError outside a request, where no response carries a cookie.
+ * @throws SessionHeadersSentError when the response's headers have left.
+ */
+export function assertCookieCanLeave(client: SessionClient | undefined, what: string): void {
+  if (client === undefined) {
+    throw new SessionUsageError(
+      `A session opened outside a request cannot ${what}: no response carries its cookie.`,
+    );
+  }
+  if (!client.headersSent) return;
+  throw new SessionHeadersSentError(
+    `Cannot ${what}: the response's headers have left, so its cookie cannot be sent. ` +
+      'Write to the session before the response starts.',
+  );
+}
+
+/** @throws SessionUsageError for anything but a non-empty string or a finite number. */
+export function principalOf(principal: unknown): string {
+  if (typeof principal === 'string' && principal !== '') return principal;
+  if (typeof principal === 'number' && Number.isFinite(principal)) return String(principal);
+  throw new SessionUsageError(
+    `authenticate() takes who logs in as a non-empty string or a finite number, not ${typeof principal}.`,
+  );
+}
+
+/** @throws SessionUsageError for anything but a whole number. */
+export function wholeSeconds(value: unknown): number {
+  if (typeof value === 'number' && Number.isSafeInteger(value)) return value;
+  throw new SessionUsageError(
+    'maxInactiveInterval is a whole number of seconds; 0 or less means no idle timeout.',
+  );
+}

@@ -1,0 +1,149 @@
+import { Attributes, type AttributeDifference } from './attributes.js';
+import type { SessionEnvironment } from './environment.js';
+import { expiryOf, type SessionTimes } from './session-times.js';
+import type { Found, NotThere, Written } from './store.js';
+import { idOf, newToken, type SessionId, type SessionToken } from './token.js';
+
+/**
+ * Where a session stands with its store.
+ *
+ * - `new`: the store does not know it.
+ * - `stored`: the store has it.
+ * - `detached`: the request came with the token of a session that was renewed or ended a moment ago. It sees an
+ *   empty session; nothing of it is stored and no cookie is sent, so that a straggler cannot replace the cookie
+ *   of a newer login. Only `authenticate()` leads out.
+ * - `gone`: it was stored and ended meanwhile by somebody else's doing. Never brought back.
+ * - `destroying`, `destroyed`: through this object.
+ */
+export type SessionPhase = 'new' | 'stored' | 'detached' | 'gone' | 'destroying' | 'destroyed';
+
+/** What the response owes the browser. */
+export type CookieInstruction =
+  | { readonly action: 'set'; readonly token: SessionToken; readonly maxInactiveInterval: number }
+  | { readonly action: 'clear' };
+
+/** How a session begins for us. */
+export interface SessionOrigin {
+  readonly phase: SessionPhase;
+  readonly token?: SessionToken | undefined;
+  readonly id?: SessionId | undefined;
+  readonly times: SessionTimes;
+}
+
+/** What is known of one session, and how it changes when the store answers. Decides nothing and writes nothing. */
+export class SessionState {
+  readonly attributes: Attributes;
+  readonly isNew: boolean;
+  phase: SessionPhase;
+  times: SessionTimes;
+  principal: string | undefined;
+  /** Once true, it stays: whatever made the session authenticated is stored with it. */
+  authenticated = false;
+  /** `maxInactiveInterval` differs from the stored one. */
+  intervalChanged = false;
+  /** A save was asked for, changed or not. */
+  dirty = false;
+  cookie: CookieInstruction | undefined;
+  readonly #environment: SessionEnvironment;
+  #token: SessionToken | undefined;
+  #id: SessionId | undefined;
+
+  constructor(environment: SessionEnvironment, origin: SessionOrigin) {
+    this.#environment = environment;
+    this.phase = origin.phase;
+    this.times = origin.times;
+    this.#token = origin.token;
+    this.#id = origin.id;
+    this.isNew = origin.phase !== 'stored';
+    this.attributes = new Attributes(environment.codec, environment.rules, (name, reason) => {
+      environment.log.warn(`Session ${this.id}: attribute ${JSON.stringify(name)} is left out: ${reason}.`);
+    });
+  }
+
+  /** Made up when first asked for: most new sessions never need one. */
+  get id(): SessionId {
+    return (this.#id ??= idOf(this.token));
+  }
+
+  get createdAt(): Date {
+    return new Date(this.times.createdAt);
+  }
+
+  get lastAccessedAt(): Date {
+    return new Date(this.times.lastAccessedAt);
+  }
+
+  get expiresAt(): Date | undefined {
+    return expiryOf(this.times);
+  }
+
+  get token(): SessionToken {
+    return (this.#token ??= newToken(this.#environment.random));
+  }
+
+  /** The next id asked for is another one. Only for a session that no store knows. */
+  forgetName(): void {
+    this.#token = undefined;
+    this.#id = undefined;
+  }
+
+  /** Starts from what the store has. */
+  adopt({ record }: Found): void {
+    const { codecByName, codec } = this.#environment;
+    this.attributes.load(record.attributes, codecByName(record.codec) ?? codec);
+    this.principal = record.principal;
+    this.authenticated = record.authenticated;
+    this.intervalChanged = false;
+  }
+
+  /** The store has acknowledged a new record. */
+  created(difference: AttributeDifference, written: Written): void {
+    this.phase = 'stored';
+    this.times = { ...this.times, createdAt: written.now, lastAccessedAt: written.now };
+    this.settled(difference, written);
+    this.#offerCookie();
+  }
+
+  /** The store has acknowledged a change and a new name. */
+  renewed(token: SessionToken, difference: AttributeDifference | undefined, written: Written): void {
+    this.#token = token;
+    this.#id = idOf(token);
+    this.settled(difference, written);
+    this.#offerCookie();
+  }
+
+  /** The store has acknowledged a change. */
+  settled(difference: AttributeDifference | undefined, written: Written): void {
+    if (difference !== undefined) this.attributes.settle(difference);
+    this.intervalChanged = false;
+    this.dirty = false;
+    this.used(written);
+  }
+
+  /** The store has seen a use of the session. */
+  used(written: Written): void {
+    this.times = { ...this.times, accessedAt: written.now, deadline: written.absoluteDeadline };
+  }
+
+  /** The store does not have it any more. The cookie may belong to a newer login by now: hands off. */
+  lost(outcome: NotThere): void {
+    this.phase = 'gone';
+    this.cookie = undefined;
+    this.#environment.log.debug(
+      `Session ${this.id}: it ended meanwhile (${outcome.status}); changes are dropped.`,
+    );
+  }
+
+  /** It is over, by our own doing. */
+  ended(cookie: CookieInstruction | undefined): void {
+    this.phase = 'destroyed';
+    this.cookie = cookie;
+    this.principal = undefined;
+    this.attributes.clear();
+  }
+
+  #offerCookie(): void {
+    const { maxInactiveInterval } = this.times;
+    this.cookie = { action: 'set', token: this.token, maxInactiveInterval };
+  }
+}
