@@ -68,9 +68,9 @@ export class Balancer {
     });
     upstream.once('error', () => {
       if (outgoing.headersSent) outgoing.destroy();
-      else if (false)
+      else if (connected && !isSafe(incoming))
         fail(outgoing, 502, 'The node died over this request. Try again.');
-      else if (!outgoing.destroyed) fail(outgoing, 502, '');
+      else if (!outgoing.destroyed) this.forward(incoming, outgoing, others);
     });
     outgoing.once('close', () => upstream.destroy());
   }

@@ -17,6 +17,7 @@ export interface PrivateRedis {
 }
 
 const HOST = '127.0.0.1';
+const PID_FILE = 'redis.pid';
 const NAMES = ['redis-server', 'valkey-server'];
 
 /** The first Redis server program on the PATH. */
@@ -39,10 +40,21 @@ export async function findRedisServer(path = process.env.PATH ?? ''): Promise<st
  */
 export async function startPrivateRedis(program: string, log: (text: string) => void): Promise<PrivateRedis> {
   const directory = await mkdtemp(join(tmpdir(), 'nestjs-redis-session-sample-'));
-  const removeDirectory = (): Promise<void> => rm(directory, { recursive: true, force: true });
+  const release = removeIfThisProcessDies(directory);
+  const removeDirectory = async (): Promise<void> => {
+    await rm(directory, { recursive: true, force: true });
+    release();
+  };
   try {
     const port = await freePort();
-    const settings = { bind: HOST, port: String(port), dir: directory, save: '', appendonly: 'yes' };
+    const settings = {
+      bind: HOST,
+      port: String(port),
+      dir: directory,
+      pidfile: join(directory, PID_FILE),
+      save: '',
+      appendonly: 'yes',
+    };
     const args = Object.entries(settings).flatMap(([name, value]) => [`--${name}`, value]);
     const server = new Supervised<true>({
       name: 'Redis',
@@ -65,6 +77,23 @@ export async function startPrivateRedis(program: string, log: (text: string) => 
     await removeDirectory();
     throw error;
   }
+}
+
+/**
+ * Ends the Redis of a directory, and the directory, once this process is gone without a word (SIGKILL): a shell
+ * waits for the end of its standard input, which only this process holds. Returns what calls it off.
+ */
+function removeIfThisProcessDies(directory: string): () => void {
+  const script = `read -r released || { kill -9 "$(cat "$1/${PID_FILE}")"; rm -rf -- "$1"; }`;
+  const shell = spawn('/bin/sh', ['-c', script, 'sh', directory], {
+    detached: true,
+    stdio: ['pipe', 'ignore', 'ignore'],
+  });
+  // Without a shell there is no such guard; all else works.
+  shell.on('error', () => undefined);
+  shell.stdin.on('error', () => undefined);
+  shell.unref();
+  return () => shell.stdin.end('released\n');
 }
 
 /**

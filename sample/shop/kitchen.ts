@@ -43,7 +43,7 @@ export class Kitchen implements BeforeApplicationShutdown {
       session.order.status = 'ready';
       session.order.readyAt = new Date();
       session.order.preparedBy = this.node.name;
-      
+      await session.save();
     } catch (error) {
       this.logger.error(`Order ${job.orderNumber} could not be marked ready.`, error);
     }

@@ -2,6 +2,7 @@ import { beforeAll, describe, expect, it } from '@jest/globals';
 import { readdir } from 'node:fs/promises';
 import { createServer as createHttpServer, type RequestListener } from 'node:http';
 import { createServer, type AddressInfo } from 'node:net';
+import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { Balancer } from '../../sample/launcher/balancer.js';
 import { chooseRedis } from '../../sample/launcher/settings.js';
@@ -114,8 +115,9 @@ describe('the sample, as npm start runs it', () => {
       expect(page.text).toContain('€ 11.20');
     }
     await post(browser, '/cart/remove', { product: 'cake' });
-    const [guestCookie] = browser.jar.header('/').split(';');
+    const guestCookie = browser.jar.header('/');
     expect((await logIn(browser, 'Ada')).status).toBe(303);
+    expect(guestCookie).toContain('sid=');
     expect(browser.jar.header('/')).not.toBe(guestCookie);
     for (const page of (await fromEachNode(browser, '/cart')).values()) expect(cartCountOf(page)).toBe('2');
     for (const page of (await fromEachNode(browser, '/account')).values()) expect(page.text).toContain('Ada');
@@ -287,6 +289,25 @@ describe('the sample without npm', () => {
     expect(await readdir(temporary)).toHaveLength(1);
     await launcher.kill('SIGINT');
     expect(pidsIn(launcher.output()).filter(isAlive)).toEqual([]);
+    expect(await readdir(temporary)).toEqual([]);
+  });
+});
+
+describe('the sample, its launcher killed', () => {
+  it('leaves neither nodes nor the private Redis nor its data behind', async () => {
+    const temporary = await tempDir();
+    const launcher = await startNode(START, { env: { PORT: '0', TMPDIR: temporary } });
+    await launcher.waitFor(/Ctrl-C stops everything/, 30_000);
+    const summary = launcher.output().matchAll(/(?:private one|node-[ab]:).*pid (\d+)/g);
+    const pids = [...summary].map(([, pid]) => Number(pid));
+    expect(pids.map(isAlive)).toEqual([true, true, true]);
+    launcher.signal('SIGKILL');
+    // Nobody is left to say when it is done: look until it is.
+    const isGone = async (): Promise<boolean> =>
+      !pids.some(isAlive) && (await readdir(temporary)).length === 0;
+    const deadline = performance.now() + 10_000;
+    while (!(await isGone()) && performance.now() < deadline) await delay(20);
+    expect(pids.filter(isAlive)).toEqual([]);
     expect(await readdir(temporary)).toEqual([]);
   });
 });
