@@ -1,15 +1,33 @@
+import type { Attributes } from './attributes.js';
 import { SessionReservedMemberError, SessionUsageError } from './errors.js';
 import { RESERVED_MEMBERS, type HttpSession } from './members.js';
-import type { ManagedSession } from './managed-session.js';
+import type { SessionState } from './session-state.js';
 
 const INSPECT = Symbol.for('nodejs.util.inspect.custom');
+
+/** What a session must be able to do for an application to see it. What each does is told in members.ts. */
+export interface SessionBehind {
+  readonly id: string;
+  readonly state: Readonly<SessionState>;
+  readonly attributes: Attributes;
+  setAttribute(name: string, value: unknown): void;
+  deleteAttribute(name: string): void;
+  setMaxInactiveInterval(seconds: unknown): void;
+  authenticate(principal: string | number): Promise<void>;
+  regenerateId(): Promise<void>;
+  save(): Promise<void>;
+  markDirty(): void;
+  update(name: string, change: (current: unknown) => unknown): Promise<unknown>;
+  reload(): Promise<void>;
+  destroy(): Promise<void>;
+}
 
 /**
  * The session as an application sees it: a proxy whose string keys are attributes, except for the reserved
  * members. It has no prototype, so `toString` and `constructor` are attributes like any other, and since a
  * function cannot be stored, no attribute named `then` or `toJSON` is ever called by `await` or JSON.
  */
-export function httpSessionOf(session: ManagedSession): HttpSession {
+export function httpSessionOf(session: SessionBehind): HttpSession {
   const target = Object.create(null) as Record<PropertyKey, unknown>;
   // console.log goes to the target and past the traps. It shows names only: values do not belong in logs.
   Object.defineProperty(target, INSPECT, {
@@ -20,10 +38,10 @@ export function httpSessionOf(session: ManagedSession): HttpSession {
 }
 
 class HttpSessionHandler implements ProxyHandler<Record<PropertyKey, unknown>> {
-  readonly #session: ManagedSession;
+  readonly #session: SessionBehind;
   #methods: Record<string, unknown> | undefined;
 
-  constructor(session: ManagedSession) {
+  constructor(session: SessionBehind) {
     this.#session = session;
   }
 
@@ -101,7 +119,7 @@ class HttpSessionHandler implements ProxyHandler<Record<PropertyKey, unknown>> {
 }
 
 /** Bound, and the same function at each read, so that they can be taken off the session and compared. */
-function methodsOf(session: ManagedSession): Record<string, unknown> {
+function methodsOf(session: SessionBehind): Record<string, unknown> {
   return {
     authenticate: session.authenticate.bind(session),
     regenerateId: session.regenerateId.bind(session),
