@@ -6,9 +6,12 @@ export type {
 } from './nest/redis-session.module.js';
 export { SessionService } from './nest/session.service.js';
 export { Session } from './nest/session.decorator.js';
+export { CSRF_FIELD, CSRF_HEADER, CsrfGuard, SkipCsrf } from './nest/csrf.guard.js';
+export { RecentLoginGuard, RequireRecentLogin } from './nest/recent-login.guard.js';
 export { RedisSessionInterceptor } from './nest/session.interceptor.js';
 export type { AnyRequest, AnyResponse, SessionSource } from './nest/raw-http.js';
 export type { HttpSession, SessionAttributes, SessionMembers } from './core/members.js';
+export type { RejectionReason, SessionEvent } from './core/events.js';
 export { SESSION_POLICIES, type SessionPolicy } from './core/policy.js';
 export type { SessionCodec } from './core/codec.js';
 export { msgpackCodec } from './codecs/msgpack.js';
@@ -22,7 +25,9 @@ export type {
   SentinelOptions,
   SessionModuleOptions,
   TlsOptions,
+  TransportOptions,
 } from './config/options.js';
+export type { TimeoutPreset } from './config/presets.js';
 export {
   SessionConfigError,
   SessionDestroyedError,

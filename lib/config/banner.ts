@@ -15,7 +15,11 @@ export function bannerLines(settings: ResolvedSettings, attached: string): strin
     ['enabled', settings.enabled],
     ...(settings.enabled ? redisLines(settings) : memoryLines(settings)),
     ...sessionLines(settings),
-    ...cookieLines(settings),
+    ...(settings.transport.header === undefined
+      ? cookieLines(settings)
+      : [['transport.header', settings.transport.header] as const]),
+    ['secrets', setOrNot(settings.secrets)],
+    ...(settings.enabled ? [['encryptionKeys', setOrNot(settings.encryptionKeys)] as const] : []),
   ];
   return [
     settings.enabled ? 'Redis-based sessions' : 'Sessions in this process',
@@ -45,6 +49,8 @@ function redisLines(settings: ResolvedSettings): Line[] {
   return [
     ...(redis.client ? [['redis.client', '- Injected client -'] as const] : connectionLines(redis)),
     ['redis.timeoutMs', redis.timeoutMs],
+    ['redis.maxCommandsInFlight', redis.maxCommandsInFlight],
+    ['redis.startup', redis.startup],
     ['clusterId', clusterId ?? '- Not Set -'],
     ['anonymousTraffic', anonymousTraffic],
     ...(anonymousTraffic
@@ -129,6 +135,7 @@ function poolLines({ pool }: RedisSettings): Line[] {
 function sessionLines(settings: ResolvedSettings): Line[] {
   const { manualDirtyAttribute: dirty, persistOnDemandAttribute: persist, codec } = settings;
   return [
+    ...(settings.preset === undefined ? [] : [['preset', settings.preset] as const]),
     ['idleTimeoutSeconds', settings.idleTimeoutSeconds],
     ['absoluteTimeoutSeconds', settings.absoluteTimeoutSeconds],
     ['policies', settings.policies.join(',')],
@@ -142,7 +149,7 @@ function sessionLines(settings: ResolvedSettings): Line[] {
   ];
 }
 
-function cookieLines({ cookie, secrets }: ResolvedSettings): Line[] {
+function cookieLines({ cookie }: ResolvedSettings): Line[] {
   return [
     ['cookie.name', cookieName(cookie)],
     ['cookie.path', cookie.path],
@@ -151,7 +158,6 @@ function cookieLines({ cookie, secrets }: ResolvedSettings): Line[] {
     ['cookie.secure', cookie.secure],
     ...(cookie.maxAgeSeconds === undefined ? [] : [['cookie.maxAgeSeconds', cookie.maxAgeSeconds] as const]),
     ['cookie.partitioned', cookie.partitioned],
-    ['secrets', setOrNot(secrets)],
   ];
 }
 

@@ -1,6 +1,7 @@
 import type { Draft, Fault } from './draft.js';
 import type { SettingPath } from './names.js';
 import { readPem } from './pem.js';
+import { timeoutsOf } from './presets.js';
 import { parseRedisUrl } from './redis-url.js';
 import {
   ClusterSettings,
@@ -13,6 +14,7 @@ import {
   SentinelSettings,
   SessionSettings,
   TlsSettings,
+  TransportSettings,
 } from './settings.js';
 
 const MANUAL_DIRTY_ATTRIBUTE = '__dot_session_attribute_changed__';
@@ -29,6 +31,7 @@ export function buildSettings(draft: Draft, surroundings: Surroundings, faults: 
   const get = (path: SettingPath): unknown => draft.entries.get(path)?.value;
   const clusterId = get('clusterId');
   const enabled = get('enabled') ?? draft.redisInCode;
+  const preset = timeoutsOf(get('preset'));
   return fill(SessionSettings, {
     enabled,
     clusterId,
@@ -36,8 +39,11 @@ export function buildSettings(draft: Draft, surroundings: Surroundings, faults: 
     redis: redis(draft, enabled === true, faults),
     cookie: cookie(draft, surroundings.production),
     secrets: get('secrets') ?? [],
-    idleTimeoutSeconds: get('idleTimeoutSeconds') ?? 1800,
-    absoluteTimeoutSeconds: get('absoluteTimeoutSeconds') ?? 0,
+    encryptionKeys: get('encryptionKeys') ?? [],
+    transport: fill(TransportSettings, { header: get('transport.header') }),
+    preset: get('preset'),
+    idleTimeoutSeconds: get('idleTimeoutSeconds') ?? preset.idleTimeoutSeconds ?? 1800,
+    absoluteTimeoutSeconds: get('absoluteTimeoutSeconds') ?? preset.absoluteTimeoutSeconds ?? 0,
     policies: get('policies') ?? ['DEFAULT'],
     manualDirtyAttribute: switchable(
       get('manualDirtyTracking'),
@@ -83,10 +89,13 @@ function redis(draft: Draft, enabled: boolean, faults: Fault[]): RedisSettings {
     url: get('redis.url'),
     host: url?.host ?? get('redis.host') ?? 'localhost',
     port: url?.port ?? get('redis.port') ?? 6379,
+    socketPath: url?.socketPath,
     username: either('redis.username', url?.username),
     password: either('redis.password', url?.password),
     database: either('redis.database', url?.database) ?? 0,
     timeoutMs: get('redis.timeoutMs') ?? 2000,
+    maxCommandsInFlight: get('redis.maxCommandsInFlight') ?? 20_000,
+    startup: get('redis.startup') ?? 'fail',
     tls:
       either('redis.tls.enabled', url?.tls || undefined) === true ? tls(draft, enabled, faults) : undefined,
     sentinel: sentinel
@@ -98,7 +107,10 @@ function redis(draft: Draft, enabled: boolean, faults: Fault[]): RedisSettings {
         })
       : undefined,
     cluster: draft.entries.has('redis.cluster.nodes')
-      ? fill(ClusterSettings, { nodes: nodes(get('redis.cluster.nodes')) })
+      ? fill(ClusterSettings, {
+          nodes: nodes(get('redis.cluster.nodes')),
+          natMap: get('redis.cluster.natMap'),
+        })
       : undefined,
     pool: pool(draft),
     client: get('redis.client'),

@@ -1,5 +1,5 @@
 const INSPECT = Symbol.for('nodejs.util.inspect.custom');
-const SECRET = new Set(['username', 'password', 'secrets', 'url', 'key']);
+const SECRET = new Set(['username', 'password', 'secrets', 'encryptionKeys', 'url', 'key']);
 
 /** Settings whose secrets do not show in logs: `JSON.stringify` and `util.inspect` print `- Set -` for them. */
 export abstract class Discreet {

@@ -54,8 +54,11 @@ export const SETTING_NAMES = [
   row('redis.sentinel.password', 'SENTINEL_PASSWORD', 'secret'),
   row('redis.database', 'DATABASE', 'integer', 'TOMCAT_REDIS_SESSION_DATABASE'),
   row('redis.timeoutMs', 'TIMEOUT', 'integer', 'TOMCAT_REDIS_SESSION_TIMEOUT'),
+  row('redis.maxCommandsInFlight', 'MAX_COMMANDS_IN_FLIGHT', 'integer'),
+  row('redis.startup', 'STARTUP', 'keyword'),
   row('idleTimeoutSeconds', 'USER_TIMEOUT', 'integer', 'TOMCAT_REDIS_USER_SESSION_TIMEOUT'),
   row('absoluteTimeoutSeconds', 'ABSOLUTE_TIMEOUT', 'integer'),
+  row('preset', 'PRESET', 'keyword'),
   row('policies', 'PERSISTENT_POLICIES', 'policies', 'TOMCAT_REDIS_SESSION_PERSISTENT_POLICIES'),
   row(
     'manualDirtyTracking',
@@ -128,12 +131,15 @@ export const SETTING_NAMES = [
   row('cookie.secure', 'COOKIE_SECURE', 'secure'),
   row('cookie.maxAgeSeconds', 'COOKIE_MAX_AGE', 'integer'),
   row('cookie.partitioned', 'COOKIE_PARTITIONED', 'boolean'),
+  row('transport.header', 'TRANSPORT_HEADER', 'keyword'),
   row('secrets', 'SECRETS', 'secrets'),
+  row('encryptionKeys', 'ENCRYPTION_KEYS', 'secrets'),
 ] as const;
 
 /** Options that have no name, because no text can say them or because they are the programmer's business. */
 export const CODE_ONLY_PATHS = [
   'redis.client',
+  'redis.cluster.natMap',
   'isAuthenticated',
   'touchIntervalSeconds',
   'saveOnServerError',

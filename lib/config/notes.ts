@@ -16,10 +16,11 @@ export function notesOf(draft: Draft): string[] {
   if (value('enabled') ?? draft.redisInCode) redisNotes(draft, note);
   else if (!entries.has('enabled')) {
     note(
-      under(draft, 'redis.'),
+      [...under(draft, 'redis.'), ...under(draft, 'encryptionKeys')],
       'Sessions live in this process; set REDIS_SESSION_ENABLED=true to keep them in Redis.',
     );
   }
+  if (entries.has('transport.header')) note(under(draft, 'cookie.'), 'The token travels in a header.');
   if (value('manualDirtyTracking') === false) {
     note(under(draft, 'manualDirtyAttribute'), 'Manual dirty tracking is switched off.');
   }
@@ -40,7 +41,12 @@ function redisNotes(draft: Draft, note: Note): void {
   }
   if (entries.has('redis.client')) {
     note(
-      under(draft, 'redis.', ['redis.client', 'redis.timeoutMs']),
+      under(draft, 'redis.', [
+        'redis.client',
+        'redis.timeoutMs',
+        'redis.maxCommandsInFlight',
+        'redis.startup',
+      ]),
       'The application injects its own client.',
     );
     return;

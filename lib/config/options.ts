@@ -2,6 +2,7 @@ import type { Cluster, Redis } from 'ioredis';
 import type { SessionCodec } from '../core/codec.js';
 import type { HttpSession } from '../core/members.js';
 import type { SessionPolicy } from '../core/policy.js';
+import type { TimeoutPreset } from './presets.js';
 
 /**
  * What code may say about sessions: the argument of `forRoot`, the answer of `useFactory`, or `defaults`.
@@ -23,6 +24,21 @@ export interface SessionModuleOptions {
    * Default: none, and cookies are not signed (256 random bits need no signature to be unguessable).
    */
   secrets?: readonly string[] | undefined;
+  /**
+   * Ring of keys that encrypt what Redis holds of a session (attributes and principal) with AES-256-GCM: the first
+   * encrypts, all decrypt. Each is 32 random bytes in base64: `openssl rand -base64 32`. Once on there is no way back to plain
+   * text: a record that is not encrypted is refused, and its request is anonymous. Default: none.
+   * To rotate, add the new key at the end on every node, then move it to the front; drop the old one when the
+   * longest-lived session has ended.
+   */
+  encryptionKeys?: readonly string[] | undefined;
+  /** How the token travels. Default: in a cookie. */
+  transport?: TransportOptions | undefined;
+  /**
+   * Timeouts of an assurance level of NIST SP 800-63B-4: `aal1` 30 days overall (idle: the default), `aal2` 24 hours
+   * and 1 hour idle, `aal3` 12 hours and 15 minutes idle. A timeout that is set explicitly wins. Default: none.
+   */
+  preset?: TimeoutPreset | undefined;
   /** Seconds without a request after which a session ends. Default 1800. */
   idleTimeoutSeconds?: number | undefined;
   /** Seconds after which a session ends whatever happens; 0: never. Default 0. The earlier of the two timeouts counts. */
@@ -61,7 +77,10 @@ export interface SessionModuleOptions {
 
 /** Where Redis is. `url`, `host`/`port`, `sentinel` and `cluster` are four ways to say it. */
 export interface RedisOptions {
-  /** `redis://[user[:password]@]host[:port][/database]`, `rediss://` for TLS. */
+  /**
+   * `redis://[user[:password]@]host[:port][/database]`, `rediss://` for TLS, `unix:///path` (with `user:password@` before
+   * the path, if any) for a unix socket.
+   */
   url?: string | undefined;
   /** Default `localhost`. */
   host?: string | undefined;
@@ -73,10 +92,21 @@ export interface RedisOptions {
   database?: number | undefined;
   /** Milliseconds that connecting, and each command, may take. Default 2000. */
   timeoutMs?: number | undefined;
+  /**
+   * Most commands that may wait for Redis at a time; the excess fails at once, with 503. Keeps a Redis that is slow from
+   * filling this process's memory. Default 20000.
+   */
+  maxCommandsInFlight?: number | undefined;
+  /**
+   * What happens when Redis cannot be reached at boot. `fail`: the application does not start. `wait`: it starts once
+   * Redis is there. `background`: it starts at once, and requests with a session get 503 until Redis is there.
+   * Default `fail`.
+   */
+  startup?: RedisStartup | undefined;
   /** `true`: TLS with the system's authorities. */
   tls?: boolean | TlsOptions | undefined;
   sentinel?: SentinelOptions | undefined;
-  cluster?: { nodes?: string | readonly RedisNode[] | undefined } | undefined;
+  cluster?: ClusterOptions | undefined;
   pool?: PoolOptions | undefined;
   /** An existing ioredis client, which the module never closes. Address, TLS and pool settings then do nothing. Only in code. */
   client?: Redis | Cluster | undefined;
@@ -100,6 +130,20 @@ export interface TlsOptions {
   allowUnauthorized?: boolean | undefined;
 }
 
+/** See {@link RedisOptions.startup}. */
+export type RedisStartup = 'fail' | 'wait' | 'background';
+
+export interface ClusterOptions {
+  /** Some of the nodes; the others are found through them. Port 6379 where none is given. */
+  nodes?: string | readonly RedisNode[] | undefined;
+  /**
+   * Where the nodes are for this process, by the `host:port` that they call themselves: behind NAT, or in containers.
+   * Default: where they say. Only in code.
+   */
+  natMap?: Readonly<Record<string, RedisNode>> | ((announced: string) => RedisNode | null) | undefined;
+}
+
+/** Sentinel, which knows where the master is. */
 export interface SentinelOptions {
   /** Name of the master as the sentinels know it. */
   master?: string | undefined;
@@ -157,6 +201,17 @@ export interface CookieOptions {
   partitioned?: boolean | undefined;
 }
 
+/** A token that does not travel in a cookie; for clients that are no browsers. */
+export interface TransportOptions {
+  /**
+   * The request header that carries the token instead of a cookie. `authorization`: as `Authorization: Session <token>`,
+   * and new tokens come back in X-Session-Token; any other: the token alone, both ways. A response without
+   * the header changes nothing; an empty one says that the session is over. Then no cookie is read or set.
+   */
+  header?: string | undefined;
+}
+
+/** Bounds of the sessions that live in this process: all in memory mode, else the anonymous ones. */
 export interface MemoryOptions {
   /** Most sessions in this process; the oldest go first. Default 10000. */
   maxSessions?: number | undefined;

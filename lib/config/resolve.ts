@@ -33,10 +33,12 @@ export function resolveSettings(code: SessionModuleOptions, read?: ReadSetting):
   return settings;
 }
 
-/** Not what the application owns: its client, its codec, its functions. */
+const OWNED_BY_APPLICATION = new Set(['client', 'codec', 'natMap']);
+
+/** Not what the application owns. */
 function freeze(value: object): void {
   for (const [name, child] of Object.entries(value) as [string, unknown][]) {
-    if (typeof child === 'object' && child !== null && name !== 'client' && name !== 'codec') freeze(child);
+    if (typeof child === 'object' && child !== null && !OWNED_BY_APPLICATION.has(name)) freeze(child);
   }
   Object.freeze(value);
 }

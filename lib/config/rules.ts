@@ -70,7 +70,10 @@ function url({ entries }: Draft, blame: Blame): void {
   if (entry === undefined || typeof entry.value !== 'string' || entry.value === '') return;
   const parsed = parseRedisUrl(entry.value);
   if (parsed === undefined) {
-    blame('redis.url', 'must be redis://[user[:password]@]host[:port][/database], or rediss:// for TLS');
+    blame(
+      'redis.url',
+      'must be redis://[user[:password]@]host[:port][/database], rediss:// for TLS, or unix:///path',
+    );
     return;
   }
   for (const part of ['username', 'password', 'database'] as const) {

@@ -36,3 +36,15 @@ export function secretWeakness(secret: unknown): string | undefined {
   if ((secret + secret).indexOf(secret, 1) < secret.length) return 'repeats itself';
   return undefined;
 }
+
+const KEY_BYTES = 32;
+/** Base64 of 32 bytes, in either alphabet, with or without padding. */
+const KEY = /^[A-Za-z0-9+/_-]{43}=?$/;
+/** 32 random bytes have fewer different ones than this once in 10^24 times. */
+const MIN_DISTINCT_BYTES = 16;
+
+/** Why an encryption key is refused, or undefined. Holds nothing of the key. */
+export function encryptionKeyWeakness(key: unknown): string | undefined {
+  if (typeof key !== 'string' || !KEY.test(key)) return `is not ${KEY_BYTES} bytes in base64`;
+  return new Set(Buffer.from(key, 'base64')).size < MIN_DISTINCT_BYTES ? 'is not random' : undefined;
+}

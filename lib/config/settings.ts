@@ -13,9 +13,11 @@ import type { Cluster, Redis } from 'ioredis';
 import type { SessionCodec } from '../core/codec.js';
 import type { HttpSession } from '../core/members.js';
 import { SESSION_POLICIES, type SessionPolicy } from '../core/policy.js';
+import { PRESETS, type TimeoutPreset } from './presets.js';
+import type { ClusterOptions, RedisStartup } from './options.js';
 import { IntegerBetween, isFunction, Satisfies, Text, YesOrNo } from './checks.js';
 import { Discreet } from './discreet.js';
-import { secretWeakness } from './secrets.js';
+import { encryptionKeyWeakness, secretWeakness } from './secrets.js';
 
 const TEN_YEARS_SECONDS = 315_360_000;
 const LONGEST_WAIT_MS = 2_147_483_647;
@@ -24,6 +26,7 @@ const COOKIE_MAX_AGE_SECONDS = 34_560_000;
 const HOST = /^[A-Za-z0-9_.:%-]{1,253}$/;
 const HOST_ALLOWED = 'a host name or an IP address, without scheme, credentials or port';
 const ADDRESSES = 'addresses as host:port, separated by commas';
+const STARTUPS: readonly RedisStartup[] = ['fail', 'wait', 'background'];
 const ATTRIBUTE = 'the name of an attribute, not empty';
 
 /** An address. */
@@ -57,7 +60,12 @@ export class ClusterSettings {
   @ArrayMinSize(1, { message: ADDRESSES })
   @ValidateNested({ each: true, message: ADDRESSES })
   readonly nodes!: readonly NodeSettings[];
+  @IsOptional()
+  @Satisfies('a map from host:port to { host, port }, or a function', isNatMap)
+  readonly natMap!: NatMap | undefined;
 }
+
+type NatMap = NonNullable<ClusterOptions['natMap']>;
 
 /** As commons-pool2 names them; times in milliseconds. `maxConnections` 1: no pool, one multiplexed connection. */
 export class PoolSettings {
@@ -86,14 +94,18 @@ export class PoolSettings {
 export class RedisSettings extends Discreet {
   /** As written, credentials included: mask it before it is shown. */
   @IsOptional()
-  @Text('redis://[user[:password]@]host[:port][/database], or rediss:// for TLS')
+  @Text('redis://[user[:password]@]host[:port][/database], rediss:// for TLS, or unix:///path')
   readonly url!: string | undefined;
   @Text(HOST_ALLOWED, HOST) readonly host!: string;
   @IntegerBetween(1, 65535) readonly port!: number;
+  /** A unix socket, from the URL; wins over `host` and `port`. */
+  @Allow() readonly socketPath!: string | undefined;
   @IsOptional() @Text('text') readonly username!: string | undefined;
   @IsOptional() @Text('text') readonly password!: string | undefined;
   @IntegerBetween(0, 65535) readonly database!: number;
   @IntegerBetween(1, 600_000, ' ms') readonly timeoutMs!: number;
+  @IntegerBetween(1, 1_000_000) readonly maxCommandsInFlight!: number;
+  @IsIn(STARTUPS, { message: STARTUPS.join(', ') }) readonly startup!: RedisStartup;
   /** Undefined: no TLS. */
   @IsOptional() @ValidateNested() readonly tls!: TlsSettings | undefined;
   /** Wins over `host` and `port`. */
@@ -135,6 +147,16 @@ export class CookieSettings {
   @YesOrNo() readonly partitioned!: boolean;
 }
 
+export class TransportSettings {
+  /** In lower case; undefined: a cookie. */
+  @IsOptional()
+  @Text(
+    'the name of a request header that has no other meaning, such as authorization or x-session',
+    /^(?!(?:cookie|set-cookie|host|connection|content-.*|transfer-encoding|upgrade|vary|cache-control|x-csrf-token)$)[!#$%&'*+\-.^_`|~0-9a-z]{1,64}$/,
+  )
+  readonly header!: string | undefined;
+}
+
 /** Bounds of what lives in this process; the oldest sessions go first. */
 export class MemorySettings {
   @IntegerBetween(1, 100_000_000) readonly maxSessions!: number;
@@ -161,6 +183,20 @@ export class SessionSettings extends Discreet {
     { each: true },
   )
   readonly secrets!: readonly string[];
+  /** The first encrypts, all decrypt; empty: records are not encrypted. */
+  @IsArray({ message: 'keys separated by commas' })
+  @ArrayUnique({ message: 'keys that differ from each other' })
+  @Satisfies(
+    'random keys of exactly 32 bytes each, in base64: openssl rand -base64 32',
+    (value) => encryptionKeyWeakness(value) === undefined,
+    { each: true },
+  )
+  readonly encryptionKeys!: readonly string[];
+  @IsDefined() @ValidateNested() readonly transport!: TransportSettings;
+  /** What the timeouts below were taken from, where they were not set themselves. */
+  @IsOptional()
+  @IsIn(PRESETS, { message: PRESETS.join(', ') })
+  readonly preset!: TimeoutPreset | undefined;
   @IntegerBetween(1, TEN_YEARS_SECONDS, ' seconds') readonly idleTimeoutSeconds!: number;
   /** 0: none. */
   @IntegerBetween(0, TEN_YEARS_SECONDS, ' seconds, 0 for none') readonly absoluteTimeoutSeconds!: number;
@@ -198,6 +234,14 @@ export type ResolvedSettings = SessionSettings;
 function isClient(value: unknown): boolean {
   if (typeof value !== 'object' || value === null) return false;
   return ['ping', 'eval', 'on'].every((name) => isFunction(Reflect.get(value, name)));
+}
+
+function isNatMap(value: unknown): boolean {
+  if (isFunction(value)) return true;
+  if (typeof value !== 'object' || value === null) return false;
+  return Object.values(value).every(
+    (node: unknown) => typeof node === 'object' && node !== null && 'host' in node && 'port' in node,
+  );
 }
 
 function isCodec(value: unknown): boolean {

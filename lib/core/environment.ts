@@ -1,5 +1,6 @@
 import type { SessionLimits } from './attributes.js';
 import type { SessionCodec } from './codec.js';
+import type { SessionEvents } from './events.js';
 import type { KeyedLock } from './keyed-lock.js';
 import type { HttpSession } from './members.js';
 import type { SessionStore } from './store.js';
@@ -35,6 +36,7 @@ export interface SessionEnvironment {
   readonly codecByName: (name: string) => SessionCodec | undefined;
   readonly rules: SessionRules;
   readonly log: SessionLog;
+  readonly events: SessionEvents;
   readonly locks: KeyedLock;
   /** Randomness of tokens. */
   readonly random: RandomSource;

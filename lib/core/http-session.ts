@@ -20,6 +20,7 @@ export interface SessionBehind {
   update(name: string, change: (current: unknown) => unknown): Promise<unknown>;
   reload(): Promise<void>;
   destroy(): Promise<void>;
+  csrfToken(): string;
 }
 
 /**
@@ -111,6 +112,8 @@ class HttpSessionHandler implements ProxyHandler<Record<PropertyKey, unknown>> {
         return session.state.times.maxInactiveInterval;
       case 'principal':
         return session.state.principal;
+      case 'authenticatedAt':
+        return dateOf(session.state.authenticatedAt);
       default:
         this.#methods ??= methodsOf(session);
         return this.#methods[name];
@@ -128,7 +131,12 @@ function methodsOf(session: SessionBehind): Record<string, unknown> {
     update: session.update.bind(session),
     reload: session.reload.bind(session),
     destroy: session.destroy.bind(session),
+    csrfToken: session.csrfToken.bind(session),
   };
+}
+
+function dateOf(epochMs: number | undefined): Date | undefined {
+  return epochMs === undefined ? undefined : new Date(epochMs);
 }
 
 function toPrimitive(): string {

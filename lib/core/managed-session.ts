@@ -1,10 +1,17 @@
 import type { Attributes } from './attributes.js';
+import { isCsrfTokenOf, newCsrfToken } from './csrf.js';
 import type { SessionClient, SessionEnvironment } from './environment.js';
 import { assertNever } from './assert-never.js';
 import { httpSessionOf } from './http-session.js';
 import type { HttpSession } from './members.js';
 import { OperationQueue } from './operation-queue.js';
-import { assertCookieCanLeave, assertUsable, goneError, wholeSeconds } from './session-refusals.js';
+import {
+  assertCookieCanLeave,
+  assertUsable,
+  goneError,
+  outsideRequest,
+  wholeSeconds,
+} from './session-refusals.js';
 import { SessionIdentity } from './session-identity.js';
 import { SessionState, type SessionPhase } from './session-state.js';
 import { timesOf } from './session-times.js';
@@ -137,6 +144,8 @@ export class ManagedSession {
         return undefined;
       case 'gone':
       case 'detached':
+        // Nothing to say of the many that wrote nothing.
+        if (this.attributes.isEmpty) return undefined;
         this.#environment.log.debug(`Session ${this.id}: not saved because it ended meanwhile.`);
         return undefined;
       case 'new':
@@ -210,10 +219,28 @@ export class ManagedSession {
     return value;
   }
 
+  csrfToken(): string {
+    const state = this.#state;
+    this.#assertUsable();
+    if (this.#client === undefined) throw outsideRequest('give out a CSRF token');
+    if (state.phase === 'new') {
+      this.#assertCookieCanLeave('give out a CSRF token');
+      state.needed = true;
+    }
+    return newCsrfToken(state.token, this.#environment.random);
+  }
+
+  /** Whether a client's text is a CSRF token of this session. */
+  isCsrfToken(given: unknown): boolean {
+    return this.phase === 'stored' && this.#client !== undefined && isCsrfTokenOf(this.#state.token, given);
+  }
+
   #commitChanges(): Promise<void> | undefined {
     const state = this.#state;
-    if (state.phase === 'new' && state.attributes.isEmpty) return undefined;
-    const force = state.dirty || this.#environment.rules.alwaysSave;
+    if (state.phase === 'new' && state.attributes.isEmpty && !state.needed) return undefined;
+    // Asked several times on a response's way out; what has been saved owes no second save without a change.
+    const always = this.#environment.rules.alwaysSave && !state.written;
+    const force = state.dirty || state.needed || always;
     const difference = this.attributes.difference();
     if (difference === undefined && !state.intervalChanged && !force) return undefined;
     return this.#queue.run(() => this.#writer.write(force, 'the request ended', difference));

@@ -25,9 +25,7 @@ export class SessionManager {
       if (loaded === 'ended') phase = 'detached';
       if (typeof loaded === 'string') continue;
       if (found !== undefined) {
-        this.#environment.log.warn(
-          'A request brought the cookies of two live sessions; it is treated as anonymous.',
-        );
+        this.#environment.events.emit({ type: 'rejected', reason: 'ambiguous', id: undefined });
         return ManagedSession.fresh(this.#environment, client, 'new');
       }
       found = loaded;
@@ -36,7 +34,7 @@ export class SessionManager {
   }
 
   async #load(token: SessionToken, client: SessionClient): Promise<ManagedSession | 'absent' | 'ended'> {
-    const { log, store } = this.#environment;
+    const { events, log, store } = this.#environment;
     const id = idOf(token);
     const outcome = await store.load(id);
     switch (outcome.status) {
@@ -45,13 +43,13 @@ export class SessionManager {
         log.verbose(`Session ${id}: loaded.`);
         return ManagedSession.stored(this.#environment, { id, token }, outcome, client);
       case 'absent':
-        log.debug(`Session ${id}: unknown or expired; the request starts with an empty one.`);
+        events.emit({ type: 'rejected', reason: 'unknown', id });
         return 'absent';
       case 'ended':
-        log.debug(`Session ${id}: renewed or ended a moment ago; this late request is anonymous.`);
+        events.emit({ type: 'rejected', reason: 'gone', id });
         return 'ended';
       case 'unreadable':
-        log.warn(`Session ${id}: its record is unreadable (${outcome.reason}); the request is anonymous.`);
+        events.emit({ type: 'rejected', reason: 'corrupt', id, detail: outcome.reason });
         return 'absent';
     }
   }
@@ -67,7 +65,9 @@ export class SessionManager {
 
   /** Ends a session by its public id, wherever it is used. Unknown ids are not an error. */
   async destroyById(id: string): Promise<void> {
-    if (isSessionId(id)) await this.#environment.store.destroy(id);
+    if (!isSessionId(id)) return;
+    await this.#environment.store.destroy(id);
+    this.#environment.events.emit({ type: 'destroyed', id });
   }
 
   #assertReadable(codec: string, id: string): void {

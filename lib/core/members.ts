@@ -21,6 +21,8 @@ export interface SessionMembers<T extends object = SessionAttributes> {
   maxInactiveInterval: number;
   /** Who is logged in, or undefined. Set by `authenticate()`. */
   readonly principal: string | undefined;
+  /** When that was, by the store's clock; undefined: nobody is logged in. See `@RequireRecentLogin()`. */
+  readonly authenticatedAt: Date | undefined;
   /**
    * Logs in: new token and id, attributes kept, the old token dead, all of it in Redis when the promise resolves.
    * @param principal Who: a non-empty string, or a number, which is kept as a string.
@@ -52,6 +54,14 @@ export interface SessionMembers<T extends object = SessionAttributes> {
   reload(): Promise<void>;
   /** Logs out: the session is removed from the store when the promise resolves, and the cookie with the response. */
   destroy(): Promise<void>;
+  /**
+   * A token for a form's hidden field `_csrf`, or for a script's header `x-csrf-token`, that `CsrfGuard` checks. Bound to the
+   * session: a login or an id change makes earlier ones worthless. Differs each time; all of a session are valid
+   * side by side. A new session is stored and gets its cookie, since the token could not be checked otherwise.
+   * @throws SessionUsageError outside a request.
+   * @throws SessionHeadersSentError for a new session when the response's headers have left.
+   */
+  csrfToken(): string;
 }
 
 /**
@@ -68,6 +78,7 @@ const MEMBERS = {
   expiresAt: true,
   maxInactiveInterval: true,
   principal: true,
+  authenticatedAt: true,
   authenticate: true,
   regenerateId: true,
   save: true,
@@ -75,6 +86,7 @@ const MEMBERS = {
   update: true,
   reload: true,
   destroy: true,
+  csrfToken: true,
 } satisfies Record<keyof SessionMembers, true>;
 
 /** Names that no attribute can have. */

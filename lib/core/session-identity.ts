@@ -43,8 +43,7 @@ export class SessionIdentity {
       assertCookieCanLeave(this.#client, 'log in');
       if (state.phase !== 'stored' || !(await this.#writer.renew(login)))
         await this.#writer.createByLogin(login);
-      state.principal = login.principal;
-      state.authenticated = true;
+      state.loggedIn(login.principal);
     });
   }
 
@@ -79,6 +78,7 @@ export class SessionIdentity {
           await this.#environment.store.destroy(state.id);
           state.ended(cookie);
           this.#environment.log.debug(`Session ${state.id}: destroyed.`);
+          this.#environment.events.emit({ type: 'destroyed', id: state.id });
           return;
         }
         default:

@@ -28,15 +28,18 @@ export function goneError(what: string, id: string): SessionGoneError {
  * @throws SessionHeadersSentError when the response's headers have left.
  */
 export function assertCookieCanLeave(client: SessionClient | undefined, what: string): void {
-  if (client === undefined) {
-    throw new SessionUsageError(
-      `A session opened outside a request cannot ${what}: no response carries its cookie.`,
-    );
-  }
+  if (client === undefined) throw outsideRequest(what);
   if (!client.headersSent) return;
   throw new SessionHeadersSentError(
     `Cannot ${what}: the response's headers have left, so its cookie cannot be sent. ` +
       'Write to the session before the response starts.',
+  );
+}
+
+/** What needs a response was asked of a session that has none. */
+export function outsideRequest(what: string): SessionUsageError {
+  return new SessionUsageError(
+    `A session opened outside a request cannot ${what}: no response carries its cookie.`,
   );
 }
 

@@ -37,12 +37,18 @@ export class SessionState {
   phase: SessionPhase;
   times: SessionTimes;
   principal: string | undefined;
+  /** When the principal logged in, epoch milliseconds of the store's clock. */
+  authenticatedAt: number | undefined;
   /** Once true, it stays: whatever made the session authenticated is stored with it. */
   authenticated = false;
   /** `maxInactiveInterval` differs from the stored one. */
   intervalChanged = false;
   /** A save was asked for, changed or not. */
   dirty = false;
+  /** A new session is to be stored even if it stays empty: something that was given out hangs on its token. */
+  needed = false;
+  /** The store has been written to through this object, so that a policy which asks for a write is content. */
+  written = false;
   cookie: CookieInstruction | undefined;
   readonly #environment: SessionEnvironment;
   #token: SessionToken | undefined;
@@ -55,8 +61,13 @@ export class SessionState {
     this.#token = origin.token;
     this.#id = origin.id;
     this.isNew = origin.phase !== 'stored';
+    // Once each: a value is looked at again at every step of a response, and one line is enough.
+    const told = new Set<string>();
     this.attributes = new Attributes(environment.codec, environment.rules, (name, reason) => {
-      environment.log.warn(`Session ${this.id}: attribute ${JSON.stringify(name)} is left out: ${reason}.`);
+      const refusal = `attribute ${JSON.stringify(name)} is left out: ${reason}.`;
+      if (told.has(refusal)) return;
+      told.add(refusal);
+      environment.log.warn(`Session ${this.id}: ${refusal}`);
     });
   }
 
@@ -77,6 +88,11 @@ export class SessionState {
     return expiryOf(this.times);
   }
 
+  /** Milliseconds from the login to this request; undefined: nobody is logged in. */
+  get loginAgeMs(): number | undefined {
+    return this.authenticatedAt === undefined ? undefined : this.times.accessedAt - this.authenticatedAt;
+  }
+
   get token(): SessionToken {
     return (this.#token ??= newToken(this.#environment.random));
   }
@@ -92,6 +108,7 @@ export class SessionState {
     const { codecByName, codec } = this.#environment;
     this.attributes.load(record.attributes, codecByName(record.codec) ?? codec);
     this.principal = record.principal;
+    this.authenticatedAt = record.authenticatedAt;
     this.authenticated = record.authenticated;
     this.intervalChanged = false;
   }
@@ -122,6 +139,8 @@ export class SessionState {
 
   /** The store has seen a use of the session. */
   used(written: Written): void {
+    this.written = true;
+    this.needed = false;
     this.times = { ...this.times, accessedAt: written.now, deadline: written.absoluteDeadline };
   }
 
@@ -132,6 +151,14 @@ export class SessionState {
     this.#environment.log.debug(
       `Session ${this.id}: it ended meanwhile (${outcome.status}); changes are dropped.`,
     );
+    this.#environment.events.emit({ type: 'rejected', reason: 'gone', id: this.id });
+  }
+
+  /** Its last write was a login. */
+  loggedIn(principal: string): void {
+    this.principal = principal;
+    this.authenticatedAt = this.times.accessedAt;
+    this.authenticated = true;
   }
 
   /** It is over, by our own doing. */
@@ -139,6 +166,7 @@ export class SessionState {
     this.phase = 'destroyed';
     this.cookie = cookie;
     this.principal = undefined;
+    this.authenticatedAt = undefined;
     this.attributes.clear();
   }
 

@@ -27,15 +27,17 @@ export class SessionWriter {
 
   /**
    * Writes what differs; with `force` also if nothing does, which confirms that the session is still there.
-   * A new session that is empty is not written. `difference` may be given where it has just been made.
+   * A new session that is empty is not written, unless something hangs on its token. `difference` may be given where it has just been made.
    */
   async write(force: boolean, why: string, difference = this.#state.attributes.difference()): Promise<void> {
     const state = this.#state;
-    const { store, log } = this.#environment;
+    const { store, log, events } = this.#environment;
     if (state.phase === 'new') {
-      if (difference === undefined || difference.set.size === 0) return;
-      state.created(difference, await store.create(state.id, this.#record(difference, undefined)));
+      const attributes = difference ?? NOTHING;
+      if (attributes.set.size === 0 && !state.needed) return;
+      state.created(attributes, await store.create(state.id, this.#record(attributes, undefined)));
       log.debug(`Session ${state.id}: created because ${why}.`);
+      events.emit({ type: 'created', id: state.id });
       return;
     }
     if (state.phase !== 'stored') return;
@@ -49,7 +51,7 @@ export class SessionWriter {
   /** Moves a stored session to a new name, with its differences. Returns false if it is not there any more. */
   async renew(login: Login | undefined): Promise<boolean> {
     const state = this.#state;
-    const { store, random, log } = this.#environment;
+    const { store, random, log, events } = this.#environment;
     const oldId = state.id;
     const difference = state.attributes.difference();
     const token = newToken(random, tagOf(oldId));
@@ -64,6 +66,11 @@ export class SessionWriter {
     }
     state.renewed(token, difference, outcome);
     log.debug(`Session ${oldId}: renewed as ${state.id}${login === undefined ? '' : ' by a login'}.`);
+    events.emit(
+      login === undefined
+        ? { type: 'regenerated', id: state.id, previousId: oldId }
+        : { type: 'authenticated', id: state.id, previousId: oldId, principal: login.principal },
+    );
     return true;
   }
 
@@ -77,7 +84,11 @@ export class SessionWriter {
       difference,
       await this.#environment.store.create(state.id, this.#record(difference, login)),
     );
-    this.#environment.log.debug(`Session ${state.id}: created by a login.`);
+    const { log, events } = this.#environment;
+    const { id } = state;
+    log.debug(`Session ${id}: created by a login.`);
+    events.emit({ type: 'created', id });
+    events.emit({ type: 'authenticated', id, previousId: undefined, principal: login.principal });
   }
 
   #record(difference: AttributeDifference, login: Login | undefined): NewSession {

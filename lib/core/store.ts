@@ -78,6 +78,8 @@ export interface Found {
 export interface Unreadable {
   readonly status: 'unreadable';
   readonly reason: string;
+  /** It does name this session, so that it cannot be a reply that was meant for another request. */
+  readonly damaged?: boolean | undefined;
 }
 
 export type LoadOutcome = Found | NotThere | Unreadable;

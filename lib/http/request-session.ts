@@ -1,10 +1,11 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { SessionLog } from '../core/environment.js';
 import { SessionFormatError, SessionStoreUnavailableError } from '../core/errors.js';
+import type { SessionEvents } from '../core/events.js';
 import type { ManagedSession } from '../core/managed-session.js';
 import type { SessionManager } from '../core/manager.js';
 import { ResponseHold, type ResponseHoldHooks } from './response-hold.js';
-import type { SessionCookie } from './session-cookie.js';
+import type { TokenTransport } from './token-transport.js';
 
 /** The one sentence a client is told when sessions cannot be served. Names no server, setting or session. */
 export const UNAVAILABLE_MESSAGE = 'The service is temporarily unavailable. Please try again.';
@@ -14,19 +15,22 @@ export const RETRY_AFTER_SECONDS = 1;
 /** What all requests of one module share. */
 export interface RequestSessionOptions {
   readonly manager: SessionManager;
-  readonly cookie: SessionCookie;
+  readonly transport: TokenTransport;
+  readonly events: SessionEvents;
   /** False: what a handler wrote is discarded when the response is 5xx. */
   readonly saveOnServerError: boolean;
   readonly log: SessionLog;
 }
 
 /**
- * The session of one request, bound to its raw response: saved before that starts, its cookie sent with it.
+ * The session of one request, bound to its raw response: saved before that starts, its token sent with it.
  */
 export class RequestSession {
   readonly session: ManagedSession;
   readonly #options: RequestSessionOptions;
   #failure: Error | undefined;
+  #saved = false;
+  #discarded = false;
 
   private constructor(session: ManagedSession, options: RequestSessionOptions) {
     this.session = session;
@@ -43,35 +47,58 @@ export class RequestSession {
     secure: boolean,
     options: RequestSessionOptions,
   ): Promise<RequestSession> {
-    const tokens = options.cookie.tokensIn(request.headers.cookie, secure);
-    // Installed before the load, so that whoever awaits the session finds its response held. A response that starts
-    // while the session is still loading owes it nothing: nobody has it in hand.
-    const binding: { opened?: RequestSession } = {};
-    const hold = response.headersSent
-      ? undefined
-      : new ResponseHold(response, {
-          beforeHeaders: (statusCode) => binding.opened?.beforeHeaders(statusCode),
-          addHeaders: (held) => binding.opened?.addHeaders(held, secure),
-          beforeEnd: () => binding.opened?.beforeEnd(),
-          errorResponse,
-        });
+    const { tokens, forged } = options.transport.receive(request.headers, secure);
+    if (forged) options.events.emit({ type: 'rejected', reason: 'forged', id: undefined });
+    // Installed before the load, so that whoever awaits the session finds its response held. A response may start while
+    // the session is still loading (Nest sends the headers of SSE on its own account): whoever awaits it gets the turn in
+    // which it arrives to write to it.
+    const binding: { opened?: RequestSession; loading?: Promise<void> | undefined } = {};
+    const hold = new ResponseHold(response, {
+      beforeHeaders: (statusCode) =>
+        binding.loading === undefined
+          ? binding.opened?.beforeHeaders(statusCode)
+          : binding.loading
+              .then(nextTurn)
+              .then(async () => void (await binding.opened?.beforeHeaders(statusCode))),
+      addHeaders: (held) => binding.opened?.addHeaders(held, secure),
+      beforeEnd: () => binding.opened?.beforeEnd(),
+      errorResponse: (error) => binding.opened?.errorResponse(error) ?? errorResponse(error),
+    });
     const client = {
       get headersSent(): boolean {
-        return hold === undefined || hold.released;
+        return hold.released;
       },
     };
-    const session = await options.manager.open(tokens, client);
-    binding.opened = new RequestSession(session, options);
-    return binding.opened;
+    const loaded = options.manager.open(tokens, client);
+    binding.loading = loaded.then(noop, noop);
+    try {
+      return (binding.opened = new RequestSession(await loaded, options));
+    } finally {
+      binding.loading = undefined;
+    }
+  }
+
+  /** Whether a browser sends the session's token unasked: see {@link TokenTransport.ambient}. */
+  get ambient(): boolean {
+    return this.#options.transport.ambient;
   }
 
   /** Saves what the session owes. Undefined if nothing is owed. A failure is final for this request. */
   commit(): Promise<void> | undefined {
     if (this.#failure !== undefined) return Promise.reject(this.#failure);
-    return this.session.commit()?.catch((error: unknown) => {
-      this.#failure = error instanceof Error ? error : new Error('The session could not be saved.');
-      throw this.#failure;
-    });
+    try {
+      const pending = this.session.commit()?.catch((error: unknown) => this.#fail(error));
+      this.#saved ||= pending !== undefined;
+      return pending;
+    } catch (error) {
+      // What would exceed a limit is refused before anything is sent.
+      return this.#fail(error);
+    }
+  }
+
+  #fail(error: unknown): Promise<never> {
+    this.#failure = error instanceof Error ? error : new Error('The session could not be saved.');
+    return Promise.reject(this.#failure);
   }
 
   /** Whether a response with this status keeps what its handler wrote to the session. */
@@ -79,22 +106,48 @@ export class RequestSession {
     return this.#options.saveOnServerError || statusCode < 500;
   }
 
-  private beforeHeaders(statusCode: number): Promise<void> | undefined {
+  private beforeHeaders(statusCode: number): ReturnType<ResponseHoldHooks['beforeHeaders']> {
     // The response already says that something failed; it may be the application's own words for it.
-    if (this.#failure !== undefined && statusCode >= 500) return undefined;
-    return this.keeps(statusCode) ? this.commit() : undefined;
+    if (this.#failure !== undefined && statusCode >= 500) return 'failed';
+    this.#discarded = !this.keeps(statusCode);
+    const pending = this.#discarded ? undefined : this.commit();
+    if (pending === undefined && !this.#saved) this.#tellNotSaved(statusCode);
+    return pending;
+  }
+
+  #tellNotSaved(statusCode: number): void {
+    const { session } = this;
+    // The id of a new session is not asked for: making one costs randomness and a hash.
+    const name = session.phase === 'new' ? 'A new session' : `Session ${session.id}`;
+    const reason = this.keeps(statusCode) ? 'nothing changed' : `the response is ${statusCode}`;
+    if (session.phase === 'new' || session.phase === 'stored')
+      this.#options.log.verbose(`${name}: not saved because ${reason}.`);
   }
 
   private addHeaders(response: ServerResponse, secure: boolean): void {
-    response.appendHeader('Vary', 'Cookie');
+    const { transport } = this.#options;
+    response.appendHeader('Vary', transport.requestHeader);
     if (!response.hasHeader('cache-control')) response.setHeader('Cache-Control', 'private, no-store');
     const instruction = this.session.state.cookie;
     if (instruction === undefined) return;
-    response.appendHeader('Set-Cookie', this.#options.cookie.header(instruction, secure));
+    const { name, value } = transport.send(instruction, secure);
+    response.appendHeader(name, value);
+  }
+
+  private errorResponse(error: unknown): ReturnType<ResponseHoldHooks['errorResponse']> {
+    const answer = errorResponse(error);
+    // Nobody else tells what the application itself can mend. That the store is down is told once, by its connection.
+    if (answer.statusCode === 500) {
+      const reason = error instanceof Error ? error.message : 'unknown failure';
+      this.#options.log.warn(
+        `Session ${this.session.id}: not saved, and the response became an error: ${reason}`,
+      );
+    }
+    return answer;
   }
 
   private beforeEnd(): Promise<void> | undefined {
-    if (this.#failure !== undefined) return undefined;
+    if (this.#failure !== undefined || this.#discarded) return undefined;
     return this.commit()?.catch((error: unknown) => {
       const reason = error instanceof Error ? error.message : 'unknown failure';
       this.#options.log.warn(
@@ -102,6 +155,14 @@ export class RequestSession {
       );
     });
   }
+}
+
+function nextTurn(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve));
+}
+
+function noop(): void {
+  // Whether it was loaded is the business of whoever asked for it.
 }
 
 function errorResponse(error: unknown): ReturnType<ResponseHoldHooks['errorResponse']> {

@@ -1,8 +1,10 @@
+import type { IncomingHttpHeaders } from 'node:http';
 import { stringifySetCookie } from 'cookie';
 import type { CookieInstruction } from '../core/session-state.js';
 import { isToken, type SessionToken } from '../core/token.js';
 import { cookieValues } from './cookie-header.js';
 import { CookieSigner } from './signer.js';
+import type { ReceivedTokens, TokenTransport } from './token-transport.js';
 
 /** How the session's cookie looks. Contradictions have been refused at boot. */
 export interface SessionCookieOptions {
@@ -18,8 +20,12 @@ export interface SessionCookieOptions {
   readonly partitioned: boolean;
 }
 
-/** Reads and writes the cookie that carries a session's token. */
-export class SessionCookie {
+const NOTHING: ReceivedTokens = { tokens: [], forged: false };
+
+/** Carries the token in a cookie. */
+export class SessionCookie implements TokenTransport {
+  readonly requestHeader = 'Cookie';
+  readonly ambient = true;
   readonly #options: SessionCookieOptions;
   readonly #signer: CookieSigner | undefined;
 
@@ -29,20 +35,24 @@ export class SessionCookie {
     this.#signer = secrets.length > 0 ? new CookieSigner(secrets) : undefined;
   }
 
-  /** The tokens a request brings that could be ours; usually none or one. */
-  tokensIn(header: string | undefined, secureRequest: boolean): SessionToken[] {
-    if (header === undefined) return [];
+  receive(headers: IncomingHttpHeaders, secureRequest: boolean): ReceivedTokens {
+    if (headers.cookie === undefined) return NOTHING;
     const name = this.#name(secureRequest);
     const tokens: SessionToken[] = [];
-    for (const value of cookieValues(header, name)) {
+    let forged = false;
+    for (const value of cookieValues(headers.cookie, name)) {
       const token = this.#signer === undefined ? value : this.#signer.verify(name, value);
       if (token !== undefined && isToken(token)) tokens.push(token);
+      else if (value !== '') forged = true;
     }
-    return tokens;
+    return { tokens, forged };
   }
 
-  /** The Set-Cookie header an instruction asks for. */
-  header(instruction: CookieInstruction, secureRequest: boolean): string {
+  send(instruction: CookieInstruction, secureRequest: boolean): { name: string; value: string } {
+    return { name: 'Set-Cookie', value: this.#setCookie(instruction, secureRequest) };
+  }
+
+  #setCookie(instruction: CookieInstruction, secureRequest: boolean): string {
     const { path, domain, sameSite, maxAgeSeconds, partitioned } = this.#options;
     const secure = this.#isSecure(secureRequest);
     const name = this.#name(secureRequest);

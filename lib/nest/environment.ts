@@ -3,27 +3,42 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { resolveCodec } from '../codecs/resolve.js';
 import type { ResolvedSettings } from '../config/settings.js';
 import type { SessionEnvironment } from '../core/environment.js';
+import type { SessionEvents } from '../core/events.js';
 import { KeyedLock } from '../core/keyed-lock.js';
 import { SessionManager } from '../core/manager.js';
 import type { SessionStore } from '../core/store.js';
 import type { RequestSessionOptions } from '../http/request-session.js';
 import { SessionCookie } from '../http/session-cookie.js';
+import { HeaderTransport } from '../http/token-transport-header.js';
+import type { TokenTransport } from '../http/token-transport.js';
 import { nestLog } from './nest-log.js';
 
 /** Puts together what the sessions of all requests share. */
 export function createRequestSessionOptions(
   settings: ResolvedSettings,
   store: SessionStore,
+  events: SessionEvents,
 ): RequestSessionOptions {
   return {
-    manager: new SessionManager(createEnvironment(settings, store)),
-    cookie: new SessionCookie(settings.cookie, settings.secrets),
+    manager: new SessionManager(createEnvironment(settings, store, events)),
+    transport: createTransport(settings),
+    events,
     saveOnServerError: settings.saveOnServerError,
     log: nestLog('RequestSession'),
   };
 }
 
-function createEnvironment(settings: ResolvedSettings, store: SessionStore): SessionEnvironment {
+function createTransport({ cookie, secrets, transport }: ResolvedSettings): TokenTransport {
+  return transport.header === undefined
+    ? new SessionCookie(cookie, secrets)
+    : new HeaderTransport(transport.header, secrets);
+}
+
+function createEnvironment(
+  settings: ResolvedSettings,
+  store: SessionStore,
+  events: SessionEvents,
+): SessionEnvironment {
   const { codec, byName } = resolveCodec(settings.codec);
   return {
     store,
@@ -40,6 +55,7 @@ function createEnvironment(settings: ResolvedSettings, store: SessionStore): Ses
       maxAttributes: settings.maxAttributes,
     },
     log: nestLog('SessionManager'),
+    events,
     locks: new KeyedLock(),
     random: randomBytes,
     now: settings.now,

@@ -7,6 +7,9 @@ import type { ResolvedSettings } from '../config/settings.js';
 import { SessionConfigError } from '../core/errors.js';
 import { createBackend, type SessionBackend } from './backend.js';
 import { createRequestSessionOptions } from './environment.js';
+import { nestLog } from './nest-log.js';
+import { RejectionLog, type LogClock } from './rejection-log.js';
+import { SessionEventStream } from './session-events.js';
 import { SessionUnavailableFilter } from './session.filter.js';
 import { RedisSessionInterceptor } from './session.interceptor.js';
 import { SessionLifecycle } from './session.lifecycle.js';
@@ -15,6 +18,7 @@ import {
   GLOBAL_INTERCEPTOR,
   REQUEST_SESSION_OPTIONS,
   SESSION_BACKEND,
+  SESSION_EVENTS,
   SESSION_OPTIONS,
   SESSION_SETTINGS,
   SETTING_READER,
@@ -95,6 +99,12 @@ const CONFIG_SERVICE_DECIDES: Provider = {
   },
 };
 
+const LOG_CLOCK: LogClock = {
+  now: () => performance.now(),
+  // Does not keep the process alive: what is untold by then is told at shutdown.
+  after: (milliseconds, call) => void setTimeout(call, milliseconds).unref(),
+};
+
 const PROVIDERS: Provider[] = [
   {
     provide: SESSION_SETTINGS,
@@ -108,10 +118,14 @@ const PROVIDERS: Provider[] = [
     useFactory: (settings: ResolvedSettings) => createBackend(settings),
   },
   {
+    provide: SESSION_EVENTS,
+    useFactory: () => new SessionEventStream(new RejectionLog(nestLog('SessionSecurity'), LOG_CLOCK)),
+  },
+  {
     provide: REQUEST_SESSION_OPTIONS,
-    inject: [SESSION_SETTINGS, SESSION_BACKEND],
-    useFactory: (settings: ResolvedSettings, { store }: SessionBackend) =>
-      createRequestSessionOptions(settings, store),
+    inject: [SESSION_SETTINGS, SESSION_BACKEND, SESSION_EVENTS],
+    useFactory: (settings: ResolvedSettings, { store }: SessionBackend, events: SessionEventStream) =>
+      createRequestSessionOptions(settings, store, events),
   },
   SessionService,
   SessionLifecycle,

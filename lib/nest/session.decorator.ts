@@ -1,14 +1,17 @@
-import { createParamDecorator, type ExecutionContext } from '@nestjs/common';
+import { createParamDecorator, type ExecutionContext, type PipeTransform, type Type } from '@nestjs/common';
 import { serviceOf } from './registry.js';
 
 /**
  * The session of the request as a handler's parameter, loaded when the handler is called; `@Session('cart')` is
- * its attribute of that name.
+ * its attribute of that name. Pipes may follow, as with Nest's own decorators.
  *
  * @example
  * home(@Session() session: HttpSession<ShopSession>) { session.views = (session.views ?? 0) + 1; }
  */
-export const Session: (attribute?: string) => ParameterDecorator = createParamDecorator(
+export const Session: (
+  attribute?: string | PipeTransform | Type<PipeTransform>,
+  ...pipes: (PipeTransform | Type<PipeTransform>)[]
+) => ParameterDecorator = createParamDecorator(
   async (attribute: string | undefined, context: ExecutionContext): Promise<unknown> => {
     const service = serviceOf(context.switchToHttp().getRequest<object>());
     const session = await service.of<Record<string, unknown>>(context);

@@ -1,10 +1,14 @@
 import { Inject, Injectable } from '@nestjs/common';
 import type { IncomingMessage } from 'node:http';
+import type { Observable } from 'rxjs';
 import { SessionUsageError } from '../core/errors.js';
+import type { SessionEvent } from '../core/events.js';
 import type { HttpSession, SessionAttributes } from '../core/members.js';
 import { RequestSession, type RequestSessionOptions } from '../http/request-session.js';
 import { rawExchange, type AnyResponse, type RawExchange, type SessionSource } from './raw-http.js';
-import { REQUEST_SESSION_OPTIONS } from './tokens.js';
+import { RequestNote } from './request-note.js';
+import type { SessionEventStream } from './session-events.js';
+import { REQUEST_SESSION_OPTIONS, SESSION_EVENTS } from './tokens.js';
 
 /** A request's session: while it is loading, and once it is there. */
 interface Opening {
@@ -15,11 +19,20 @@ interface Opening {
 /** Sessions of requests, and of others by their id. */
 @Injectable()
 export class SessionService {
+  /**
+   * What happens to sessions on this node: created, authenticated, regenerated, destroyed, rejected. For counters and
+   * alarms; holds public ids, never a token. Hot: a subscriber gets what comes after it. Completes at shutdown.
+   */
+  readonly events: Observable<SessionEvent>;
   readonly #options: RequestSessionOptions;
-  readonly #openings = new WeakMap<IncomingMessage, Opening>();
+  readonly #openings = new RequestNote<Opening>('opening');
 
-  constructor(@Inject(REQUEST_SESSION_OPTIONS) options: RequestSessionOptions) {
+  constructor(
+    @Inject(REQUEST_SESSION_OPTIONS) options: RequestSessionOptions,
+    @Inject(SESSION_EVENTS) events: SessionEventStream,
+  ) {
     this.#options = options;
+    this.events = events.stream;
   }
 
   /**
@@ -34,10 +47,15 @@ export class SessionService {
     source: SessionSource,
     response?: AnyResponse,
   ): Promise<HttpSession<T>> {
-    const exchange = rawExchange(source, response);
-    const opening = this.#openings.get(exchange.request) ?? this.#open(exchange);
+    const opening = this.#openingOf(source, response);
     const { session } = opening.opened ?? (await opening.promise);
     return session.httpSession as HttpSession<T>;
+  }
+
+  /** What is behind the session of a request, for this module's own guards. @internal */
+  async requestSession(source: SessionSource, response?: AnyResponse): Promise<RequestSession> {
+    const opening = this.#openingOf(source, response);
+    return opening.opened ?? opening.promise;
   }
 
   /**
@@ -58,6 +76,11 @@ export class SessionService {
   /** The session of a request if somebody has asked for it and it has been loaded. @internal */
   opened(request: IncomingMessage): RequestSession | undefined {
     return this.#openings.get(request)?.opened;
+  }
+
+  #openingOf(source: SessionSource, response: AnyResponse | undefined): Opening {
+    const exchange = rawExchange(source, response);
+    return this.#openings.get(exchange.request) ?? this.#open(exchange);
   }
 
   #open({ request, response, secure }: RawExchange): Opening {

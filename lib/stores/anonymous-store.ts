@@ -4,6 +4,7 @@ import type {
   NewSession,
   NotThere,
   SessionChange,
+  SessionRecord,
   SessionRenewal,
   SessionStore,
   StoreHealth,
@@ -39,10 +40,10 @@ export class AnonymousTrafficStore implements SessionStore {
     switch (outcome.status) {
       case 'found':
         if (outcome.record.authenticated) this.#local.forget(id);
-        else this.#local.keep(id, outcome.record);
+        else this.#local.keep(id, outcome.record, outcome.now);
         return outcome;
       case 'absent':
-        return this.#local.load(id);
+        return this.#loadLocal(id);
       case 'ended':
       case 'unreadable':
         this.#local.forget(id);
@@ -52,7 +53,7 @@ export class AnonymousTrafficStore implements SessionStore {
 
   async create(id: SessionId, session: NewSession): Promise<Written> {
     const written = await this.#shared.create(id, session);
-    if (!session.authenticated) await this.#local.create(id, session);
+    if (!session.authenticated) this.#local.keep(id, recordOf(session, written), written.now);
     return written;
   }
 
@@ -68,7 +69,7 @@ export class AnonymousTrafficStore implements SessionStore {
     const record = this.#local.peek(id);
     this.#local.forget(id);
     if (record !== undefined && !renewal.authenticated) {
-      this.#local.keep(renewal.newId, changed(record, renewal, outcome.now));
+      this.#local.keep(renewal.newId, changed(record, renewal, outcome.now), outcome.now);
     }
     return outcome;
   }
@@ -129,6 +130,31 @@ export class AnonymousTrafficStore implements SessionStore {
     const record = this.#local.peek(id);
     if (record === undefined) return;
     if (record.authenticated || change.authenticated) this.#local.forget(id);
-    else this.#local.keep(id, changed(record, change, now));
+    else this.#local.keep(id, changed(record, change, now), now);
   }
+
+  /** By the shared clock, as all times of a record are. */
+  #loadLocal(id: SessionId): LoadOutcome {
+    const record = this.#local.peek(id);
+    if (record === undefined) return { status: 'absent' };
+    const now = this.#shared.now();
+    this.#local.keep(id, { ...record, lastAccessedAt: now }, now);
+    return { status: 'found', record, now };
+  }
+}
+
+/** A new session that was not authenticated when it was written, as it would be loaded. */
+function recordOf(session: NewSession, written: Written): SessionRecord {
+  const { attributes, codec, maxInactiveInterval, principal, authenticated } = session;
+  return {
+    attributes,
+    codec,
+    maxInactiveInterval,
+    principal,
+    authenticated,
+    createdAt: written.now,
+    lastAccessedAt: written.now,
+    absoluteDeadline: written.absoluteDeadline,
+    authenticatedAt: principal === undefined ? undefined : written.now,
+  };
 }

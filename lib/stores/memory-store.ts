@@ -154,9 +154,12 @@ export class MemoryStore implements SessionStore {
     this.#entries.clear();
   }
 
-  /** Keeps a record as it is, for a store that uses this one as a cache. */
-  keep(id: SessionId, record: SessionRecord): void {
-    this.#put(id, record, this.#options.now());
+  /**
+   * Keeps a copy of a record of another store, whose clock says `now`. It is gone before the marker of an end that
+   * it might miss, whatever the session's own interval.
+   */
+  keep(id: SessionId, record: SessionRecord, now: number): void {
+    this.#put(id, record, now, this.#options.endedMarkerMs);
   }
 
   /** The record, if one is here; not a use of it. */
@@ -175,10 +178,10 @@ export class MemoryStore implements SessionStore {
     return this.#entries.get(id);
   }
 
-  #put(id: SessionId, record: SessionRecord, now: number): Written {
+  #put(id: SessionId, record: SessionRecord, now: number, longest = NEVER_MS): Written {
     const { maxInactiveInterval, absoluteDeadline } = record;
     const idle = maxInactiveInterval > 0 ? maxInactiveInterval * 1000 : NEVER_MS;
-    const ttl = Math.min(idle, (absoluteDeadline ?? Infinity) - now);
+    const ttl = Math.min(idle, longest, (absoluteDeadline ?? Infinity) - now);
     if (ttl > 0) this.#entries.set(id, record, { ttl });
     else this.#entries.delete(id);
     return { status: 'written', now, absoluteDeadline };

@@ -11,6 +11,8 @@ export interface RedisAddress {
 
 /** Where Redis is and how to get in; the part of the settings a client is made from. */
 export interface RedisConnectionOptions extends RedisAddress {
+  /** A unix socket; wins over host and port. */
+  readonly socketPath?: string | undefined;
   readonly username?: string | undefined;
   readonly password?: string | undefined;
   readonly database: number;
@@ -33,8 +35,36 @@ export interface RedisConnectionOptions extends RedisAddress {
         readonly password?: string | undefined;
       }
     | undefined;
-  readonly cluster?: { readonly nodes: readonly RedisAddress[] } | undefined;
+  readonly cluster?:
+    { readonly nodes: readonly RedisAddress[]; readonly natMap?: NatMapping | undefined } | undefined;
 }
+
+/**
+ * Where a cluster's nodes are for us, by the `host:port` that they call themselves (behind NAT, in containers); as
+ * ioredis's option of that name.
+ */
+export type NatMapping =
+  Readonly<Record<string, RedisAddress>> | ((announced: string) => RedisAddress | null);
+
+/** What the owner of a client may want to hear of it. */
+export interface ClientHooks {
+  /** A command was refused because the server has become a replica. Not called on a cluster, which redirects. */
+  readonly onReadOnly?: (() => void) | undefined;
+  /** False: once lost, the connection stays lost. Default true. */
+  readonly reconnect?: boolean | undefined;
+}
+
+/** Idle time before TCP asks whether the other side is still there; Node then asks each second, ten times. */
+const KEEP_ALIVE_MS = 5000;
+/**
+ * How long a closed connection may take to say goodbye. ioredis waits 2 s by default, with a timer that it also
+ * starts for a connection that has ended already and that then keeps the process alive.
+ */
+const DISCONNECT_MS = 100;
+/** Longest pause between two attempts to reach the master that the sentinels name. */
+const SENTINEL_RETRY_MS = 200;
+/** How often a server that loads its data is asked whether it is done. */
+const LOADING_POLL_MS = 200;
 
 /** The options that every topology shares. */
 type CommonOptions = Omit<RedisOptions, 'replyMapping'>;
@@ -54,14 +84,14 @@ export function addressOf(options: RedisConnectionOptions): string {
   if (options.cluster !== undefined) return list(options.cluster.nodes);
   if (options.sentinel !== undefined)
     return `${list(options.sentinel.nodes)} (sentinels of ${options.sentinel.master})`;
-  return `${options.host}:${options.port}`;
+  return options.socketPath ?? `${options.host}:${options.port}`;
 }
 
 /** Makes a client that is not connected yet. The one place that knows ioredis's options. */
-export function createRedisClient(options: RedisConnectionOptions): RedisClient {
+export function createRedisClient(options: RedisConnectionOptions, hooks: ClientHooks = {}): RedisClient {
   const { cluster, sentinel } = options;
-  const common = commonOptions(options);
   if (cluster !== undefined) {
+    const { natMap } = cluster;
     return new Cluster([...cluster.nodes], {
       lazyConnect: true,
       enableOfflineQueue: false,
@@ -71,9 +101,11 @@ export function createRedisClient(options: RedisConnectionOptions): RedisClient 
       retryDelayOnTryAgain: 100,
       scaleReads: 'master',
       clusterRetryStrategy: backoff,
-      redisOptions: common,
+      ...(natMap !== undefined && { natMap: typeof natMap === 'function' ? natMap : { ...natMap } }),
+      redisOptions: commonOptions(options, {}),
     });
   }
+  const common = commonOptions(options, hooks);
   if (sentinel !== undefined) {
     return new Redis({
       ...common,
@@ -82,13 +114,17 @@ export function createRedisClient(options: RedisConnectionOptions): RedisClient 
       db: options.database,
       failoverDetector: true,
       sentinelCommandTimeout: 500,
+      // Each attempt asks the sentinels anew, so that short steps find a new master soon.
+      retryStrategy: (attempt) => Math.min(backoff(attempt), SENTINEL_RETRY_MS),
       sentinelRetryStrategy: (attempt) => Math.min(attempt * 50, 100),
       ...(sentinel.username !== undefined && { sentinelUsername: sentinel.username }),
       ...(sentinel.password !== undefined && { sentinelPassword: sentinel.password }),
       ...(options.tls !== undefined && { enableTLSForSentinelMode: true }),
     });
   }
-  return new Redis({ ...common, host: options.host, port: options.port, db: options.database });
+  const { socketPath, host, port, database } = options;
+  const address = socketPath === undefined ? { host, port } : { path: socketPath };
+  return new Redis({ ...common, ...address, db: database });
 }
 
 /**
@@ -96,7 +132,10 @@ export function createRedisClient(options: RedisConnectionOptions): RedisClient 
  * sent again after one was lost can be applied long after they were reported as failed, and only a socket timeout
  * notices a connection that is half open.
  */
-function commonOptions(options: RedisConnectionOptions): CommonOptions {
+function commonOptions(
+  options: RedisConnectionOptions,
+  { onReadOnly, reconnect = true }: ClientHooks,
+): CommonOptions {
   const { username, password, timeoutMs, tls } = options;
   return {
     lazyConnect: true,
@@ -105,10 +144,19 @@ function commonOptions(options: RedisConnectionOptions): CommonOptions {
     maxRetriesPerRequest: 0,
     connectTimeout: timeoutMs,
     commandTimeout: timeoutMs,
-    socketTimeout: timeoutMs * 2,
-    retryStrategy: backoff,
-    // After a failover the old master may answer as a replica: reconnect, but do not send the command again.
-    reconnectOnError: (error) => (error.message.startsWith('READONLY') ? 1 : false),
+    // Counts while an answer is due and no byte comes. A little longer than a command may take, so that the first
+    // one to find the connection half open is not followed by a second.
+    socketTimeout: timeoutMs + Math.min(250, timeoutMs),
+    // Finds one that is half open and idle.
+    keepAlive: KEEP_ALIVE_MS,
+    disconnectTimeout: DISCONNECT_MS,
+    maxLoadingRetryTime: LOADING_POLL_MS,
+    retryStrategy: reconnect ? backoff : () => null,
+    // A server that became a replica still serves reads, so its connection is not dropped for that.
+    reconnectOnError: (error) => {
+      if (error.message.startsWith('READONLY')) onReadOnly?.();
+      return false;
+    },
     ...(username !== undefined && { username }),
     ...(password !== undefined && { password }),
     ...(tls !== undefined && { tls: tlsOptions(tls) }),
@@ -128,5 +176,5 @@ function tlsOptions(tls: NonNullable<RedisConnectionOptions['tls']>): NonNullabl
 
 /** 50 ms doubling up to a second, with jitter so that nodes do not come back in step. */
 function backoff(attempt: number): number {
-  return Math.min(1000, 50 * 2 ** Math.min(attempt - 1, 5)) * (0.8 + Math.random() * 0.4);
+  return Math.min(1000, 50 * 2 ** Math.min(attempt - 1, 5)) * (0.7 + Math.random() * 0.3);
 }

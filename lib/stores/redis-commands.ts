@@ -1,16 +1,16 @@
-import { SessionStoreUnavailableError } from '../core/errors.js';
+import { within } from './deadline.js';
 import type { RedisClient } from './redis-client.js';
-import { storeUnavailable } from './redis-failure.js';
+import type { Argument, RedisExecutor } from './redis-executor.js';
+import { noAnswer, storeUnavailable } from './redis-failure.js';
 import type { Script } from './scripts.js';
 
-/** An argument of a command. */
-export type Argument = string | number | Buffer;
+export type { Argument } from './redis-executor.js';
 
 /**
- * The few commands the store uses, on any client: bounded in time, scripts by their SHA-1, failures as the
+ * The store's commands on one client, whichever it is: bounded in time, scripts by their SHA-1, failures as the
  * package's own error.
  */
-export class RedisCommands {
+export class RedisCommands implements RedisExecutor {
   readonly client: RedisClient;
   readonly address: string;
   readonly timeoutMs: number;
@@ -21,18 +21,13 @@ export class RedisCommands {
     this.timeoutMs = timeoutMs;
   }
 
-  /**
-   * HGETALL and a touch in one round trip. The touch is best effort: where writes fail, reads must go on;
-   * its reply is undefined then.
-   */
   async loadAndTouch(key: string, touch: Script, argument: number): Promise<[Buffer[], number | undefined]> {
     // Upper case, so that ioredis hands out the flat reply: as an object, names would be mangled to strings.
-    const load = this.client.callBuffer('HGETALL', key);
+    const load = this.client.callBuffer('HGETALL', key).then(flatReply);
     const touched = this.#evalsha(touch, [key], [argument]).then(Number, () => undefined);
-    return this.#bounded(Promise.all([load as Promise<Buffer[]>, touched]));
+    return this.#bounded(Promise.all([load, touched]));
   }
 
-  /** Runs a script; bytes in the reply are Buffers. */
   async run(script: Script, keys: readonly string[], args: readonly Argument[]): Promise<unknown> {
     return this.#bounded(this.#evalsha(script, keys, args));
   }
@@ -54,23 +49,19 @@ export class RedisCommands {
 
   /** Own deadline: ioredis's commandTimeout does not count while a command waits for a connection. */
   async #bounded<T>(work: Promise<T>): Promise<T> {
-    let timer: NodeJS.Timeout | undefined;
-    const timeout = new Promise<never>((_resolve, reject) => {
-      timer = setTimeout(() => {
-        reject(
-          new SessionStoreUnavailableError(
-            `Redis at ${this.address} did not answer in ${this.timeoutMs} ms. ` +
-              'Check REDIS_SESSION_HOST and that the server is up, or raise REDIS_SESSION_TIMEOUT.',
-          ),
-        );
-      }, this.timeoutMs);
-    });
     try {
-      return await Promise.race([work, timeout]);
+      return await within(work, this.timeoutMs, () => noAnswer(this.address, this.timeoutMs));
     } catch (error) {
-      throw error instanceof SessionStoreUnavailableError ? error : storeUnavailable(error, this.address);
-    } finally {
-      clearTimeout(timer);
+      throw storeUnavailable(error, this.address);
     }
   }
+}
+
+/** A client that was given to us may hand out RESP3's map: in ioredis an object without a prototype. */
+function flatReply(reply: unknown): Buffer[] {
+  if (Array.isArray(reply)) return reply as Buffer[];
+  return Object.entries(reply as Record<string, Buffer>).flatMap(([name, value]) => [
+    Buffer.from(name),
+    value,
+  ]);
 }

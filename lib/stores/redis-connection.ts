@@ -1,109 +1,141 @@
-import { SessionStoreUnavailableError } from '../core/errors.js';
-import type { RedisClient } from './redis-client.js';
+import type { Availability } from './availability.js';
+import { within } from './deadline.js';
+import type { ClientHooks, RedisClient } from './redis-client.js';
+import { RedisCommands } from './redis-commands.js';
+import type { Argument, RedisLink } from './redis-executor.js';
 import { failureKind } from './redis-failure.js';
+import { unreachable } from './redis-unreachable.js';
+import type { Script } from './scripts.js';
 
-/** Told when the connection goes and comes; a line per change of state, not per attempt. */
-export interface ConnectionLog {
-  log(message: string): void;
-  warn(message: string): void;
-}
+/** Least time between two looks for a server that takes writes. */
+const RENEWAL_INTERVAL_MS = 500;
+
+/** Makes clients that are not connected yet. */
+export type ClientFactory = (hooks: ClientHooks) => RedisClient;
 
 /**
- * A client of our own: connected once at boot, where a failure is final, and kept connected by ioredis after that.
+ * One connection of our own that all commands share; kept connected by ioredis once `connect()` was called. Where
+ * the server turns out to have become a replica, another connection is opened beside it, and takes its place only
+ * if it leads to a master: until then reads go on.
  */
-export class RedisConnection {
-  readonly client: RedisClient;
+export class RedisConnection implements RedisLink {
   readonly address: string;
-  readonly #timeoutMs: number;
+  readonly timeoutMs: number;
+  readonly #availability: Availability;
+  readonly #make: () => RedisClient;
+  /** Clients that were ready at least once: before that nothing can be lost. */
+  readonly #served = new WeakSet<RedisClient>();
+  #commands: RedisCommands;
   #lastFailure: string | undefined;
-  #ready = false;
+  #renewing = false;
   #closing = false;
 
-  constructor(client: RedisClient, address: string, timeoutMs: number, log: ConnectionLog) {
-    this.client = client;
+  constructor(make: ClientFactory, address: string, timeoutMs: number, availability: Availability) {
     this.address = address;
-    this.#timeoutMs = timeoutMs;
+    this.timeoutMs = timeoutMs;
+    this.#availability = availability;
+    this.#make = () => make({ onReadOnly: () => this.#renew() });
+    this.#commands = this.#adopt(this.#make());
+  }
+
+  get client(): RedisClient {
+    return this.#commands.client;
+  }
+
+  loadAndTouch(key: string, touch: Script, argument: number): Promise<[Buffer[], number | undefined]> {
+    return this.#commands.loadAndTouch(key, touch, argument);
+  }
+
+  run(script: Script, keys: readonly string[], args: readonly Argument[]): Promise<unknown> {
+    return this.#commands.run(script, keys, args);
+  }
+
+  call(name: string, ...args: string[]): Promise<unknown> {
+    return this.#commands.call(name, ...args);
+  }
+
+  async connect(): Promise<void> {
+    try {
+      await this.#within(connectAndPing(this.client));
+    } catch (error) {
+      throw unreachable(this.address, this.#lastFailure ?? failureKind(error), this.timeoutMs);
+    }
+  }
+
+  async close(): Promise<void> {
+    if (this.#closing) return;
+    this.#closing = true;
+    await this.#farewell(this.client);
+  }
+
+  /** Makes a client the current one. */
+  #adopt(client: RedisClient): RedisCommands {
     // Also keeps ioredis from printing errors, which hold commands, on its own.
     client.on('error', (error: unknown) => (this.#lastFailure = failureKind(error)));
     client.on('close', () => {
-      if (!this.#ready || this.#closing) return;
-      this.#ready = false;
-      log.warn(
-        `Redis at ${address}: the connection is lost. Requests with a session get 503 until it is back.`,
-      );
+      if (this.#closing || client !== this.client || !this.#served.has(client)) return;
+      this.#availability.gone('the connection is lost');
     });
     client.on('ready', () => {
-      if (this.#lastFailure !== undefined || !this.#ready) this.#lastFailure = undefined;
-      if (this.#connectedBefore) log.log(`Redis at ${address}: connected again.`);
-      this.#connectedBefore = true;
-      this.#ready = true;
+      this.#lastFailure = undefined;
+      this.#served.add(client);
+      this.#availability.back();
+    });
+    return new RedisCommands(client, this.address, this.timeoutMs);
+  }
+
+  #renew(): void {
+    if (this.#renewing || this.#closing) return;
+    this.#renewing = true;
+    void this.#replace().finally(() => {
+      setTimeout(() => (this.#renewing = false), RENEWAL_INTERVAL_MS).unref();
     });
   }
 
-  #connectedBefore = false;
-
-  /**
-   * Connects and waits for the answer to a PING.
-   * @throws SessionStoreUnavailableError naming the address and what to check. The client is closed then.
-   */
-  async connect(): Promise<void> {
-    let timer: NodeJS.Timeout | undefined;
-    const timeout = new Promise<never>((_resolve, reject) => {
-      timer = setTimeout(() => reject(new Error('timeout')), this.#timeoutMs);
-    });
+  /** Never rejects. */
+  async #replace(): Promise<void> {
+    const next = this.#make();
+    next.on('error', noop);
     try {
-      await Promise.race([this.#connectAndPing(), timeout]);
-    } catch (error) {
-      this.#closing = true;
-      this.client.disconnect();
-      throw unreachable(this.address, this.#lastFailure ?? failureKind(error), this.#timeoutMs);
-    } finally {
-      clearTimeout(timer);
+      await this.#within(connectAndPing(next));
+      const role = await this.#within(next.call('ROLE'));
+      if (this.#closing || !Array.isArray(role) || role[0] !== 'master') return next.disconnect();
+      const last = this.client;
+      this.#commands = this.#adopt(next);
+      this.#served.add(next);
+      this.#availability.note('it had become a replica; the connection now leads to a master.');
+      await this.#farewell(last);
+    } catch {
+      next.disconnect();
     }
   }
 
   /** Lets commands in flight finish, within the command timeout, and closes. Never rejects. */
-  async close(): Promise<void> {
-    if (this.#closing) return;
-    this.#closing = true;
-    let timer: NodeJS.Timeout | undefined;
-    const timeout = new Promise<void>((resolve) => (timer = setTimeout(resolve, this.#timeoutMs)));
-    await Promise.race([this.client.quit().then(noop, noop), timeout]);
-    clearTimeout(timer);
-    this.client.disconnect();
+  async #farewell(client: RedisClient): Promise<void> {
+    if (client.status === 'ready') await this.#within(client.quit()).catch(noop);
+    // Also where it has ended: with Sentinel, connections to the sentinels are left, which only this closes.
+    client.disconnect();
   }
 
-  async #connectAndPing(): Promise<void> {
-    await this.client.connect();
-    await this.client.call('PING');
+  #within<T>(work: Promise<T>): Promise<T> {
+    return within(work, this.timeoutMs, () => new Error('timeout'));
   }
 }
 
-function unreachable(address: string, kind: string, timeoutMs: number): SessionStoreUnavailableError {
-  return new SessionStoreUnavailableError(
-    `Redis at ${address} cannot be used for sessions: ${kind}. The application does not start. ${remedy(kind, timeoutMs)}`,
-  );
+/** Waits where somebody has begun to connect already; `connect()` rejects then. */
+export async function connectAndPing(client: RedisClient): Promise<void> {
+  if (client.status === 'wait' || client.status === 'end') await client.connect();
+  else if (client.status !== 'ready') await untilReady(client);
+  await client.call('PING').catch((error: unknown) => {
+    // A server that cannot save to its disk refuses even PING, and serves reads.
+    if (failureKind(error) !== 'MISCONF') throw error;
+  });
 }
 
-function remedy(kind: string, timeoutMs: number): string {
-  switch (kind) {
-    case 'NOAUTH':
-    case 'WRONGPASS':
-    case 'ERR':
-      return 'Check REDIS_SESSION_USERNAME and REDIS_SESSION_PASSWORD.';
-    case 'NOPERM':
-      return 'Check the ACL of REDIS_SESSION_USERNAME: the README has the line to give to Redis.';
-    case 'ENOTFOUND':
-    case 'EAI_AGAIN':
-      return 'Check the host name in REDIS_SESSION_HOST.';
-    case 'no answer in time':
-    case 'ETIMEDOUT':
-      return `Nothing answered in ${timeoutMs} ms. Check REDIS_SESSION_HOST, REDIS_SESSION_PORT, and that no firewall is in between.`;
-    default:
-      return 'Check REDIS_SESSION_HOST, REDIS_SESSION_PORT, and that the server is up.';
-  }
+function untilReady(client: RedisClient): Promise<void> {
+  return new Promise((resolve) => client.once('ready', resolve));
 }
 
 function noop(): void {
-  // Whether the farewell succeeded does not matter.
+  // What matters of it is told elsewhere.
 }

@@ -1,4 +1,12 @@
+import { types } from 'node:util';
 import { SessionStoreUnavailableError } from '../core/errors.js';
+
+const NO_ANSWER = 'no answer in time';
+
+/** Failures of the way to Redis, as against refusals by a Redis that does answer. */
+const outages = new WeakSet<Error>();
+/** What kind of failure each of our own errors was. */
+const kinds = new WeakMap<Error, string>();
 
 /**
  * Turns what ioredis rejects with into the package's own error. The original is dropped on purpose: it carries
@@ -6,21 +14,58 @@ import { SessionStoreUnavailableError } from '../core/errors.js';
  * was is kept.
  */
 export function storeUnavailable(error: unknown, address: string): SessionStoreUnavailableError {
+  if (error instanceof SessionStoreUnavailableError) return error;
   const kind = failureKind(error);
-  return new SessionStoreUnavailableError(
+  const unavailable = new SessionStoreUnavailableError(
     `Redis at ${address} could not serve the session: ${kind}. ${remedy(kind)}`,
   );
+  kinds.set(unavailable, kind);
+  if (!isReply(error)) outages.add(unavailable);
+  return unavailable;
+}
+
+/** Redis did not answer in time. */
+export function noAnswer(address: string, timeoutMs: number): SessionStoreUnavailableError {
+  const error = outage(
+    `Redis at ${address} did not answer in ${timeoutMs} ms. ` +
+      'Check REDIS_SESSION_HOST and that the server is up, or raise REDIS_SESSION_TIMEOUT.',
+  );
+  kinds.set(error, NO_ANSWER);
+  return error;
+}
+
+/** An error of the way to Redis. */
+export function outage(message: string): SessionStoreUnavailableError {
+  const error = new SessionStoreUnavailableError(message);
+  outages.add(error);
+  return error;
+}
+
+/** Whether Redis could not be reached or did not answer. A server that is full or refuses a command is up. */
+export function isOutage(error: Error): boolean {
+  return outages.has(error);
 }
 
 /** `OOM`, `READONLY`, `ECONNREFUSED`, …, or a few fixed words. Never text from a command or a reply. */
 export function failureKind(error: unknown): string {
-  if (!(error instanceof Error)) return 'unknown failure';
+  // Not `instanceof`: errors of Node's own may come from another realm (vm contexts, test runners).
+  if (!types.isNativeError(error)) return 'unknown failure';
+  const known = kinds.get(error);
+  if (known !== undefined) return known;
+  // "All nodes of the cluster failed": why the last of them did says more.
+  const { lastNodeError } = error as { lastNodeError?: unknown };
+  if (types.isNativeError(lastNodeError)) return failureKind(lastNodeError);
   const code = (error as NodeJS.ErrnoException).code;
-  if (typeof code === 'string' && /^[A-Z_]{3,40}$/.test(code)) return code;
+  if (typeof code === 'string' && /^[A-Z0-9_]{3,60}$/.test(code)) return code;
   const first = /^([A-Z]{3,20})(?: |$)/.exec(error.message)?.[1];
   if (first !== undefined) return first;
-  if (/timed out|timeout/i.test(error.message)) return 'no answer in time';
+  if (/timed out|timeout|expecting data/i.test(error.message)) return NO_ANSWER;
   return 'the connection is down';
+}
+
+/** Whether this is Redis's own word, in both versions of ioredis. */
+function isReply(error: unknown): boolean {
+  return error instanceof Error && error.name === 'ReplyError';
 }
 
 function remedy(kind: string): string {
@@ -32,6 +77,16 @@ function remedy(kind: string): string {
       return 'Check the ACL of REDIS_SESSION_USERNAME.';
     case 'OOM':
       return 'The server is full: raise maxmemory or free some.';
+    case 'READONLY':
+      return 'The server is a replica: check where REDIS_SESSION_HOST leads, or use Sentinel.';
+    case 'NOREPLICAS':
+      return 'The server has fewer replicas than its min-replicas-to-write demands.';
+    case 'MISCONF':
+      return "The server cannot save to its disk: see the server's log.";
+    case 'BUSY':
+      return 'A script runs for too long on the server: SCRIPT KILL ends it.';
+    case 'LOADING':
+      return 'The server is loading its data and will be back.';
     default:
       return 'Check that the server is up and reachable.';
   }

@@ -3,7 +3,7 @@ import type { LoadOutcome, SessionRecord } from '../core/store.js';
 import type { SessionId } from '../core/token.js';
 
 /** Version of the record's layout. A record of a higher one is left alone: see SessionFormatError. */
-const FORMAT_VERSION = 1;
+export const FORMAT_VERSION = 1;
 
 const OWN = '@';
 
@@ -38,7 +38,8 @@ export function readRecord(id: SessionId, reply: readonly Buffer[], now: number)
   if (version !== FORMAT_VERSION) return { status: 'unreadable', reason: 'it is not a session record' };
   if (own.get('@id') !== id) return { status: 'unreadable', reason: 'it names another session' };
   const record = recordOf(own, attributes);
-  if (record === undefined) return { status: 'unreadable', reason: 'one of its own fields is damaged' };
+  if (record === undefined)
+    return { status: 'unreadable', reason: 'one of its own fields is damaged', damaged: true };
   if (record.absoluteDeadline !== undefined && record.absoluteDeadline <= now) return { status: 'absent' };
   return { status: 'found', record, now };
 }

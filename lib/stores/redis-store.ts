@@ -10,12 +10,13 @@ import type {
   WriteOutcome,
   Written,
 } from '../core/store.js';
-import { SessionStoreUnavailableError } from '../core/errors.js';
+import { SessionFormatError, SessionStoreUnavailableError } from '../core/errors.js';
 import { tagOf, type SessionId } from '../core/token.js';
 import { RedisClock } from './redis-clock.js';
-import type { Argument, RedisCommands } from './redis-commands.js';
+import type { Argument, RedisExecutor } from './redis-executor.js';
+import { opaque } from './opaque.js';
 import { fieldOf, readRecord } from './redis-record.js';
-import { COMPARE_AND_SET, CREATE, DESTROY, RENEW, SAVE, TOUCH } from './scripts.js';
+import { COMPARE_AND_SET, CREATE, DESTROY, RENEW, SAVE, SET_ASIDE, TOUCH } from './scripts.js';
 
 /** What of the settings concerns the records. */
 export interface RedisStoreOptions {
@@ -30,6 +31,12 @@ export interface RedisStoreOptions {
   readonly endedMarkerMs: number;
 }
 
+/** Redis gives a write up before we do, though clocks are read in whole milliseconds and timers may run a little early. */
+const DEADLINE_MARGIN_MS = 5;
+
+/** How long an unreadable record is kept for a look at it. */
+const ASIDE_LIFE_MS = 86_400_000;
+
 /** A record that another store hands over, to be kept as it is. */
 export type RestoredSession = SessionRecord;
 
@@ -38,13 +45,13 @@ export type RestoredSession = SessionRecord;
  * See scripts.ts for what each of them promises.
  */
 export class RedisStore implements SessionStore {
-  readonly #commands: RedisCommands;
+  readonly #commands: RedisExecutor;
   readonly #options: RedisStoreOptions;
   readonly #clock = new RedisClock();
   readonly #release: () => Promise<void>;
 
   /** @param release What `close()` does; nothing for a client that is not ours. */
-  constructor(commands: RedisCommands, options: RedisStoreOptions, release: () => Promise<void>) {
+  constructor(commands: RedisExecutor, options: RedisStoreOptions, release: () => Promise<void>) {
     this.#commands = commands;
     this.#options = options;
     this.#release = release;
@@ -52,9 +59,13 @@ export class RedisStore implements SessionStore {
 
   async load(id: SessionId): Promise<LoadOutcome> {
     const [reply, touchedAt] = await this.#loadAndTouch(id);
-    if (reply === undefined) return { status: 'unreadable', reason: 'its key holds no hash' };
     if (touchedAt !== undefined) this.#clock.observe(touchedAt);
-    return readRecord(id, reply, touchedAt ?? this.#clock.now() ?? Date.now());
+    const outcome: LoadOutcome =
+      reply === undefined
+        ? { status: 'unreadable', reason: 'its key holds no hash' }
+        : readRecord(id, reply, touchedAt ?? this.now());
+    if (outcome.status === 'unreadable') await this.#setAside(id, outcome.damaged === true);
+    return outcome;
   }
 
   async create(id: SessionId, session: NewSession): Promise<Written> {
@@ -83,7 +94,7 @@ export class RedisStore implements SessionStore {
       [
         ...this.#changeArguments(renewal),
         this.#options.endedMarkerMs,
-        login?.principal ?? '',
+        login === undefined ? '' : opaque(login.principal),
         login !== undefined && login.absoluteTimeout > 0 ? login.absoluteTimeout : '',
         ...fieldArguments(renewal),
       ],
@@ -100,9 +111,9 @@ export class RedisStore implements SessionStore {
     const args = [flag(authenticated), this.#copy(authenticated), fieldOf(name)];
     const bytes = [
       flag(expected !== undefined),
-      expected === undefined ? '' : bufferOf(expected),
+      expected === undefined ? '' : opaque(expected),
       flag(next !== undefined),
-      next === undefined ? '' : bufferOf(next),
+      next === undefined ? '' : opaque(next),
     ];
     const reply = await this.#run(COMPARE_AND_SET, [this.#key(id)], [...args, ...bytes]);
     if (reply[0] === -2) return { status: 'conflict', actual: (reply[1] as Buffer | null) ?? undefined };
@@ -117,7 +128,9 @@ export class RedisStore implements SessionStore {
 
   async health(): Promise<StoreHealth> {
     const start = performance.now();
-    const reply = await this.#commands.call('ROLE');
+    const [reply, time] = await Promise.all([this.#commands.call('ROLE'), this.#commands.call('TIME')]);
+    // Asked at boot, so that even the first write has a deadline.
+    this.#clock.observe(millisecondsOf(time));
     const latencyMs = Math.round((performance.now() - start) * 100) / 100;
     const role = Array.isArray(reply) ? String(reply[0]) : undefined;
     return { kind: 'redis', topology: this.#options.topology, role, latencyMs };
@@ -125,6 +138,11 @@ export class RedisStore implements SessionStore {
 
   close(): Promise<void> {
     return this.#release();
+  }
+
+  /** What time it is for Redis, epoch milliseconds: by its latest answer, and before the first by this node's clock. */
+  now(): number {
+    return this.#clock.now() ?? Date.now();
   }
 
   async #loadAndTouch(id: SessionId): Promise<[Buffer[] | undefined, number | undefined]> {
@@ -136,6 +154,13 @@ export class RedisStore implements SessionStore {
       }
       throw error;
     }
+  }
+
+  /** Best effort, so that it is reported once: kept for a look at it under a key of its own, for a day. */
+  async #setAside(id: SessionId, damaged: boolean): Promise<void> {
+    const key = this.#key(id);
+    const args = [ASIDE_LIFE_MS, flag(damaged)];
+    await this.#commands.run(SET_ASIDE, [key, `${key}:unreadable`], args).catch(() => undefined);
   }
 
   #create(
@@ -156,7 +181,7 @@ export class RedisStore implements SessionStore {
         session.codec,
         session.maxInactiveInterval,
         absoluteTimeout !== undefined && absoluteTimeout > 0 ? absoluteTimeout : '',
-        session.principal ?? '',
+        session.principal === undefined ? '' : opaque(session.principal),
         flag(session.authenticated),
         this.#copy(session.authenticated),
         times.createdAt ?? '',
@@ -185,7 +210,7 @@ export class RedisStore implements SessionStore {
 
   async #run(script: typeof SAVE, keys: readonly string[], args: readonly Argument[]): Promise<unknown[]> {
     const now = this.#clock.now();
-    const deadline = now === undefined ? 0 : now + this.#commands.timeoutMs;
+    const deadline = now === undefined ? 0 : now + this.#commands.timeoutMs - DEADLINE_MARGIN_MS;
     return (await this.#commands.run(script, keys, [deadline, ...args])) as unknown[];
   }
 
@@ -196,9 +221,17 @@ export class RedisStore implements SessionStore {
       return { status: 'written', now, absoluteDeadline: deadline > 0 ? deadline : undefined };
     }
     if (status === -3) {
+      // After a failover the clock may be another: what was late by it must not make the next write late too.
+      this.#clock.observe(now);
       throw new SessionStoreUnavailableError(
         `Redis at ${this.#commands.address} got to a write later than ${this.#commands.timeoutMs} ms after it was sent ` +
           'and did not apply it. Check its load, or raise REDIS_SESSION_TIMEOUT.',
+      );
+    }
+    if (status === -4) {
+      throw new SessionFormatError(
+        'The record of a session is of another format than this node writes. Nothing was written. ' +
+          'Finish the roll-out of the newer version.',
       );
     }
     return { status: status === -1 ? 'ended' : 'absent' };
@@ -210,16 +243,17 @@ export class RedisStore implements SessionStore {
   }
 }
 
-function fieldArguments(change: Pick<SessionChange, 'set' | 'remove'>): Argument[] {
-  const args: Argument[] = [change.set.size];
-  for (const [name, bytes] of change.set) args.push(fieldOf(name), bufferOf(bytes));
-  for (const name of change.remove) args.push(fieldOf(name));
-  return args;
+/** The reply of TIME: seconds, and microseconds. */
+function millisecondsOf(reply: unknown): number {
+  const [seconds, micros] = (reply as unknown[]).map(Number) as [number, number];
+  return seconds * 1000 + Math.floor(micros / 1000);
 }
 
-/** ioredis writes Buffers as they are and any other array as text. */
-function bufferOf(bytes: Uint8Array): Buffer {
-  return Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+function fieldArguments(change: Pick<SessionChange, 'set' | 'remove'>): Argument[] {
+  const args: Argument[] = [change.set.size];
+  for (const [name, bytes] of change.set) args.push(fieldOf(name), opaque(bytes));
+  for (const name of change.remove) args.push(fieldOf(name));
+  return args;
 }
 
 function flag(value: boolean): Argument {

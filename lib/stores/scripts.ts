@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { NEVER_MS } from '../core/session-times.js';
+import { FORMAT_VERSION } from './redis-record.js';
 
 /**
  * Every Lua script of the package, each with its contract above it.
@@ -13,7 +14,7 @@ import { NEVER_MS } from '../core/session-times.js';
  * - Times are those of Redis, in epoch milliseconds. ARGV[1] of each write is its deadline, 0 for none: a write
  *   that was reported as failed meanwhile must not be applied later.
  * - The reply of a write is {1, now, absolute deadline or 0}, or {0}: no such record, or {-1}: the session
- *   ended a short while ago, or {-3}: too late.
+ *   ended a short while ago, or {-3, now}: too late, or {-4}: the record is of another format.
  */
 const PRELUDE = `
 local function now_ms()
@@ -30,8 +31,8 @@ local function id_of(key)
 end
 -- 1 if the key holds the record of its own session, else what a write replies instead.
 local function standing_of(key)
-  local f = redis.call('HMGET', key, '@id', '@ended')
-  if f[1] == id_of(key) then return 1 end
+  local f = redis.call('HMGET', key, '@id', '@ended', '@v')
+  if f[1] == id_of(key) then return f[3] == '${FORMAT_VERSION}' and 1 or -4 end
   if f[2] then return -1 end
   return 0
 end
@@ -92,9 +93,10 @@ export interface Script {
  */
 export const TOUCH = script(`
 local now = now_ms()
-local f = redis.call('HMGET', KEYS[1], '@id', '@used', '@copy')
+local f = redis.call('HMGET', KEYS[1], '@id', '@used', '@copy', '@v')
+local ours = f[1] == id_of(KEYS[1]) and f[4] == '${FORMAT_VERSION}'
 local due = f[3] or now - tonumber(f[2] or 0) >= tonumber(ARGV[1])
-if f[1] and due and extend(KEYS[1], now) then
+if ours and due and extend(KEYS[1], now) then
   redis.pcall('HSET', KEYS[1], '@used', now)
 end
 return now
@@ -109,12 +111,12 @@ return now
  */
 export const CREATE = script(`
 local key, now = KEYS[1], now_ms()
-if late(now) then return {-3} end
+if late(now) then return {-3, now} end
 local there = redis.call('HMGET', key, '@id', '@ended')
 if there[2] then return {-1} end
 if there[1] then return {0} end
 local created = ARGV[8] == '' and now or ARGV[8]
-redis.call('HSET', key, '@v', 1, '@id', id_of(key), '@codec', ARGV[2], '@idle', ARGV[3], '@created', created, '@used', now)
+redis.call('HSET', key, '@v', ${FORMAT_VERSION}, '@id', id_of(key), '@codec', ARGV[2], '@idle', ARGV[3], '@created', created, '@used', now)
 if ARGV[9] ~= '' then redis.call('HSET', key, '@until', ARGV[9])
 elseif ARGV[4] ~= '' then redis.call('HSET', key, '@until', now + tonumber(ARGV[4]) * 1000) end
 if ARGV[5] ~= '' then redis.call('HSET', key, '@who', ARGV[5], '@login', ARGV[10] == '' and now or ARGV[10]) end
@@ -132,7 +134,7 @@ return written(key, now)
  */
 export const SAVE = script(`
 local key, now = KEYS[1], now_ms()
-if late(now) then return {-3} end
+if late(now) then return {-3, now} end
 local standing = standing_of(key)
 if standing ~= 1 then return {standing} end
 redis.call('HSET', key, '@used', now)
@@ -152,7 +154,7 @@ return written(key, now)
  */
 export const RENEW = script(`
 local old, new, now = KEYS[1], KEYS[2], now_ms()
-if late(now) then return {-3} end
+if late(now) then return {-3, now} end
 local standing = standing_of(old)
 if standing ~= 1 then return {standing} end
 redis.call('HSET', old, '@id', id_of(new), '@used', now)
@@ -179,7 +181,7 @@ return written(new, now)
  */
 export const COMPARE_AND_SET = script(`
 local key, now = KEYS[1], now_ms()
-if late(now) then return {-3} end
+if late(now) then return {-3, now} end
 local standing = standing_of(key)
 if standing ~= 1 then return {standing} end
 local actual = redis.call('HGET', key, ARGV[4])
@@ -209,6 +211,26 @@ while key do
   key = f[2] and ARGV[1] .. '{' .. string.sub(f[2], 1, 4) .. '}' .. string.sub(f[2], 5)
 end
 return removed
+`);
+
+/**
+ * Moves what is under a session's key out of the way, if it is not a sound record of that session: a reply that was
+ * read as such may have been meant for another request. Leaves markers, and records of a newer version, alone.
+ * KEYS record, where to · ARGV life there in ms, 1 if the record names its own session and is damaged, or ''.
+ * Reply: 1 if it was moved.
+ */
+export const SET_ASIDE = script(`
+local key, aside = KEYS[1], KEYS[2]
+if redis.call('EXISTS', key) == 0 then return 0 end
+local f = redis.pcall('HMGET', key, '@id', '@v', '@ended')
+if not f.err then
+  if f[3] then return 0 end
+  if (tonumber(f[2]) or 0) > ${FORMAT_VERSION} then return 0 end
+  if f[1] == id_of(key) and f[2] == '${FORMAT_VERSION}' and ARGV[2] == '' then return 0 end
+end
+redis.call('RENAME', key, aside)
+redis.call('PEXPIRE', aside, ARGV[1])
+return 1
 `);
 
 function script(body: string): Script {

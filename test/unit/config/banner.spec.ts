@@ -33,6 +33,8 @@ describe('banner', () => {
       '[✓] REDIS_SESSION_DATABASE: 0',
       '[✓] REDIS_SESSION_MAX_CONNECTIONS: 1',
       '[✓] REDIS_SESSION_TIMEOUT: 2000',
+      '[✓] REDIS_SESSION_MAX_COMMANDS_IN_FLIGHT: 20000',
+      '[✓] REDIS_SESSION_STARTUP: fail',
       '[✓] REDIS_SESSION_CLUSTER_ID: - Not Set -',
       '[✓] REDIS_SESSION_ENABLED_FOR_ANON_TRAFFIC: false',
       '[✓] REDIS_SESSION_UNDEFINED_SESSION_TYPE_TIMEOUT: 15',
@@ -54,6 +56,7 @@ describe('banner', () => {
       '[✓] REDIS_SESSION_COOKIE_SECURE: auto',
       '[✓] REDIS_SESSION_COOKIE_PARTITIONED: false',
       '[✓] REDIS_SESSION_SECRETS: - Not Set -',
+      '[✓] REDIS_SESSION_ENCRYPTION_KEYS: - Not Set -',
     ]);
   });
 
@@ -122,6 +125,9 @@ describe('banner', () => {
       'MAX_CONNECTIONS: 1',
     ]);
     expect(connection({ REDIS_SESSION_URL: 'redis://[::1]' })).toContain('URL: redis://[::1]');
+    expect(connection({ REDIS_SESSION_URL: 'unix://u:p4ss@/run/r.sock' })).toContain(
+      'URL: unix://***@/run/r.sock',
+    );
     expect(connection({ REDIS_SESSION_URL: 'redis://a' })).toContain('DATABASE: 0');
     expect(connection({ REDIS_SESSION_DATABASE: '4' }, { redis: { url: 'redis://a/3' } })).toContain(
       'DATABASE: 4',
@@ -185,6 +191,15 @@ describe('banner', () => {
     );
     expect(text).toContain('ENABLED_FOR_ANON_TRAFFIC: true');
     expect(text).not.toMatch(/MEMORY_|UNDEFINED_SESSION/);
+  });
+
+  it('prints a preset, and the header in place of a cookie', () => {
+    const lines = banner({ REDIS_SESSION_PRESET: 'aal3', REDIS_SESSION_TRANSPORT_HEADER: 'X-Session' });
+    expect(lines).toContain('[✓] REDIS_SESSION_PRESET: aal3');
+    expect(lines).toContain('[✓] REDIS_SESSION_USER_TIMEOUT: 900');
+    expect(lines).toContain('[✓] REDIS_SESSION_ABSOLUTE_TIMEOUT: 43200');
+    expect(lines).toContain('[✓] REDIS_SESSION_TRANSPORT_HEADER: x-session');
+    expect(lines.join()).not.toContain('COOKIE');
   });
 
   it.each([

@@ -26,7 +26,7 @@ describe('faults', () => {
       ),
     ).toEqual([
       'The session settings cannot be used: 11 faults. Correct and start again.',
-      '- policy: is not an option; known in the session options: enabled, redis, idleTimeoutSeconds, absoluteTimeoutSeconds, policies, manualDirtyTracking, manualDirtyAttribute, persistOnDemand, persistOnDemandAttribute, anonymousTraffic, undefinedSessionTypeTimeoutSeconds, clusterId, codec, maxSessionBytes, maxAttributes, memory, cookie, secrets, isAuthenticated, touchIntervalSeconds, saveOnServerError, now.',
+      '- policy: is not an option; known in the session options: enabled, redis, idleTimeoutSeconds, absoluteTimeoutSeconds, preset, policies, manualDirtyTracking, manualDirtyAttribute, persistOnDemand, persistOnDemandAttribute, anonymousTraffic, undefinedSessionTypeTimeoutSeconds, clusterId, codec, maxSessionBytes, maxAttributes, memory, cookie, transport, secrets, encryptionKeys, isAuthenticated, touchIntervalSeconds, saveOnServerError, now.',
       '- connectionPoolJmxEnabled: has no meaning here: there is no JMX in Node; use the health indicator; remove it.',
       '- REDIS_SESSION_ENABLED = "maybe": must be true or false (also 1 or 0, yes or no, on or off).',
       '- REDIS_SESSION_CLUSTER_ID = "{a}": must be 1 to 64 of letters, digits and _.:-.',
@@ -45,6 +45,8 @@ describe('faults', () => {
     ['PORT', '0', 'an integer from 1 to 65535'],
     ['DATABASE', '-1', 'an integer from 0 to 65535'],
     ['TIMEOUT', '600001', 'an integer from 1 to 600000 ms'],
+    ['MAX_COMMANDS_IN_FLIGHT', '0', 'an integer from 1 to 1000000'],
+    ['STARTUP', 'never', 'fail, wait, background'],
     ['USER_TIMEOUT', '315360001', 'an integer from 1 to 315360000 seconds'],
     ['USER_TIMEOUT', '0', 'an integer from 1 to 315360000 seconds'],
     ['ABSOLUTE_TIMEOUT', '-1', 'an integer from 0 to 315360000 seconds, 0 for none'],
@@ -58,6 +60,9 @@ describe('faults', () => {
     ['SSL_ENABLED', 'x', 'true or false'],
     ['SSL_REJECT_UNAUTHORIZED', 'x', 'true or false'],
     ['CODEC', 'java', 'msgpack or json'],
+    ['PRESET', 'aal4', 'aal1, aal2, aal3'],
+    ['TRANSPORT_HEADER', 'cookie', 'the name of a request header that has no other meaning'],
+    ['TRANSPORT_HEADER', 'a:b', 'the name of a request header that has no other meaning'],
     ['CLUSTER_ID', 'a'.repeat(65), '1 to 64 of letters'],
     ['MAX_BYTES', '0', 'an integer from 1 to 536870912 bytes'],
     ['MAX_ATTRIBUTES', '0', 'an integer from 1 to 1000000'],
@@ -80,6 +85,11 @@ describe('faults', () => {
     ['URL', 'redis://r/x', 'redis://[user[:password]@]host[:port][/database]'],
     ['URL', 'redis://r?family=6', 'redis://[user[:password]@]host[:port][/database]'],
     ['URL', 'redis://r:0', 'an integer from 1 to 65535'],
+    [
+      'URL',
+      'unix://host',
+      'redis://[user[:password]@]host[:port][/database], rediss:// for TLS, or unix:///path',
+    ],
     ['URL', 'redis:///1', 'redis://[user[:password]@]host[:port][/database]'],
   ];
   it.each(ranges)('refuse %s = %p, which must be %s', (name, text, allowed) => {

@@ -22,6 +22,8 @@ const SENTINEL = { REDIS_SESSION_SENTINEL_MASTER: 'm', REDIS_SESSION_SENTINELS: 
 const POOL = { REDIS_SESSION_MAX_CONNECTIONS: '20' };
 const FIRST = 'Tr0ub4dor-horse-battery-lamp-moon-7';
 const SECOND = 'zebra_Quilt_92_marble_fountain_kite';
+const FIRST_KEY = 'BUHP8yw/JS8nwsjyhR88ZRkgFX8rJd2JKDlkW2SeS9A=';
+const SECOND_KEY = 'AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8';
 
 const pool = (name: keyof ResolvedSettings['redis']['pool'], text: string, expected: unknown): Sample => ({
   text,
@@ -128,8 +130,19 @@ const SAMPLES: Readonly<Record<Row['path'], Sample>> = {
   },
   'redis.database': { text: '4', expected: 4, seen: ({ redis }) => redis.database },
   'redis.timeoutMs': { text: '500', expected: 500, seen: ({ redis }) => redis.timeoutMs },
+  'redis.maxCommandsInFlight': {
+    text: '500',
+    expected: 500,
+    seen: ({ redis }) => redis.maxCommandsInFlight,
+  },
+  'redis.startup': { text: 'Background', expected: 'background', seen: ({ redis }) => redis.startup },
   idleTimeoutSeconds: { text: '60', expected: 60, seen: (s) => s.idleTimeoutSeconds },
   absoluteTimeoutSeconds: { text: '3600', expected: 3600, seen: (s) => s.absoluteTimeoutSeconds },
+  preset: {
+    text: 'AAL2',
+    expected: [3600, 86_400],
+    seen: (s) => [s.idleTimeoutSeconds, s.absoluteTimeoutSeconds],
+  },
   policies: {
     text: 'save_on_change, ALWAYS_SAVE_AFTER_REQUEST',
     expected: ['SAVE_ON_CHANGE', 'ALWAYS_SAVE_AFTER_REQUEST'],
@@ -184,6 +197,12 @@ const SAMPLES: Readonly<Record<Row['path'], Sample>> = {
     expected: true,
     seen: ({ cookie }) => cookie.partitioned,
     beside: { REDIS_SESSION_COOKIE_SECURE: 'true' },
+  },
+  'transport.header': { text: 'Authorization', expected: 'authorization', seen: (s) => s.transport.header },
+  encryptionKeys: {
+    text: `${FIRST_KEY}, ${SECOND_KEY}`,
+    expected: [FIRST_KEY, SECOND_KEY],
+    seen: (s) => s.encryptionKeys,
   },
   secrets: { text: `${FIRST}, ${SECOND}`, expected: [FIRST, SECOND], seen: (s) => s.secrets },
 };

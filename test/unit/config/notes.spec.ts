@@ -13,6 +13,16 @@ describe('notes', () => {
       'REDIS_SESSION_HOST, REDIS_SESSION_PORT. Sessions live in this process; set REDIS_SESSION_ENABLED=true to keep them in Redis.',
     ],
     [
+      { REDIS_SESSION_ENCRYPTION_KEYS: 'EBqNPuyVTgzo7sFUMqqDMnOLxVVbZBUjjGLi41ZByyI=' },
+      {},
+      'REDIS_SESSION_ENCRYPTION_KEYS. Sessions live in this process; set REDIS_SESSION_ENABLED=true to keep them in Redis.',
+    ],
+    [
+      { REDIS_SESSION_COOKIE_NAME: 'shop' },
+      { transport: { header: 'x-session' } },
+      'REDIS_SESSION_COOKIE_NAME. The token travels in a header.',
+    ],
+    [
       { connectionPoolLifo: 'true' },
       { redis: {} },
       'connectionPoolLifo. One connection is no pool; raise REDIS_SESSION_MAX_CONNECTIONS.',

@@ -26,7 +26,10 @@ describe('resolveSettings', () => {
         username: undefined,
         password: undefined,
         database: 0,
+        socketPath: undefined,
         timeoutMs: 2000,
+        maxCommandsInFlight: 20_000,
+        startup: 'fail',
         tls: undefined,
         sentinel: undefined,
         cluster: undefined,
@@ -58,6 +61,9 @@ describe('resolveSettings', () => {
         partitioned: false,
       },
       secrets: [],
+      encryptionKeys: [],
+      transport: { header: undefined },
+      preset: undefined,
       idleTimeoutSeconds: 1800,
       absoluteTimeoutSeconds: 0,
       policies: ['DEFAULT'],
@@ -178,6 +184,22 @@ describe('resolveSettings', () => {
       sentinel: undefined,
       cluster: undefined,
     });
+  });
+
+  it.each([
+    ['unix:///run/redis.sock', { socketPath: '/run/redis.sock' }],
+    ['unix://:p%40w@/run/redis.sock', { socketPath: '/run/redis.sock', password: 'p@w' }],
+    ['unix://app:pw@/a%20b.sock', { socketPath: '/a b.sock', username: 'app', password: 'pw' }],
+  ])('reads the URL of a unix socket: %s', (url, expected) => {
+    expect(resolve({ REDIS_SESSION_URL: url }).redis).toMatchObject(expected);
+  });
+
+  it('hands on where the nodes of a cluster are behind NAT', () => {
+    const natMap = { '10.0.0.1:6379': { host: 'edge', port: 7001 } };
+    expect(resolve({}, { redis: { cluster: { nodes: 'edge:7001', natMap } } }).redis.cluster?.natMap).toBe(
+      natMap,
+    );
+    expect(Object.isFrozen(natMap)).toBe(false);
   });
 
   it('lets the environment overrule parts of a URL in code, and the other way round', () => {

@@ -1,5 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import { randomBytes } from 'node:crypto';
+import { inspect } from 'node:util';
 import { onlyFault, resolve } from './environment.js';
 
 describe('secrets', () => {
@@ -29,5 +30,33 @@ describe('secrets', () => {
     expect(onlyFault({ REDIS_SESSION_SECRETS: `${twice},${twice}` })).toContain(
       'must be secrets that differ',
     );
+  });
+});
+
+describe('encryption keys', () => {
+  it.each([
+    Buffer.alloc(32).toString('base64'),
+    Buffer.from('abcdabcdabcdabcdabcdabcdabcdabcd').toString('base64'),
+    randomBytes(31).toString('base64'),
+    randomBytes(33).toString('base64'),
+    randomBytes(32).toString('hex'),
+    'password',
+  ])('refuse the key %p', (key) => {
+    const fault = onlyFault({}, { encryptionKeys: [randomBytes(32).toString('base64'), key] });
+    expect(fault).toMatch(/^- encryptionKeys = \(not shown\): must be random keys of exactly 32 bytes each/);
+    expect(fault).not.toContain(key);
+  });
+
+  it('accept random keys in either alphabet, and show none of them', () => {
+    for (const encoding of ['base64', 'base64url'] as const) {
+      for (let round = 0; round < 100; round++) {
+        const key = randomBytes(32).toString(encoding);
+        const settings = resolve({ REDIS_SESSION_ENCRYPTION_KEYS: key });
+        expect(settings.encryptionKeys).toEqual([key]);
+        expect(JSON.stringify(settings) + inspect(settings)).not.toContain(key);
+      }
+    }
+    const twice = randomBytes(32).toString('base64');
+    expect(onlyFault({}, { encryptionKeys: [twice, twice] })).toContain('must be keys that differ');
   });
 });

@@ -1,0 +1,40 @@
+/**
+ * Why a request's session was refused.
+ *
+ * - `forged`: a value that cannot be ours: not the shape of a token, or not signed by one of the secrets.
+ * - `ambiguous`: two live sessions at once; which of them is the user's cannot be told.
+ * - `unknown`: the shape of a token, and no such session: expired long ago, or made up.
+ * - `corrupt`: the record is there and cannot be trusted: damaged, foreign, or tampered with.
+ * - `gone`: the session ended a short while ago, or under the request: a late request, a replay after a logout.
+ */
+export type RejectionReason = 'forged' | 'ambiguous' | 'unknown' | 'corrupt' | 'gone';
+
+/**
+ * What happened to a session, for an application to count and to raise alarms on. Ids are the public ones; there is
+ * never a token or an attribute in an event.
+ */
+export type SessionEvent =
+  | { readonly type: 'created'; readonly id: string }
+  /** A login. `previousId`: the session it was renewed from; undefined: there was none. */
+  | {
+      readonly type: 'authenticated';
+      readonly id: string;
+      readonly previousId: string | undefined;
+      readonly principal: string;
+    }
+  | { readonly type: 'regenerated'; readonly id: string; readonly previousId: string }
+  /** A logout, or `SessionService.destroy`: also when there was nothing left to remove. Expiry makes no event. */
+  | { readonly type: 'destroyed'; readonly id: string }
+  | {
+      readonly type: 'rejected';
+      readonly reason: RejectionReason;
+      /** Undefined where no session can be named. */
+      readonly id: string | undefined;
+      /** More about a corrupt record; nothing of its content. */
+      readonly detail?: string | undefined;
+    };
+
+/** Where sessions tell of themselves. `emit` never throws and does not wait for anybody. */
+export interface SessionEvents {
+  emit(event: SessionEvent): void;
+}

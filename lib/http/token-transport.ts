@@ -1,0 +1,26 @@
+import type { IncomingHttpHeaders } from 'node:http';
+import type { CookieInstruction } from '../core/session-state.js';
+import type { SessionToken } from '../core/token.js';
+
+/** What a request brings. */
+export interface ReceivedTokens {
+  /** Those that could be ours; none or one as a rule. */
+  readonly tokens: readonly SessionToken[];
+  /** Whether there was also something that cannot be ours. */
+  readonly forged: boolean;
+}
+
+/** How a session's token travels between client and server. */
+export interface TokenTransport {
+  /** The request header it comes in: what a response that touched a session varies on. */
+  readonly requestHeader: string;
+  /** Whether a browser sends it unasked, so that another site can make it do so (CSRF). */
+  readonly ambient: boolean;
+  /** Reads hostile input: never throws, in linear time. */
+  receive(headers: IncomingHttpHeaders, secureRequest: boolean): ReceivedTokens;
+  /** The response header that carries out an instruction. */
+  send(
+    instruction: CookieInstruction,
+    secureRequest: boolean,
+  ): { readonly name: string; readonly value: string };
+}

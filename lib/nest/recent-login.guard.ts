@@ -1,0 +1,57 @@
+import {
+  applyDecorators,
+  Inject,
+  Injectable,
+  SetMetadata,
+  UnauthorizedException,
+  UseGuards,
+  type CanActivate,
+  type ExecutionContext,
+} from '@nestjs/common';
+import { Reflector } from '@nestjs/core';
+import { SessionUsageError } from '../core/errors.js';
+import { SessionService } from './session.service.js';
+
+const MAX_AGE_SECONDS = Symbol('nestjs-redis-session:recent-login');
+
+/**
+ * Lets a handler (or all of a controller) be called only within so many seconds of a login; else 401, and the
+ * application asks the user to log in again. For what needs more than a session left open: a new password, a payment
+ * (OWASP ASVS 5.0, 7.5.1).
+ *
+ * @param seconds Since `authenticate()`, by the clock of the store.
+ */
+export function RequireRecentLogin(seconds: number): ClassDecorator & MethodDecorator {
+  if (!Number.isSafeInteger(seconds) || seconds < 1) {
+    throw new SessionUsageError(
+      `@RequireRecentLogin() takes a whole number of seconds, at least 1, not ${seconds}.`,
+    );
+  }
+  return applyDecorators(SetMetadata(MAX_AGE_SECONDS, seconds), UseGuards(RecentLoginGuard));
+}
+
+/** See {@link RequireRecentLogin}. */
+@Injectable()
+export class RecentLoginGuard implements CanActivate {
+  readonly #sessions: SessionService;
+  readonly #reflector: Reflector;
+
+  constructor(@Inject(SessionService) sessions: SessionService, @Inject(Reflector) reflector: Reflector) {
+    this.#sessions = sessions;
+    this.#reflector = reflector;
+  }
+
+  async canActivate(context: ExecutionContext): Promise<boolean> {
+    const targets = [context.getHandler(), context.getClass()];
+    const maxAgeSeconds = this.#reflector.getAllAndOverride<number | undefined>(MAX_AGE_SECONDS, targets);
+    if (maxAgeSeconds === undefined) {
+      throw new SessionUsageError(
+        'RecentLoginGuard needs @RequireRecentLogin(seconds), which brings the guard along.',
+      );
+    }
+    const { session } = await this.#sessions.requestSession(context);
+    const { loginAgeMs } = session.state;
+    if (loginAgeMs !== undefined && loginAgeMs <= maxAgeSeconds * 1000) return true;
+    throw new UnauthorizedException('Please log in again to do this.');
+  }
+}

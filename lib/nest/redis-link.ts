@@ -1,0 +1,94 @@
+import { Logger } from '@nestjs/common';
+import type { RedisSettings } from '../config/settings.js';
+import { Availability } from '../stores/availability.js';
+import { evictionRisk } from '../stores/eviction-risk.js';
+import { GuardedExecutor } from '../stores/guarded-executor.js';
+import { InjectedClient, riskyOptions } from '../stores/injected-client.js';
+import { addressOf, createRedisClient, topologyOf } from '../stores/redis-client.js';
+import { RedisConnection, type ClientFactory } from '../stores/redis-connection.js';
+import type { RedisExecutor, RedisLink } from '../stores/redis-executor.js';
+import { RedisPool } from '../stores/redis-pool.js';
+
+/** How often Redis is looked for where the application is to wait for it. */
+const STARTUP_POLL_MS = 250;
+
+/** The way to Redis that the settings ask for, with its guard. */
+export interface GuardedLink {
+  readonly executor: RedisExecutor;
+  readonly topology: string;
+  /**
+   * Resolves once Redis has answered, to false where it was closed before; rejects, and closes, where the settings say
+   * that Redis must be there.
+   */
+  connect(): Promise<boolean>;
+  close(): Promise<void>;
+}
+
+/** Builds it. Nothing is connected yet. */
+export function createRedisLink(settings: RedisSettings): GuardedLink {
+  const logger = new Logger('RedisConnection');
+  const { client, startup, maxCommandsInFlight } = settings;
+  const availability = new Availability(
+    client === undefined ? addressOf(settings) : 'the injected client',
+    logger,
+  );
+  const link = linkOf(settings, availability);
+  const executor = new GuardedExecutor(link, maxCommandsInFlight, availability);
+  let closing = false;
+  const close = async (): Promise<void> => {
+    closing = true;
+    executor.close();
+    await link.close();
+  };
+  const connect = async (): Promise<boolean> => {
+    if (startup === 'fail') {
+      await link.connect().catch(async (error: unknown) => {
+        await close();
+        throw error;
+      });
+    } else await waitFor(link, availability, () => closing);
+    if (closing) return false;
+    if (client !== undefined) {
+      const risks = riskyOptions(client);
+      if (risks.length > 0) {
+        logger.warn(`The injected ioredis client does not keep all promises. Set ${risks.join('; ')}.`);
+      }
+    }
+    const risk = await evictionRisk(link);
+    if (risk !== undefined) logger.warn(risk);
+    return true;
+  };
+  return { executor, topology: topologyOfLink(settings), connect, close };
+}
+
+function linkOf(settings: RedisSettings, availability: Availability): RedisLink {
+  const { client, timeoutMs, pool } = settings;
+  if (client !== undefined) return new InjectedClient(client, timeoutMs);
+  const address = addressOf(settings);
+  const make: ClientFactory = (hooks) => createRedisClient(settings, hooks);
+  return pool.maxConnections > 1
+    ? new RedisPool(make, address, timeoutMs, pool)
+    : new RedisConnection(make, address, timeoutMs, availability);
+}
+
+function topologyOfLink(settings: RedisSettings): string {
+  const { client } = settings;
+  if (client === undefined) return topologyOf(settings);
+  return client.isCluster ? 'cluster' : 'standalone';
+}
+
+/** Looks for Redis until it is there or nobody wants it any more. */
+async function waitFor(link: RedisLink, availability: Availability, isOver: () => boolean): Promise<void> {
+  while (!isOver()) {
+    try {
+      await link.connect();
+      return availability.back();
+    } catch (error) {
+      if (isOver()) return;
+      availability.gone(
+        `not there at the start (${error instanceof Error ? error.message : 'unknown failure'})`,
+      );
+      await new Promise((resolve) => setTimeout(resolve, STARTUP_POLL_MS));
+    }
+  }
+}

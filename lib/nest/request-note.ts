@@ -1,0 +1,22 @@
+import type { IncomingMessage } from 'node:http';
+
+/**
+ * Something noted on a raw request, which lives as long as that does. A property under a symbol of its own and not a
+ * WeakMap: several times as fast to set, and it leaves the garbage collector nothing to look after.
+ */
+export class RequestNote<T> {
+  readonly #key: symbol;
+
+  /** @param name What an inspected request shows. */
+  constructor(name: string) {
+    this.#key = Symbol(`nestjs-redis-session:${name}`);
+  }
+
+  get(request: IncomingMessage): T | undefined {
+    return (request as unknown as Record<symbol, T | undefined>)[this.#key];
+  }
+
+  set(request: IncomingMessage, value: T): void {
+    (request as unknown as Record<symbol, T>)[this.#key] = value;
+  }
+}

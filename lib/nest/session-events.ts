@@ -1,0 +1,28 @@
+import { Subject, type Observable } from 'rxjs';
+import type { SessionEvent, SessionEvents } from '../core/events.js';
+import type { RejectionLog } from './rejection-log.js';
+
+/** Hands events to the application, and rejections to the log. */
+export class SessionEventStream implements SessionEvents {
+  readonly #subject = new Subject<SessionEvent>();
+  readonly #rejections: RejectionLog;
+
+  constructor(rejections: RejectionLog) {
+    this.#rejections = rejections;
+  }
+
+  get stream(): Observable<SessionEvent> {
+    return this.#subject.asObservable();
+  }
+
+  emit(event: SessionEvent): void {
+    if (event.type === 'rejected') this.#rejections.note(event);
+    this.#subject.next(event);
+  }
+
+  /** Tells what is still untold, and ends the stream. */
+  close(): void {
+    this.#rejections.flush();
+    this.#subject.complete();
+  }
+}

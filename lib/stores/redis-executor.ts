@@ -1,0 +1,37 @@
+import type { Script } from './scripts.js';
+
+/** An argument of a command. */
+export type Argument = string | number | Buffer;
+
+/**
+ * The few commands that the store needs. Each settles within `timeoutMs` and rejects with the package's own error:
+ * SessionStoreUnavailableError, which holds nothing of the command.
+ */
+export interface RedisExecutor {
+  /** Where Redis is, for messages. */
+  readonly address: string;
+  readonly timeoutMs: number;
+
+  /**
+   * HGETALL and a touch in one round trip. The touch is best effort: where writes fail, reads must go on;
+   * its reply is undefined then.
+   */
+  loadAndTouch(key: string, touch: Script, argument: number): Promise<[Buffer[], number | undefined]>;
+
+  /** Runs a script; bytes in the reply are Buffers. */
+  run(script: Script, keys: readonly string[], args: readonly Argument[]): Promise<unknown>;
+
+  call(name: string, ...args: string[]): Promise<unknown>;
+}
+
+/** An executor with a beginning and an end: one connection, a pool of them, or a client that is not ours. */
+export interface RedisLink extends RedisExecutor {
+  /**
+   * Resolves once Redis has answered a PING.
+   * @throws SessionStoreUnavailableError naming the address and what to check. May be called again after that.
+   */
+  connect(): Promise<void>;
+
+  /** Closes what it opened itself, within the command timeout. Never rejects. Idempotent. */
+  close(): Promise<void>;
+}

@@ -1,0 +1,60 @@
+import { onCleanup } from '../support/cleanup.js';
+import { AnonymousTrafficStore } from '../../lib/stores/anonymous-store.js';
+import { MemoryStore } from '../../lib/stores/memory-store.js';
+import { createRedisClient, type RedisClient } from '../../lib/stores/redis-client.js';
+import { RedisCommands } from '../../lib/stores/redis-commands.js';
+import { RedisStore, type RedisStoreOptions } from '../../lib/stores/redis-store.js';
+import { tagOf, type SessionId } from '../../lib/core/token.js';
+
+export const PREFIX = 'test:session:';
+export const MARKER_MS = 60_000;
+
+/** The key that holds a session. */
+export function keyOf(id: SessionId): string {
+  return `${PREFIX}{${tagOf(id)}}${id.slice(4)}`;
+}
+
+/** A connected client, ended when the test file ends. */
+export async function connect(port: number, timeoutMs = 2_000): Promise<RedisClient> {
+  const client = createRedisClient({ host: '127.0.0.1', port, database: 0, timeoutMs });
+  client.on('error', () => undefined);
+  onCleanup(() => client.disconnect());
+  await client.connect();
+  return client;
+}
+
+/** A RedisStore with a client of its own. */
+export async function redisStore(
+  port: number,
+  options: Partial<RedisStoreOptions> & {
+    timeoutMs?: number;
+    wrap?: (commands: RedisCommands) => RedisCommands;
+  } = {},
+): Promise<RedisStore> {
+  const { timeoutMs = 2_000, wrap = (commands) => commands, ...rest } = options;
+  const client = await connect(port, timeoutMs);
+  return new RedisStore(
+    wrap(new RedisCommands(client, `127.0.0.1:${port}`, timeoutMs)),
+    { keyPrefix: PREFIX, topology: 'standalone', touchIntervalMs: 0, endedMarkerMs: MARKER_MS, ...rest },
+    async () => client.disconnect(),
+  );
+}
+
+/** A node that keeps anonymous sessions in its own memory, with copies in Redis. */
+export async function anonymousNode(
+  port: number,
+  options: { copySeconds?: number; now?: () => number; endedMarkerMs?: number } = {},
+): Promise<{ store: AnonymousTrafficStore; shared: RedisStore; local: MemoryStore }> {
+  const { copySeconds = 15, now = () => Date.now(), endedMarkerMs = MARKER_MS } = options;
+  const shared = await redisStore(port, { anonymousCopySeconds: copySeconds, endedMarkerMs });
+  const local = new MemoryStore({ maxSessions: 1000, maxBytes: 10_000_000, endedMarkerMs, now });
+  return { store: new AnonymousTrafficStore(shared, local), shared, local };
+}
+
+/** Milliseconds that a session's record has left; 0 for none and for a marker. Fails for a key without expiry. */
+export async function redisLifeMs(client: RedisClient, id: SessionId): Promise<number> {
+  const key = keyOf(id);
+  const life = await client.pttl(key);
+  if (life === -1) throw new Error(`The key ${key} has no expiry.`);
+  return (await client.hexists(key, '@id')) === 1 ? life : 0;
+}

@@ -1,0 +1,261 @@
+import { afterEach, beforeAll, describe, expect, it } from '@jest/globals';
+import {
+  Controller,
+  Get,
+  HttpCode,
+  InternalServerErrorException,
+  NotFoundException,
+  Req,
+  Res,
+  Sse,
+  type MessageEvent,
+} from '@nestjs/common';
+import { Session, type AnyRequest, type SessionModuleOptions } from 'nestjs-redis-session';
+import { type IncomingMessage, type ServerResponse } from 'node:http';
+import { of, type Observable } from 'rxjs';
+import { eachAdapter, type TestApplication } from '../support/apps.js';
+import { watchCommands, type CommandWatch } from '../support/commands.js';
+import { Browser } from '../support/cookie-jar.js';
+import { startRedis, type RedisProcess } from '../support/redis-server.js';
+import { startProxy } from '../support/tcp-proxy.js';
+import { eventually } from './rig/eventually.js';
+import { Gate } from './rig/gate.js';
+import { redisAt, startPlayground, type AnySession, type Playground } from './rig/playground.js';
+import { takeWrites } from './rig/traffic.js';
+
+type AnyReply = ServerResponse | { raw: ServerResponse };
+const rawOf = (reply: AnyReply): ServerResponse => ('raw' in reply ? reply.raw : reply);
+
+/** What the tests and the handlers tell each other. */
+class Scene {
+  readonly gate = new Gate();
+  closed = false;
+  patch: (() => void) | undefined;
+}
+
+function controllerFor(scene: Scene): new () => object {
+  @Controller()
+  class SceneController {
+    @Sse('sse')
+    sse(@Session() session: AnySession): Observable<MessageEvent> {
+      session.value = 'sse';
+      return of({ data: 'event' });
+    }
+
+    @Get('between')
+    between(@Session() session: AnySession, @Res() reply: AnyReply): void {
+      const raw = rawOf(reply);
+      session.value = 'before';
+      raw.write('one,');
+      session.other = 'between';
+      raw.end('two');
+    }
+
+    @Get('fails')
+    fails(@Session() session: AnySession): void {
+      session.value = 'written';
+      throw new InternalServerErrorException();
+    }
+
+    @Get('refuses')
+    refuses(@Session() session: AnySession): void {
+      session.value = 'written';
+      throw new NotFoundException();
+    }
+
+    @Get('answers-500')
+    @HttpCode(500)
+    answers500(@Session() session: AnySession): string {
+      session.value = 'written';
+      return 'sorry';
+    }
+
+    @Get('stream')
+    async stream(@Session() session: AnySession, @Res() reply: AnyReply): Promise<void> {
+      const raw = rawOf(reply);
+      raw.on('close', () => (scene.closed = true));
+      session.value = 'before';
+      raw.write('first');
+      await scene.gate.pass();
+      session.other = 'during';
+    }
+
+    @Get('slow')
+    async slow(@Session() session: AnySession, @Req() request: AnyRequest): Promise<string> {
+      const raw = 'raw' in request ? request.raw : request;
+      raw.socket.on('close', () => (scene.closed = true));
+      await scene.gate.pass();
+      session.value = 'after';
+      return 'x'.repeat(1000);
+    }
+  }
+  return SceneController;
+}
+
+let redis: RedisProcess;
+let watch: CommandWatch;
+beforeAll(async () => {
+  redis = await startRedis();
+  watch = await watchCommands(redis.port);
+});
+
+eachAdapter('the hold on the response', (adapter) => {
+  describe.each([true, false])('with globalInterceptor %s', (globalInterceptor) => {
+    let site: Playground;
+    let scene: Scene;
+    afterEach(() => site.close());
+
+    const start = async (
+      options: SessionModuleOptions = {},
+      configure?: (app: TestApplication) => unknown,
+    ): Promise<Browser> => {
+      scene = new Scene();
+      site = await startPlayground(
+        adapter,
+        { ...redisAt(redis), globalInterceptor, anonymousTraffic: true, ...options },
+        { module: { controllers: [controllerFor(scene)] }, configure },
+      );
+      const browser = new Browser(site.url);
+      await site.visit(browser, (session) => void (session['start'] = true));
+      await watch.take();
+      return browser;
+    };
+    const attributesOf = async (browser: Browser): Promise<Record<string, unknown>> => {
+      const { result } = await site.visit(browser, (session) => ({ ...session }));
+      delete result['start'];
+      return result;
+    };
+    const closed = (): Promise<true> =>
+      eventually('the server sees the client go', () => scene.closed || undefined);
+    const stored = (id: string, name: 'value' | 'other', value: unknown): Promise<true> =>
+      eventually(`${name} is ${String(value)}`, async () => {
+        const session = await site.sessions.open<{ value?: unknown; other?: unknown }>(id);
+        return session?.[name] === value ? true : undefined;
+      });
+
+    it('server-sent events wait for a session that is still loading: a new one gets its cookie', async () => {
+      const proxy = await startProxy(redis.port);
+      await start(redisAt(proxy));
+      const browser = new Browser(site.url);
+      proxy.setDelay(25);
+      const response = await browser.get('/sse', { cookie: `sid=${'A'.repeat(47)}` });
+      expect(response.text).toMatch(/data: event/);
+      expect(response.setCookies.map(({ name }) => name)).toEqual(['sid']);
+      expect(response.headers.vary).toMatch(/\bCookie\b/);
+      expect(await attributesOf(browser)).toEqual({ value: 'sse' });
+    });
+
+    it('what changes between the start of a response that is held and its end is saved too', async () => {
+      const browser = await start();
+      const response = await browser.get('/between');
+      expect(response.text).toBe('one,two');
+      expect(await attributesOf(browser)).toEqual({ value: 'before', other: 'between' });
+    });
+
+    describe('saveOnServerError', () => {
+      it.each(['fails', 'refuses', 'answers-500'])(
+        'true, the default: %s keeps what it wrote',
+        async (path) => {
+          const browser = await start();
+          await browser.get(`/${path}`);
+          expect(await takeWrites(watch)).toEqual(['save']);
+          expect(await attributesOf(browser)).toEqual({ value: 'written' });
+        },
+      );
+
+      it.each([
+        ['fails', {}],
+        ['answers-500', {}],
+        ['refuses', { value: 'written' }],
+      ])('false: after %s the session holds %j', async (path, expected) => {
+        const browser = await start({ saveOnServerError: false });
+        await browser.get(`/${path}`);
+        expect(await attributesOf(browser)).toEqual(expected);
+      });
+
+      it('false: a new session is neither stored nor given a cookie by a 500', async () => {
+        await start({ saveOnServerError: false });
+        const response = await new Browser(site.url).get('/fails');
+        expect(response.status).toBe(500);
+        expect(response.setCookies).toEqual([]);
+        expect(await takeWrites(watch)).toEqual([]);
+      });
+    });
+
+    describe('a client that leaves', () => {
+      it('before the handler has ended: what the handler writes is saved', async () => {
+        const browser = await start();
+        const { result: id } = await site.visit(browser, (session) => session.id);
+        const abort = new AbortController();
+        const request = browser.get('/slow', { signal: abort.signal });
+        await scene.gate.arrivals(1);
+        abort.abort();
+        await expect(request).rejects.toThrow();
+        await closed();
+        scene.gate.open();
+        await stored(id, 'value', 'after');
+        expect(site.log.messages('error')).toEqual([]);
+      });
+
+      it('in the middle of a stream: what changed up to then is saved', async () => {
+        const browser = await start();
+        const { result: id } = await site.visit(browser, (session) => session.id);
+        const abort = new AbortController();
+        const request = browser.get('/stream', { signal: abort.signal, onData: () => scene.gate.open() });
+        request.catch(() => undefined);
+        await eventually('the client has read the beginning', () => scene.gate.isOpen || undefined);
+        await stored(id, 'value', 'before');
+        abort.abort();
+        await expect(request).rejects.toThrow();
+        await closed();
+        await stored(id, 'other', 'during');
+      });
+    });
+
+    it.each(['before', 'after'])(
+      'works beside what patches the response %s it, as compression does',
+      async (when) => {
+        const browser = await start({}, (app) => {
+          app.use((request: IncomingMessage, response: ServerResponse, next: () => void) => {
+            if (when === 'before') shout(response);
+            else scene.patch = () => shout(response);
+            if (!request.url?.includes('visit')) scene.patch = undefined;
+            next();
+          });
+        });
+        const { response } = await site.visit(browser, (session) => {
+          scene.patch?.();
+          session.value = 'patched';
+        });
+        expect(response.text).toBe('OK');
+        expect(response.headers['x-shout']).toBe('yes');
+        expect(await attributesOf(browser)).toEqual({ value: 'patched' });
+      },
+    );
+  });
+});
+
+/** As compression does it: changes headers and body on the way, whoever writes them. */
+function shout(response: ServerResponse): void {
+  const { writeHead, write, end } = response as unknown as Record<
+    'writeHead' | 'write' | 'end',
+    () => unknown
+  >;
+  const louder = (chunk: unknown): unknown =>
+    typeof chunk === 'string' || Buffer.isBuffer(chunk) ? chunk.toString().toUpperCase() : chunk;
+  const announce = (): void => {
+    if (!response.headersSent) response.setHeader('x-shout', 'yes');
+  };
+  response.writeHead = (...args: unknown[]) => {
+    announce();
+    return Reflect.apply(writeHead, response, args) as ServerResponse;
+  };
+  response.write = (chunk: unknown, ...rest: unknown[]) => {
+    announce();
+    return Reflect.apply(write, response, [louder(chunk), ...rest]) as boolean;
+  };
+  response.end = (chunk?: unknown, ...rest: unknown[]) => {
+    announce();
+    return Reflect.apply(end, response, [louder(chunk), ...rest]) as ServerResponse;
+  };
+}

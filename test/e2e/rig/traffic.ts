@@ -1,0 +1,47 @@
+import { COMPARE_AND_SET, CREATE, DESTROY, RENEW, SAVE, TOUCH } from '../../../lib/stores/scripts.js';
+import { type Command, type CommandWatch } from '../../support/commands.js';
+
+const SCRIPTS = {
+  create: CREATE,
+  save: SAVE,
+  renew: RENEW,
+  compareAndSet: COMPARE_AND_SET,
+  destroy: DESTROY,
+};
+
+/** What the server was asked, in the words of the store: `load`, `touch`, `create`, `save`, … in order. */
+export async function takeTraffic(watch: CommandWatch): Promise<string[]> {
+  return trafficIn(await watch.take());
+}
+
+/** The same without what every request with a session does: only what writes. */
+export async function takeWrites(watch: CommandWatch): Promise<string[]> {
+  return (await takeTraffic(watch)).filter((name) => name !== 'load' && name !== 'touch');
+}
+
+function trafficIn(commands: readonly Command[]): string[] {
+  // A server that does not know a script yet refuses its hash, and then gets its text: one use of the script.
+  const taught = commands.filter(({ name }) => name === 'EVAL').map(({ args }) => argumentsOf(args));
+  return commands.flatMap(({ name, args }) => {
+    if (name === 'HGETALL') return ['load'];
+    if (name !== 'EVALSHA' && name !== 'EVAL') return [name];
+    if (name === 'EVALSHA') {
+      const at = taught.indexOf(argumentsOf(args));
+      if (at >= 0) {
+        taught.splice(at, 1);
+        return [];
+      }
+    }
+    return [scriptNamed(args[0] ?? '')];
+  });
+}
+
+function argumentsOf(args: readonly string[]): string {
+  return JSON.stringify(args.slice(1));
+}
+
+function scriptNamed(text: string): string {
+  if (text === TOUCH.sha1 || text === TOUCH.lua) return 'touch';
+  const found = Object.entries(SCRIPTS).find(([, { sha1, lua }]) => sha1 === text || lua === text);
+  return found?.[0] ?? 'unknown script';
+}

@@ -1,0 +1,106 @@
+import { beforeAll, describe, expect, it } from '@jest/globals';
+import type { Redis } from 'ioredis';
+import { RedisSessionModule, type SessionModuleOptions } from 'nestjs-redis-session';
+import { SETTING_NAMES } from '../../lib/config/names.js';
+import { eachAdapter, startApp, type Adapter } from '../support/apps.js';
+import { Browser } from '../support/cookie-jar.js';
+import { startRedis, type RedisProcess } from '../support/redis-server.js';
+import { at, configured, observer, probe, type SessionView } from './fixtures/probe.js';
+import { EFFECTS, type Bench, type Effect } from './fixtures/setting-effects.js';
+
+let redis: RedisProcess;
+let store: Redis;
+let benches = 0;
+
+beforeAll(async () => {
+  redis = await startRedis();
+  store = observer(redis.port);
+});
+
+function bench(adapter: Adapter): Bench {
+  const prefix = `bench-${++benches}`;
+  const keys = (): Promise<string[]> => store.keys(`${prefix}:session:*`);
+  return {
+    adapter,
+    redis,
+    store,
+    prefix,
+    keys,
+    key: async () => {
+      const [key, ...more] = await keys();
+      if (key === undefined || more.length > 0) throw new Error(`There are ${more.length + 1} or no keys.`);
+      return key;
+    },
+    start: async (settings = {}) => {
+      const all = { ...at(redis), REDIS_SESSION_CLUSTER_ID: prefix, ...settings };
+      return new Browser((await startApp(adapter, configured(all))).url);
+    },
+  };
+}
+
+/** Parsed and validated (test/unit/config), effective with the topologies and the pool. */
+const LATER = /^redis\.(cluster|sentinel|tls|pool)\./;
+
+describe('settings', () => {
+  it('have a test of their effect, each', () => {
+    const due = SETTING_NAMES.map(({ path }) => path).filter((path) => !LATER.test(path));
+    expect(due.filter((path) => !(path in EFFECTS))).toEqual([]);
+  });
+});
+
+const ROWS: readonly (readonly [string, Effect])[] = SETTING_NAMES.flatMap(({ path, name }) =>
+  path in EFFECTS ? [[name, EFFECTS[path as keyof typeof EFFECTS]]] : [],
+);
+
+eachAdapter('the effect of', (adapter) => {
+  it.each(ROWS)('%s', async (_name, effect) => {
+    await effect(bench(adapter));
+  });
+});
+
+eachAdapter('the effect of what only code can say:', (adapter) => {
+  async function start(options: SessionModuleOptions): Promise<Browser> {
+    const module = RedisSessionModule.forRoot({
+      redis: { host: redis.host, port: redis.port },
+      ...options,
+    });
+    return new Browser((await startApp(adapter, probe(module))).url);
+  }
+
+  it('isAuthenticated makes a session one that is stored for its full life', async () => {
+    const clusterId = `code-${++benches}`;
+    const browser = await start({ clusterId, isAuthenticated: (session) => 'user' in session });
+    await browser.post('/session', { fruit: 'apple' });
+    const [key = ''] = await store.keys(`${clusterId}:session:*`);
+    expect(await store.pttl(key)).toBeLessThanOrEqual(15_000);
+    await browser.post('/session', { user: 'ann' });
+    expect(await store.pttl(key)).toBeGreaterThan(1_700_000);
+  });
+
+  it('touchIntervalSeconds thins out the notes of use', async () => {
+    const used = async (touchIntervalSeconds: number): Promise<boolean> => {
+      const clusterId = `code-${++benches}`;
+      const browser = await start({ clusterId, anonymousTraffic: true, touchIntervalSeconds });
+      await browser.post('/session', { fruit: 'apple' });
+      const [key = ''] = await store.keys(`${clusterId}:session:*`);
+      // As if a minute had passed since.
+      await store.pexpire(key, 1_740_000);
+      await store.hincrby(key, '@used', -60_000);
+      await browser.get('/session');
+      return (await store.pttl(key)) > 1_740_000;
+    };
+    expect(await used(0)).toBe(true);
+    expect(await used(30)).toBe(true);
+    expect(await used(120)).toBe(false);
+  });
+
+  it('now is the clock of sessions in this process', async () => {
+    let now = Date.UTC(2026, 0, 1);
+    const browser = await start({ enabled: false, idleTimeoutSeconds: 60, now: () => now });
+    await browser.post('/session', { fruit: 'apple' });
+    now += 59_000;
+    expect((await browser.get('/session')).json<SessionView>().attributes).toEqual({ fruit: 'apple' });
+    now += 61_000;
+    expect((await browser.get('/session')).json<SessionView>().attributes).toEqual({});
+  });
+});

@@ -1,0 +1,121 @@
+import { describe, expect, it } from '@jest/globals';
+import { Availability } from '../../lib/stores/availability.js';
+import { GuardedExecutor } from '../../lib/stores/guarded-executor.js';
+import type { RedisExecutor } from '../../lib/stores/redis-executor.js';
+import { outage, storeUnavailable } from '../../lib/stores/redis-failure.js';
+import { LogSink } from '../support/log-sink.js';
+import { eventually } from '../topologies/rig/eventually.js';
+
+/** An executor whose answers the test gives. It has no network: what counts here is what the guard lets through. */
+class Stub implements RedisExecutor {
+  readonly address = 'stub:1';
+  readonly timeoutMs = 100;
+  sent: string[] = [];
+  answer: (name: string) => Promise<unknown> = async () => 'PONG';
+
+  loadAndTouch(): Promise<[Buffer[], number | undefined]> {
+    return this.call('LOAD').then(() => [[], undefined]);
+  }
+
+  run(): Promise<unknown> {
+    return this.call('RUN');
+  }
+
+  call(name: string): Promise<unknown> {
+    this.sent.push(name);
+    return this.answer(name);
+  }
+}
+
+function guarded(maxInFlight = 100): { guard: GuardedExecutor; stub: Stub; log: LogSink } {
+  const [stub, log] = [new Stub(), new LogSink()];
+  return { stub, log, guard: new GuardedExecutor(stub, maxInFlight, new Availability('stub:1', log)) };
+}
+
+/** As ioredis hands out what Redis said. */
+function reply(message: string): Error {
+  return storeUnavailable(Object.assign(new Error(message), { name: 'ReplyError' }), 'stub:1');
+}
+
+describe('the breaker', () => {
+  it('opens after 5 outages in a row: then nothing is sent and each command fails at once', async () => {
+    const { guard, stub } = guarded();
+    stub.answer = async () => Promise.reject(outage('gone'));
+    for (let n = 0; n < 5; n++) await expect(guard.call('GET')).rejects.toThrow('gone');
+    const start = performance.now();
+    for (let n = 0; n < 100; n++) await expect(guard.call('GET')).rejects.toThrow(/stub:1 is down/);
+    expect((performance.now() - start) / 100).toBeLessThan(1);
+    expect(stub.sent.filter((name) => name === 'GET')).toHaveLength(5);
+    guard.close();
+  });
+
+  it('closes when a PING in the background is answered, and tells of each change once', async () => {
+    const { guard, stub, log } = guarded();
+    stub.answer = async () => Promise.reject(outage('gone'));
+    for (let n = 0; n < 5; n++) await guard.call('GET').catch(() => undefined);
+    await eventually('a probe that fails', () =>
+      stub.sent.filter((it) => it === 'PING').length >= 2 ? true : undefined,
+    );
+    stub.answer = async () => 'PONG';
+    await eventually('it serves again', async () =>
+      (await guard.call('GET')) === 'PONG' ? true : undefined,
+    );
+    expect(log.entries.map(({ level }) => level)).toEqual(['warn', 'log']);
+    guard.close();
+  });
+
+  it.each([
+    'OOM command not allowed',
+    'READONLY You can not',
+    'NOPERM no',
+    'NOREPLICAS Not enough',
+    'BUSY Redis',
+  ])('stays closed for a Redis that answers: %s', async (message) => {
+    const { guard, stub } = guarded();
+    stub.answer = async () => Promise.reject(reply(message));
+    for (let n = 0; n < 20; n++) await expect(guard.run(never(), [], [])).rejects.toThrow(/could not serve/);
+    expect(stub.sent).toHaveLength(20);
+    guard.close();
+  });
+
+  it('counts outages in a row only', async () => {
+    const { guard, stub } = guarded();
+    for (let n = 0; n < 20; n++) {
+      stub.answer = n % 4 === 3 ? async () => 'OK' : async () => Promise.reject(outage('gone'));
+      await guard.call('GET').catch(() => undefined);
+    }
+    expect(stub.sent).toHaveLength(20);
+    guard.close();
+  });
+});
+
+describe('the bulkhead', () => {
+  it('refuses at once what is more than the limit, and takes commands again when one is done', async () => {
+    const { guard, stub } = guarded(3);
+    const finish: (() => void)[] = [];
+    stub.answer = () => new Promise((resolve) => finish.push(() => resolve('OK')));
+    const running = [guard.call('A'), guard.call('B'), guard.call('C')];
+    await expect(guard.call('D')).rejects.toThrow(
+      /3 commands are waiting for Redis at stub:1 already.*REDIS_SESSION_MAX_COMMANDS_IN_FLIGHT/,
+    );
+    expect(stub.sent).toEqual(['A', 'B', 'C']);
+    finish[0]?.();
+    await running[0];
+    const next = guard.call('E');
+    expect(stub.sent).toEqual(['A', 'B', 'C', 'E']);
+    for (const done of finish) done();
+    await Promise.all([...running, next]);
+    guard.close();
+  });
+});
+
+it('sends nothing once it is closed', async () => {
+  const { guard, stub } = guarded();
+  guard.close();
+  await expect(guard.call('GET')).rejects.toThrow(/was closed/);
+  expect(stub.sent).toEqual([]);
+});
+
+function never(): { lua: string; sha1: string } {
+  return { lua: '', sha1: '' };
+}

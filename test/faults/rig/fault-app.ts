@@ -1,0 +1,128 @@
+import { Body, Controller, Get, HttpCode, Post } from '@nestjs/common';
+import { Redis } from 'ioredis';
+import { RedisSessionModule, Session, type HttpSession, type RedisOptions } from 'nestjs-redis-session';
+import { LogSink, startApp, type Adapter } from '../../support/apps.js';
+import { onCleanup } from '../../support/cleanup.js';
+import { Browser, type BrowserResponse } from '../../support/cookie-jar.js';
+
+/** Short, so that the tests are; the promises are stated in terms of it. */
+export const TIMEOUT_MS = 500;
+
+interface Counted {
+  count?: number;
+}
+
+@Controller()
+class FaultController {
+  @Get('plain') plain(): string {
+    return 'plain';
+  }
+
+  @Get('read') read(@Session() session: HttpSession<Counted>): { count: number | null; who: string | null } {
+    return { count: session.count ?? null, who: session.principal ?? null };
+  }
+
+  @Post('write') @HttpCode(200) write(@Session() session: HttpSession<Counted>): { count: number } {
+    return { count: (session.count = (session.count ?? 0) + 1) };
+  }
+
+  @Post('login') @HttpCode(200) async login(
+    @Session() session: HttpSession,
+    @Body('user') user: string,
+  ): Promise<void> {
+    await session.authenticate(user);
+  }
+
+  @Post('logout') @HttpCode(200) async logout(@Session() session: HttpSession): Promise<void> {
+    await session.destroy();
+  }
+}
+
+/** What a client sees of an application whose Redis has a fault. */
+export interface FaultApp {
+  readonly log: LogSink;
+  /** A browser that has logged in and written once. */
+  readonly loggedIn: (user?: string) => Promise<Browser>;
+  readonly browser: () => Browser;
+  readonly close: () => Promise<void>;
+}
+
+export async function startFaultApp(adapter: Adapter, redis: RedisOptions): Promise<FaultApp> {
+  const log = new LogSink();
+  const { url, close } = await startApp(
+    adapter,
+    {
+      imports: [RedisSessionModule.forRoot({ redis: { timeoutMs: TIMEOUT_MS, ...redis } })],
+      controllers: [FaultController],
+    },
+    { logger: log },
+  );
+  const browser = (): Browser => new Browser(url);
+  return {
+    log,
+    close,
+    browser,
+    loggedIn: async (user = 'ann') => {
+      const one = browser();
+      await one.post('/login', { user });
+      await one.post('/write');
+      return one;
+    },
+  };
+}
+
+/** Statuses of the four kinds of request: without session, read, write, logout. Each with a session of its own. */
+export interface Statuses {
+  readonly plain: number;
+  readonly read: number;
+  readonly write: number;
+  readonly logout: number;
+}
+
+/** One request of each kind at the same time. Fails where an answer that is no success sets a cookie. */
+export async function oneOfEach(
+  plain: Browser,
+  [read, write, logout]: readonly Browser[],
+): Promise<Statuses> {
+  if (!read || !write || !logout) throw new Error('Three browsers are needed, one for each kind of request.');
+  const answers = await Promise.all([
+    plain.get('/plain'),
+    read.get('/read'),
+    write.post('/write'),
+    logout.post('/logout'),
+  ]);
+  answers.forEach(assertHonest);
+  const [a, r, w, l] = answers.map(({ status }) => status) as [number, number, number, number];
+  return { plain: a, read: r, write: w, logout: l };
+}
+
+/** A failure leaves the cookie alone, says when to try again, and names nothing of the inside. */
+export function assertHonest({ status, setCookies, headers, text }: BrowserResponse): void {
+  if (status === 200) return;
+  const wrong = [
+    setCookies.length > 0 && 'sets a cookie',
+    headers['retry-after'] !== '1' && 'has no Retry-After',
+    /redis|127\.0\.0\.1|session/i.test(text) && 'tells of the inside',
+  ].filter(Boolean);
+  if (wrong.length > 0) throw new Error(`An answer ${status} ${wrong.join(', ')}: ${text}`);
+}
+
+/** A plain client for the test's own commands. */
+export function adminOf(port: number, more: { username?: string; password?: string } = {}): Redis {
+  const client = new Redis({ host: '127.0.0.1', port, retryStrategy: () => 20, ...more });
+  client.on('error', () => undefined);
+  onCleanup(() => client.status === 'end' || client.disconnect());
+  return client;
+}
+
+/** Milliseconds until a read is answered 200 again. */
+export async function recoveryMs(browser: Browser, withinMs = 10_000): Promise<number> {
+  const start = performance.now();
+  while (performance.now() - start < withinMs) {
+    const answer = await browser.get('/read');
+    if (answer.status === 200) return performance.now() - start;
+    assertHonest(answer);
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  }
+  throw new Error(`Reads were not served again within ${withinMs} ms.`);
+}

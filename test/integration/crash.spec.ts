@@ -1,0 +1,101 @@
+import { performance } from 'node:perf_hooks';
+import { setTimeout as delay } from 'node:timers/promises';
+import { expect, it } from '@jest/globals';
+import type { RedisClient } from '../../lib/stores/redis-client.js';
+import { connect } from '../contract/redis-rig.js';
+import { Browser } from '../support/cookie-jar.js';
+import { startNode, type NodeProcess } from '../support/node-process.js';
+import { startRedis } from '../support/redis-server.js';
+import { compileScript } from './compile.js';
+
+const CRASHES = Number(process.env['SESSION_TEST_CRASHES'] ?? 20);
+const CLIENTS = 8;
+const LATEST_MS = 60;
+const RECOVERED_WITHIN_MS = 20_000;
+const OWN_FIELDS = ['@v', '@id', '@codec', '@idle', '@created', '@used'];
+
+/** Every key has an expiry and says whose it is. Returns how many there are. */
+async function expectWholeKeys(client: RedisClient): Promise<number> {
+  const keys = await client.keys('*');
+  for (const key of keys) {
+    const [life, fields] = [await client.pttl(key), await client.hkeys(key)];
+    // -2: it has expired between the two questions.
+    if (life === -2) continue;
+    expect([key, life > 0]).toEqual([key, true]);
+    if (!fields.includes('@ended')) expect(fields).toEqual(expect.arrayContaining(OWN_FIELDS));
+    else expect(fields.filter((field) => !['@ended', '@next'].includes(field))).toEqual([]);
+  }
+  return keys.length;
+}
+
+it.each([
+  ['all sessions in Redis', 'true'],
+  ['copies of anonymous sessions in Redis', 'false'],
+])(
+  `no key is without an expiry or its own fields after ${CRASHES / 2} crashes of node or Redis in the middle of writes: %s`,
+  async (_what, anonymousTraffic) => {
+    const redis = await startRedis({ persistence: true });
+    const node = await startNode(await compileScript('test/integration/crash-node.ts'), {
+      env: { REDIS_PORT: String(redis.port), ANONYMOUS_TRAFFIC: anonymousTraffic },
+    });
+    const urlOf = async (started: NodeProcess): Promise<string> =>
+      (await started.waitFor(/listening at (\S+)\./))[1] ?? '';
+    let url = await urlOf(node);
+    let running = true;
+    let answered = 0;
+    let last = 'no answer';
+    const write = async (): Promise<void> => {
+      const browser = new Browser(() => url);
+      while (running) {
+        try {
+          const { status, text } = await browser.post('/write');
+          last = `${status} ${text}`;
+          if (status === 201) answered += 1;
+          else await delay(5);
+        } catch (error) {
+          // The node is down: as a browser would, once more.
+          last = String(error);
+          await delay(5);
+        }
+      }
+    };
+    const clients = Array.from({ length: CLIENTS }, write);
+    let found = 0;
+    try {
+      for (let crash = 0; crash < CRASHES / 2; crash += 1) {
+        const answeredBefore = answered;
+        const startedAt = performance.now();
+        while (answered < answeredBefore + CLIENTS) {
+          if (performance.now() - startedAt > RECOVERED_WITHIN_MS) {
+            throw new Error(`Nothing is served after crash ${crash}: ${last}\n${node.output()}`);
+          }
+          await delay(1);
+        }
+        await delay(Math.random() * LATEST_MS);
+        if (crash % 2) {
+          await node.kill('SIGKILL');
+          found += await look(redis.port);
+          await node.restart();
+          url = await urlOf(node);
+        } else {
+          await redis.kill();
+          await redis.restart();
+          found += await look(redis.port);
+        }
+      }
+    } finally {
+      running = false;
+      await Promise.all(clients);
+    }
+    await node.kill('SIGKILL');
+    expect(found).toBeGreaterThan(CRASHES);
+  },
+  3_600_000,
+);
+
+async function look(port: number): Promise<number> {
+  const client = await connect(port);
+  const found = await expectWholeKeys(client);
+  client.disconnect();
+  return found;
+}

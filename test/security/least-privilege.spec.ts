@@ -1,0 +1,132 @@
+import { describe, expect, it } from '@jest/globals';
+import { readFile } from 'node:fs/promises';
+import { Redis } from 'ioredis';
+import type { SessionModuleOptions } from 'nestjs-redis-session';
+import { eachAdapter, LogSink } from '../support/apps.js';
+import { onCleanup } from '../support/cleanup.js';
+import { HANDSHAKE_COMMANDS, watchCommands } from '../support/commands.js';
+import { startRedis } from '../support/redis-server.js';
+import { aclLine, ALLOWED } from './acl-line.js';
+import { idOf, principalOf, startBank } from './bank.js';
+
+const PASSWORD = 'p4ss-of-the-application';
+const redis = await startRedis({
+  aclFile: ['user default off', 'user root on >root ~* &* +@all', aclLine('app', PASSWORD, 'bank:session:')],
+});
+/** They read and write no session. */
+const ABOUT_THE_CONNECTION = [
+  'ping',
+  'role',
+  'info',
+  'quit',
+  'cluster|slots',
+  'cluster|info',
+  'readonly',
+  'asking',
+  'select',
+];
+const root = { username: 'root', password: 'root' };
+
+function connectAs(username: string, password: string): Redis {
+  const client = new Redis({ port: redis.port, host: redis.host, username, password });
+  client.on('error', () => undefined);
+  onCleanup(() => client.disconnect());
+  return client;
+}
+
+const variants: [string, SessionModuleOptions][] = [
+  ['by default', { anonymousTraffic: false }],
+  ['with anonymous sessions in Redis', { anonymousTraffic: true }],
+  ['with every policy', { policies: ['SAVE_ON_CHANGE', 'ALWAYS_SAVE_AFTER_REQUEST'] }],
+  ['in another database', { redis: { database: 3 } }],
+  ['with a pool', { redis: { pool: { maxConnections: 3, testOnBorrow: true } } }],
+  ['with encryption', { encryptionKeys: ['EBqNPuyVTgzo7sFUMqqDMnOLxVVbZBUjjGLi41ZByyI='] }],
+];
+
+eachAdapter('a Redis user with the documented ACL line', (adapter) => {
+  it.each(variants)('can do all that sessions need, %s', async (_how, options) => {
+    const log = new LogSink();
+    const bank = await startBank(
+      adapter,
+      redis,
+      { clusterId: 'bank', ...options, redis: { ...options.redis, username: 'app', password: PASSWORD } },
+      { logger: log },
+    );
+    const watch = await watchCommands(redis.port, {
+      ...root,
+      lua: true,
+      ignore: ['AUTH', 'HELLO', 'ECHO', 'MONITOR'],
+    });
+    const browser = bank.browser();
+    for (const path of [
+      '/write',
+      '/renew',
+      '/write',
+      '/update',
+      '/login?as=alice',
+      '/update',
+      '/write',
+      '/renew',
+    ]) {
+      expect([path, (await browser.post(path, { cart: [path] })).status]).toEqual([path, 201]);
+    }
+    expect(await principalOf(browser)).toBe('alice');
+    await browser.post('/write', { cart: null });
+    const id = await idOf(browser);
+    expect((await bank.sessions.open(id))?.principal).toBe('alice');
+    await bank.sessions.destroy(id);
+    expect(await principalOf(browser)).toBeUndefined();
+    await browser.post('/login');
+    expect((await browser.post('/logout')).status).toBe(201);
+    await bank.close();
+    const handshake = new Set(HANDSHAKE_COMMANDS.map((name) => name.toLowerCase()));
+    for (const { name, args } of await watch.take()) {
+      if (name === 'CLIENT' || name === 'QUIT') continue;
+      expect([...ALLOWED, ...handshake]).toContain(name.toLowerCase());
+      expect(args.join(' ')).not.toContain(PASSWORD);
+    }
+    watch.close();
+    expect(log.messages('error')).toEqual([]);
+  });
+});
+
+describe('the documented ACL line', () => {
+  it.each([
+    ['CONFIG GET *'],
+    ['KEYS *'],
+    ['SCAN 0'],
+    ['FLUSHALL'],
+    ['FLUSHDB'],
+    ['MONITOR'],
+    ['SCRIPT FLUSH'],
+    ['ACL LIST'],
+    ['GET bank:session:x'],
+    ['DUMP bank:session:x'],
+    ['HGETALL other:session:x'],
+    ['HGETALL bank:sessio'],
+    ['DEL other'],
+    ['EVAL return(redis.call("GET","bank:session:x")) 0'],
+    ['EVAL return(redis.call("HGETALL","other")) 0'],
+    ['SUBSCRIBE bank:session:x'],
+    ['SHUTDOWN NOSAVE'],
+  ])('denies %s', async (line) => {
+    const [name = '', ...args] = line.split(' ');
+    await expect(connectAs('app', PASSWORD).call(name, ...args)).rejects.toThrow(
+      /NOPERM|no permissions|can't (run this command|access at least one of the keys)/i,
+    );
+  });
+
+  it('allows no command that nothing uses', async () => {
+    const scripts = await readFile(new URL('../../lib/stores/scripts.ts', import.meta.url), 'utf8');
+    const inScripts = [...scripts.matchAll(/redis\.p?call\('(\w+)'/g)].map(([, name]) =>
+      String(name).toLowerCase(),
+    );
+    const onKeys = ALLOWED.filter((name) => !ABOUT_THE_CONNECTION.includes(name));
+    expect(onKeys.sort()).toEqual([...new Set([...inScripts, 'hgetall', 'eval', 'evalsha'])].sort());
+  });
+
+  it('is the one in SECURITY.md', async () => {
+    const text = await readFile(new URL('../../SECURITY.md', import.meta.url), 'utf8');
+    expect(text).toContain(aclLine('app', '<password>', 'session:'));
+  });
+});

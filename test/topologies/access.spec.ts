@@ -1,0 +1,62 @@
+import { beforeAll, describe, expect, it, jest } from '@jest/globals';
+import { SessionStoreUnavailableError } from '../../lib/core/errors.js';
+import { LEAST_PRIVILEGES } from '../../lib/stores/privileges.js';
+import { freshId, newSession } from '../contract/builders.js';
+import { PREFIX } from '../contract/redis-rig.js';
+import { describeSessionStore } from '../contract/session-store.contract.js';
+import { startRedis, type RedisProcess } from '../support/redis-server.js';
+import { linkTo, nodesOn, storeOn, type Place } from './rig/store-on.js';
+
+let redis: RedisProcess;
+beforeAll(async () => {
+  redis = await startRedis({
+    aclFile: [
+      'user default on >admin-password ~* &* +@all',
+      `user shop on >shop-password ~${PREFIX}* resetchannels ${LEAST_PRIVILEGES}`,
+      `user blind on >blind-password ~${PREFIX}* resetchannels ${LEAST_PRIVILEGES} -info`,
+    ],
+  });
+});
+const as = (username: string, password: string): Place => ({
+  redis: { host: redis.host, port: redis.port, username, password },
+});
+const shop = (): Place => as('shop', 'shop-password');
+
+describeSessionStore('a Redis with a user of least privileges', { authenticated: true }, () =>
+  nodesOn(shop(), as('default', 'admin-password')),
+);
+
+describe('a user of least privileges', () => {
+  it.each([
+    ['CONFIG', ['CONFIG', 'GET', 'maxmemory']],
+    ['KEYS', ['KEYS', '*']],
+    ['FLUSHALL', ['FLUSHALL']],
+    ['SCAN', ['SCAN', '0']],
+    ['another key', ['HGETALL', 'other:session:x']],
+  ])('may not use %s', async (_what, [name = '', ...args]) => {
+    const link = linkTo(shop());
+    await link.connect();
+    await expect(link.executor.call(name, ...args)).rejects.toThrow(/NOPERM/);
+  });
+
+  it('gets a clear error where the prefix is not the one it is allowed', async () => {
+    const store = await storeOn(as('default', 'admin-password'));
+    await store.create(freshId(), newSession());
+    const link = linkTo(shop());
+    await link.connect();
+    const outcome: unknown = await link.executor
+      .call('HGETALL', 'elsewhere')
+      .catch((error: unknown) => error);
+    expect(outcome).toBeInstanceOf(SessionStoreUnavailableError);
+    expect(String(outcome)).toContain('Check the ACL of REDIS_SESSION_USERNAME');
+  });
+
+  it('works without INFO as well: nothing is said of eviction then', async () => {
+    // ioredis says so on the console, once, when it skips its ready check.
+    jest.spyOn(console, 'warn').mockImplementation(() => undefined);
+    const store = await storeOn(as('blind', 'blind-password'));
+    const id = freshId();
+    await store.create(id, newSession());
+    expect(await store.load(id)).toMatchObject({ status: 'found' });
+  });
+});

@@ -1,0 +1,99 @@
+import { beforeAll, describe, expect, it } from '@jest/globals';
+import { change, freshId, newSession } from '../contract/builders.js';
+import { keyOf } from '../contract/redis-rig.js';
+import { describeSessionStore } from '../contract/session-store.contract.js';
+import { startProxy, type TcpProxy } from '../support/tcp-proxy.js';
+import { moveSlot, slotOf, startCluster, type ClusterInstallation } from './rig/cluster.js';
+import { eventually } from './rig/eventually.js';
+import { nodesOn, storeOn } from './rig/store-on.js';
+
+let cluster: ClusterInstallation;
+beforeAll(async () => {
+  cluster = await startCluster();
+}, 60_000);
+
+const settings = (): Record<string, string> => ({
+  REDIS_SESSION_CLUSTER_NODES: cluster.nodes,
+  REDIS_SESSION_TIMEOUT: '1000',
+});
+
+describeSessionStore('a Redis Cluster', { authenticated: true }, () => nodesOn({ settings: settings() }));
+
+describe('a cluster', () => {
+  it('serves sessions of every node', async () => {
+    const store = await storeOn({ settings: settings() });
+    const owners = new Set<number>();
+    for (let n = 0; n < 60; n++) {
+      const id = freshId();
+      await store.create(id, newSession());
+      owners.add(Math.floor(((await slotOf(cluster, keyOf(id))) * 3) / 16_384));
+      expect(await store.load(id)).toMatchObject({ status: 'found' });
+    }
+    expect([...owners].sort()).toEqual([0, 1, 2]);
+  });
+
+  it('is reached through the map where its nodes call themselves by other addresses', async () => {
+    const proxies = await Promise.all(cluster.servers.map(({ port }) => startProxy(port)));
+    const natMap = Object.fromEntries(
+      cluster.servers.map(({ port }, at) => {
+        const { host, port: outside } = proxies[at] as TcpProxy;
+        return [`127.0.0.1:${port}`, { host, port: outside }];
+      }),
+    );
+    const [entry] = proxies as [TcpProxy, ...TcpProxy[]];
+    const store = await storeOn({ redis: { cluster: { nodes: `${entry.host}:${entry.port}`, natMap } } });
+    for (let n = 0; n < 30; n++) {
+      const id = freshId();
+      await store.create(id, newSession());
+      expect(await store.load(id)).toMatchObject({ status: 'found' });
+    }
+    expect(proxies.slice(0, 3).every(({ accepted }) => accepted > 0)).toBe(true);
+  });
+
+  it('may move a slot under traffic: ASK and MOVED are followed, also by scripts the new node does not know', async () => {
+    const store = await storeOn({ settings: settings() });
+    const id = freshId();
+    await store.create(id, newSession({ count: '0' }));
+    let count = 0;
+    let done = false;
+    const traffic = (async () => {
+      while (!done) {
+        await store.save(id, change({ count: String(++count) }));
+        expect(await store.load(id)).toMatchObject({ status: 'found' });
+        await store.create(freshId(id), newSession());
+      }
+    })();
+    const slot = await slotOf(cluster, keyOf(id));
+    const from = Math.floor((slot * 3) / 16_384);
+    const to = (from + 1) % 3;
+    for (const admin of cluster.admins) await admin.script('FLUSH');
+    await moveSlot(cluster, slot, from, to);
+    await moveSlot(cluster, slot, to, from);
+    done = true;
+    await traffic;
+    const outcome = await store.load(id);
+    expect(outcome.status === 'found' && String(outcome.record.attributes.get('count'))).toBe(String(count));
+    expect(count).toBeGreaterThan(3);
+  });
+
+  it('fails fast while it is down, and recovers by itself', async () => {
+    const store = await storeOn({ settings: { ...settings(), REDIS_SESSION_TIMEOUT: '500' } });
+    const id = freshId();
+    await store.create(id, newSession());
+    const masters = cluster.servers.slice(0, 3);
+    for (const server of cluster.servers) server.pause();
+    const waits: number[] = [];
+    for (let n = 0; n < 8; n++) {
+      const start = performance.now();
+      await expect(store.load(id)).rejects.toThrow(/Redis at .* (?:did not answer|is down|could not serve)/);
+      waits.push(performance.now() - start);
+    }
+    for (const server of cluster.servers) server.resume();
+    expect(Math.max(...waits)).toBeLessThan(600);
+    expect(waits.at(-1)).toBeLessThan(10);
+    expect(masters).toHaveLength(3);
+    await eventually('it serves again', async () =>
+      (await store.load(id)).status === 'found' ? true : undefined,
+    );
+  }, 30_000);
+});

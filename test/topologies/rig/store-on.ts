@@ -1,0 +1,47 @@
+import 'reflect-metadata';
+import { Logger } from '@nestjs/common';
+import type { RedisOptions, SessionModuleOptions } from '../../../lib/config/options.js';
+import { resolveSettings } from '../../../lib/config/resolve.js';
+import { createRedisLink, type GuardedLink } from '../../../lib/nest/redis-link.js';
+import { RedisStore } from '../../../lib/stores/redis-store.js';
+import type { SessionId } from '../../../lib/core/token.js';
+import { keyOf, MARKER_MS, PREFIX } from '../../contract/redis-rig.js';
+import type { StoreUnderTest } from '../../contract/session-store.contract.js';
+import { onCleanup } from '../../support/cleanup.js';
+
+// There is no application here whose logger would be silenced.
+Logger.overrideLogger(false);
+
+/** Where Redis is, as an operator says it (settings) or as code does. */
+export type Place = { settings: Readonly<Record<string, string>> } | { redis: RedisOptions };
+
+/** The way to Redis exactly as the module makes it from its settings; closed when the test file ends. */
+export function linkTo(place: Place): GuardedLink {
+  const code: SessionModuleOptions = 'redis' in place ? { redis: place.redis } : { enabled: true };
+  const read = 'settings' in place ? (name: string): unknown => place.settings[name] : undefined;
+  const link = createRedisLink(resolveSettings(code, read).redis);
+  onCleanup(() => link.close());
+  return link;
+}
+
+/** A connected store on it. */
+export async function storeOn(place: Place): Promise<RedisStore> {
+  const link = linkTo(place);
+  await link.connect();
+  const options = { keyPrefix: PREFIX, touchIntervalMs: 0, endedMarkerMs: MARKER_MS };
+  return new RedisStore(link.executor, { ...options, topology: link.topology }, () => link.close());
+}
+
+/** Two nodes on it, and how long a record has left, as `observer` sees it. */
+export async function nodesOn(place: Place, observer = place): Promise<StoreUnderTest> {
+  const [store, peer] = await Promise.all([storeOn(place), storeOn(place)]);
+  const link = linkTo(observer);
+  await link.connect();
+  const lifeMs = async (id: SessionId): Promise<number> => {
+    const key = keyOf(id);
+    const life = Number(await link.executor.call('PTTL', key));
+    if (life === -1) throw new Error(`The key ${key} has no expiry.`);
+    return (await link.executor.call('HEXISTS', key, '@id')) === 1 ? life : 0;
+  };
+  return { store, peer, lifeMs };
+}

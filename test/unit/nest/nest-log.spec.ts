@@ -1,0 +1,60 @@
+import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
+import { ConsoleLogger, Logger, type LogLevel } from '@nestjs/common';
+import { nestLog } from '../../../lib/nest/nest-log.js';
+
+describe('what is told of each request', () => {
+  let printed: string[];
+  const unchosen: unknown = Reflect.get(Logger, 'staticInstanceRef');
+
+  beforeEach(() => {
+    printed = [];
+    jest.spyOn(process.stdout, 'write').mockImplementation((text) => {
+      printed.push(String(text));
+      return true;
+    });
+  });
+
+  afterEach(() => {
+    jest.restoreAllMocks();
+    Reflect.set(Logger, 'staticInstanceRef', unchosen);
+    (unchosen as ConsoleLogger).setLogLevels(['log', 'error', 'warn', 'debug', 'verbose', 'fatal']);
+    Reflect.set(Logger, 'logLevels', undefined);
+    delete process.env['NEST_LOG_LEVEL'];
+  });
+
+  function tellAll(): string {
+    const log = nestLog('SessionManager');
+    log.verbose('one of many');
+    log.debug('one of some');
+    log.warn('one of few');
+    return printed.join('');
+  }
+
+  it('is warnings alone where the application has chosen nothing', () => {
+    const text = tellAll();
+    expect(text).toContain('one of few');
+    expect(text).not.toContain('one of some');
+    expect(text).not.toContain('one of many');
+  });
+
+  it.each<[LogLevel[], string[], string[]]>([
+    [['warn', 'debug'], ['one of few', 'one of some'], ['one of many']],
+    [['warn', 'debug', 'verbose'], ['one of few', 'one of some', 'one of many'], []],
+    [['error'], [], ['one of few', 'one of some', 'one of many']],
+  ])('is what it asked for with the levels %j', (levels, there, absent) => {
+    Logger.overrideLogger(levels);
+    const text = tellAll();
+    for (const message of there) expect(text).toContain(message);
+    for (const message of absent) expect(text).not.toContain(message);
+  });
+
+  it('is left to a logger of its own', () => {
+    Logger.overrideLogger(new ConsoleLogger({ logLevels: ['debug'] }));
+    expect(tellAll()).toContain('one of some');
+  });
+
+  it('follows NEST_LOG_LEVEL', () => {
+    process.env['NEST_LOG_LEVEL'] = 'debug,warn';
+    expect(tellAll()).toContain('one of some');
+  });
+});
