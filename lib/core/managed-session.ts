@@ -243,7 +243,9 @@ export class ManagedSession {
     const force = state.dirty || state.needed || always;
     const difference = this.attributes.difference();
     if (difference === undefined && !state.intervalChanged && !force) return undefined;
-    return this.#queue.run(() => this.#writer.write(force, 'the request ended', difference));
+    const written = this.#queue.run(() => this.#writer.write(force, 'the request ended', difference));
+    // What was begun meanwhile without being awaited (a login, say) belongs to this response too.
+    return written.then(() => (this.#queue.busy ? this.commit() : undefined));
   }
 
   async #write(force: boolean, why: string): Promise<void> {

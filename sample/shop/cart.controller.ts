@@ -33,7 +33,10 @@ export class CartController {
                 </tr>
               </table>
             </div>
-            <form method="post" action="/order"><button>Order</button></form>`;
+            <form method="post" action="/order">
+              <input type="hidden" name="_csrf" value="${session.csrfToken()}" />
+              <button>Order</button>
+            </form>`;
     return this.layout.page('Your cart', body, session);
   }
 

@@ -11,8 +11,8 @@ import { type ShopHttpSession } from './shop-session.js';
 const DEMO_PASSWORD = 'tea';
 
 /**
- * Log in and out. The forms carry no CSRF token: the cookie is SameSite=Lax, so a form on another site
- * posts without it.
+ * Log in and out. These forms carry no CSRF token (the order's does): the cookie is SameSite=Lax, so a form on
+ * another site posts without it.
  */
 @Controller()
 @UseFilters(PageErrorFilter)

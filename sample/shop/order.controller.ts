@@ -1,5 +1,5 @@
 import { BadRequestException, Controller, Post, Redirect, UseFilters, UseGuards } from '@nestjs/common';
-import { Session } from 'nestjs-redis-session';
+import { CsrfGuard, Session } from 'nestjs-redis-session';
 import { randomInt } from 'node:crypto';
 import { moment } from '../pages/format.js';
 import { html, type Html } from '../pages/html.js';
@@ -12,9 +12,12 @@ import { Kitchen } from './kitchen.js';
 import { productOf } from './products.js';
 import { type Order, type ShopHttpSession } from './shop-session.js';
 
-/** Ordering, for those who are logged in. The page reloads itself until the kitchen's save is seen. */
+/**
+ * Ordering, for those who are logged in, and only by the form of this very session: it carries a CSRF token.
+ * The page reloads itself until the kitchen's save is seen.
+ */
 @Controller('order')
-@UseGuards(AccountGuard)
+@UseGuards(AccountGuard, CsrfGuard)
 @UseFilters(PageErrorFilter)
 export class OrderController {
   constructor(

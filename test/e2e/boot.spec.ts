@@ -197,7 +197,7 @@ describe('the application does not start', () => {
     proxy.stall();
     const start = performance.now();
     const { message } = await failure({ ...at(proxy), REDIS_SESSION_TIMEOUT: '200' });
-    expect(performance.now() - start).toBeLessThan(1500);
+    expect(performance.now() - start).toBeLessThan(10_000);
     expect(message).toMatch(/did not answer|answered in 200 ms/);
     proxy.unstall();
     const clients = (await observer(redis.port).client('LIST')) as string;

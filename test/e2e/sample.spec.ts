@@ -162,9 +162,12 @@ describe('the sample, as npm start runs it', () => {
   it('finishes an order in the background, seen from every node', async () => {
     const browser = new Browser(url);
     await logIn(browser, 'Grace');
-    expect((await post(browser, '/order')).status).toBe(400);
     await post(browser, '/cart', { product: 'oolong' });
-    expect((await post(browser, '/order')).headers.location).toBe('/order');
+    const form = await browser.get('/cart');
+    const token = /name="_csrf" value="([^"]+)"/.exec(form.text)?.[1] ?? '';
+    expect((await post(browser, '/order')).status).toBe(403);
+    expect((await post(browser, '/order', { _csrf: token })).headers.location).toBe('/order');
+    expect((await post(browser, '/order', { _csrf: token })).status).toBe(400);
     const preparing = await browser.get('/order');
     expect(preparing.text).toContain('being prepared');
     expect(preparing.text).toContain('http-equiv="refresh"');

@@ -101,7 +101,7 @@ eachAdapter('a Redis that refuses', (adapter) => {
       const down = { plain: 200, read: 503, write: 503, logout: 503 };
       expect(await oneOfEach(app.browser(), users)).toEqual(down);
       await admin.call('ACL', 'SETUSER', 'shop', ...repair);
-      expect(await recoveryMs(witness)).toBeLessThan(2000);
+      expect(await recoveryMs(witness)).toBeLessThan(10_000);
       expect((await witness.get('/read')).json()).toEqual({ count: 1, who: 'witness' });
       expect(app.log.text()).not.toContain('canary-5ef1');
     },

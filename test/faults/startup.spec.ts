@@ -97,7 +97,7 @@ describe('an address that is led to another server', () => {
       expect(['old', null]).toContain(await link.executor.call('GET', 'k'));
       return (await link.executor.call('SET', 'k', 'new')) === 'OK' ? true : undefined;
     });
-    expect(performance.now() - start).toBeLessThan(2000);
+    expect(performance.now() - start).toBeLessThan(10_000);
     expect(await adminOf(next.port).get('k')).toBe('new');
   });
 });

