@@ -1,4 +1,4 @@
-import { createHash, randomBytes } from 'node:crypto';
+import { hash, randomBytes } from 'node:crypto';
 
 /**
  * The secret that only the cookie carries: a tag of 4 characters and 256 random bits, base64url, 47 characters.
@@ -37,7 +37,7 @@ export function isSessionId(text: string): text is SessionId {
 
 /** The public id of a token's session. */
 export function idOf(token: SessionToken): SessionId {
-  return (tagOf(token) + createHash('sha256').update(token).digest('base64url')) as SessionId;
+  return (tagOf(token) + hash('sha256', token, 'base64url')) as SessionId;
 }
 
 /** The slot tag that a token and its id share. */

@@ -1,6 +1,7 @@
 import type { ArgumentsHost } from '@nestjs/common';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { SessionUsageError } from '../core/errors.js';
+import { RequestNote } from './request-note.js';
 
 /** A request as a framework or Node hands it out: Express's and Node's own are raw, Fastify's carries the raw one. */
 export type AnyRequest = IncomingMessage | { readonly raw: IncomingMessage };
@@ -33,18 +34,31 @@ export function rawExchange(source: SessionSource, response?: AnyResponse): RawE
 function exchangeOf(request: AnyRequest, response: AnyResponse | undefined): RawExchange {
   const raw = 'raw' in request ? request.raw : request;
   const answer = response ?? responses.get(raw) ?? (raw as { res?: AnyResponse }).res;
-  return {
-    request: raw,
-    response: answer === undefined ? undefined : 'raw' in answer ? answer.raw : answer,
-    secure: isSecure(request) || isSecure(raw),
-  };
+  return new Exchange(request, raw, answer === undefined ? undefined : 'raw' in answer ? answer.raw : answer);
 }
 
-const responses = new WeakMap<IncomingMessage, ServerResponse>();
+const responses = new RequestNote<ServerResponse>('response');
 
 /** Notes which response answers a raw request, where the framework does not (Fastify). */
 export function rememberResponse(request: IncomingMessage, response: ServerResponse): void {
   responses.set(request, response);
+}
+
+/** `secure` is asked for only where a session is opened: frameworks look through proxy headers for it. */
+class Exchange implements RawExchange {
+  readonly #request: AnyRequest;
+  readonly request: IncomingMessage;
+  readonly response: ServerResponse | undefined;
+
+  constructor(request: AnyRequest, raw: IncomingMessage, response: ServerResponse | undefined) {
+    this.#request = request;
+    this.request = raw;
+    this.response = response;
+  }
+
+  get secure(): boolean {
+    return isSecure(this.#request) || isSecure(this.request);
+  }
 }
 
 function isHost(source: SessionSource): source is ArgumentsHost {

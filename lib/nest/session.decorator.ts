@@ -12,9 +12,9 @@ export const Session: (
   attribute?: string | PipeTransform | Type<PipeTransform>,
   ...pipes: (PipeTransform | Type<PipeTransform>)[]
 ) => ParameterDecorator = createParamDecorator(
-  async (attribute: string | undefined, context: ExecutionContext): Promise<unknown> => {
+  (attribute: string | undefined, context: ExecutionContext): Promise<unknown> => {
     const service = serviceOf(context.switchToHttp().getRequest<object>());
-    const session = await service.of<Record<string, unknown>>(context);
-    return attribute === undefined ? session : session[attribute];
+    const session = service.of<Record<string, unknown>>(context);
+    return attribute === undefined ? session : session.then((loaded) => loaded[attribute]);
   },
 );
