@@ -1,0 +1,34 @@
+/** Many stored sessions, written past the application: over HTTP a million would take too long. */
+import { Buffer } from 'node:buffer';
+import { randomBytes } from 'node:crypto';
+import { idOf, newToken } from '../../dist/core/token.js';
+
+const BATCH = 2000;
+
+/**
+ * Copies of one session of the module under ids of their own, until there are `total`. Returns cookies of some of
+ * them, chosen evenly.
+ */
+export async function populate(redis, cookie, { from, total, cookies }) {
+  const [name, token] = cookie.split('=');
+  const [key] = await redis.keys(`*${idOf(token).slice(4)}`);
+  const prefix = key.slice(0, key.indexOf('{'));
+  const fields = await redis.callBuffer('HGETALL', key);
+  const ownId = fields.findIndex((field, index) => index % 2 === 0 && field.equals(Buffer.from('@id'))) + 1;
+  const every = Math.max(1, Math.floor(total / cookies));
+  const chosen = [];
+  for (let done = from; done < total;) {
+    const pipeline = redis.pipeline();
+    for (const end = Math.min(total, done + BATCH); done < end; done += 1) {
+      const copy = newToken(randomBytes);
+      const id = idOf(copy);
+      const copied = [...fields];
+      copied[ownId] = id;
+      const copyKey = `${prefix}{${id.slice(0, 4)}}${id.slice(4)}`;
+      pipeline.hset(copyKey, ...copied).pexpire(copyKey, 1_800_000);
+      if (done % every === 0) chosen.push(`${name}=${copy}`);
+    }
+    await pipeline.exec();
+  }
+  return chosen;
+}

@@ -1,0 +1,135 @@
+/** Results as Markdown. */
+import { readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { cpus, totalmem, type } from 'node:os';
+import { execFileSync } from 'node:child_process';
+import process from 'node:process';
+import { GOALS } from './goals.js';
+import { median, pairedRatio } from './statistics.js';
+import { WORKLOADS } from './workloads.js';
+
+const PACKAGES = [
+  '@nestjs/core',
+  'express',
+  'fastify',
+  'ioredis',
+  'express-session',
+  'connect-redis',
+  'redis',
+  '@fastify/session',
+  '@mgcrea/fastify-session',
+  '@mgcrea/fastify-session-redis-store',
+  'autocannon',
+];
+
+export function markdownReport(results, run) {
+  const parts = [
+    '# Benchmark results',
+    '',
+    ...machine({ command: 'npm run bench', ...run }),
+    '',
+    LEGEND,
+    '',
+    '## Goals',
+    '',
+    ...goals(results),
+    '',
+  ];
+  for (const adapter of new Set(results.map((result) => result.adapter))) {
+    for (const workload of Object.keys(WORKLOADS)) {
+      const rows = results.filter((result) => result.adapter === adapter && result.workload === workload);
+      if (rows.length > 0) parts.push(...section(adapter, workload, rows), '');
+    }
+  }
+  parts.push('## Contestants', '');
+  for (const name of new Set(results.map((result) => result.name))) {
+    parts.push(`- **${name}**: ${run.contestants[name].about}`);
+  }
+  return `${parts.join('\n')}\n`;
+}
+
+/** The machine and the versions: figures mean nothing without them. */
+export function machine({ command, started, rounds, durationMs, connections }) {
+  const redis = /v=(\S+)/.exec(execFileSync('redis-server', ['--version'], { encoding: 'utf8' }))?.[1];
+  return [
+    `Written by \`${command}\` on ${started.toISOString().slice(0, 16)}Z: ${cpus().length} cores (${cpus()[0].model}), ` +
+      `${Math.round(totalmem() / 2 ** 30)} GiB, ${type()}, Node ${process.version}, Redis ${redis}. Application, Redis and load ` +
+      'share the cores.',
+    '',
+    `${connections} connections, each with a session of its own; ${rounds} interleaved rounds of ${durationMs / 1000} s after one to ` +
+      'warm up; medians. Absolute figures are those of this machine: compare ratios.',
+    '',
+    `Versions: ${PACKAGES.map((name) => `${name} ${versionOf(name)}`).join(', ')}.`,
+  ];
+}
+
+const LEGEND =
+  'Ratios are medians of the ratios round by round. `app µs`: CPU of the application per request; `Redis µs`: of the server. ' +
+  'Commands, round trips and bytes are counted by the server, one request at a time; commands inside scripts not.';
+
+function versionOf(name) {
+  const require = createRequire(import.meta.url);
+  for (const folder of require.resolve.paths(name)) {
+    try {
+      return JSON.parse(readFileSync(`${folder}/${name}/package.json`, 'utf8')).version;
+    } catch {
+      // Not in this folder: look in the next one.
+    }
+  }
+  return 'not installed';
+}
+
+function goals(results) {
+  const find = (adapter, workload, name) =>
+    results.find((r) => r.adapter === adapter && r.workload === workload && r.name === name);
+  const lines = [
+    '| workload | adapter | of | against | goal | throughput | app CPU |',
+    '|---|---|---|---|---|---|---|',
+  ];
+  for (const { workload, adapter, name, against, atLeast } of GOALS) {
+    const [ours, theirs] = [find(adapter, workload, name), find(adapter, workload, against)];
+    if (ours === undefined || theirs === undefined) continue;
+    const ratio = pairedRatio(ours.samples, theirs.samples);
+    const cpu = pairedRatio(theirs.samples, ours.samples, 'cpu');
+    const mark = ratio >= atLeast ? '✓' : '✗';
+    lines.push(
+      `| ${workload} | ${adapter} | ${name} | ${against} | ≥ ${atLeast} | ${ratio.toFixed(2)} ${mark} | ${cpu.toFixed(2)} |`,
+    );
+  }
+  return lines;
+}
+
+function section(adapter, workload, rows) {
+  const base = rows.find((row) => row.name === 'module') ?? rows[0];
+  const lines = [
+    `## ${workload}, ${adapter}`,
+    '',
+    WORKLOADS[workload].about,
+    '',
+    '| contestant | requests/s | module is × | p50 ms | p99 ms | app µs | Redis µs | commands | round trips | bytes sent | bytes received |',
+    '|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|',
+  ];
+  for (const row of rows) {
+    const of = (figure) => median(row.samples.map((sample) => sample[figure]));
+    const { commands, roundTrips, sent, received } = row.cost;
+    const figures = [
+      Math.round(of('rps')),
+      pairedRatio(base.samples, row.samples).toFixed(2),
+      of('p50').toFixed(2),
+      of('p99').toFixed(2),
+      of('cpu').toFixed(0),
+      of('redisCpu').toFixed(0),
+      rounded(commands),
+      rounded(roundTrips),
+      rounded(sent),
+      rounded(received),
+    ];
+    lines.push(`| ${row.name} | ${figures.join(' | ')} |`);
+  }
+  return lines;
+}
+
+function rounded(value) {
+  const shown = value < 20 ? value.toFixed(1).replace(/\.0$/, '') : String(Math.round(value));
+  return shown === '-0' ? '0' : shown;
+}

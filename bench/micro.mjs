@@ -1,0 +1,152 @@
+/**
+ * `npm run bench:micro`: the pieces that every request runs through, one by one, without a network. Takes less than a
+ * minute. Run it before and after a change of lib/core, lib/codecs, lib/http or lib/stores/redis-record.ts;
+ * `--only=TEXT` picks the pieces whose name has that text, `--dist=DIR` another build.
+ */
+import { Buffer } from 'node:buffer';
+import { randomBytes } from 'node:crypto';
+import { IncomingMessage, ServerResponse } from 'node:http';
+import { Socket } from 'node:net';
+import process from 'node:process';
+import { pathToFileURL, URL } from 'node:url';
+import { parseArgs } from 'node:util';
+import { Bench } from 'tinybench';
+import { cartOf } from './lib/session-data.js';
+
+const { values: options } = parseArgs({
+  options: {
+    only: { type: 'string', default: '' },
+    milliseconds: { type: 'string', default: '400' },
+    dist: { type: 'string', default: '../dist' },
+  },
+});
+const base = options.dist.startsWith('..')
+  ? new URL(`${options.dist}/`, import.meta.url)
+  : pathToFileURL(`${options.dist}/`);
+const part = (path) => import(new URL(path, base));
+
+const [{ Attributes }, { idOf, newToken }, { findUnstorable }, { SessionManager }, { KeyedLock }] =
+  await Promise.all(
+    ['attributes', 'token', 'storable', 'manager', 'keyed-lock'].map((name) => part(`core/${name}.js`)),
+  );
+const [{ cookieValues }, { CookieSigner }, { SessionCookie }, { RequestSession }] = await Promise.all(
+  ['cookie-header', 'signer', 'session-cookie', 'request-session'].map((name) => part(`http/${name}.js`)),
+);
+const [{ msgpackCodec }, { jsonCodec }] = await Promise.all([
+  part('codecs/msgpack.js'),
+  part('codecs/json.js'),
+]);
+const { readRecord } = await part('stores/redis-record.js');
+
+const cart = cartOf(10);
+const packed = msgpackCodec.encode(cart);
+const text = jsonCodec.encode(cart);
+const limits = { maxSessionBytes: 1 << 22, maxAttributes: 1000 };
+const stored = new Map([
+  ['views', msgpackCodec.encode(1)],
+  ['cart', packed],
+]);
+const token = newToken(randomBytes);
+const id = idOf(token);
+const signer = new CookieSigner(['a-secret-of-the-benchmark-that-is-long-enough']);
+const signed = signer.sign('sid', token);
+const header = `theme=dark; _ga=GA1.1.123456789.1700000000; lang=en-GB; sid=${token}; consent=yes`;
+const reply = ['@v', 1, '@id', id, '@codec', 'msgpack', '@idle', 1800, '@created', 1.8e12, '@used', 1.8e12]
+  .concat(['@who', 'user-42', '@login', 1.8e12, '@auth', 1, 'user', '\xa7user-42', 'views', '\x01'])
+  .map((piece) => Buffer.from(String(piece), 'latin1'));
+
+const quiet = { verbose: noop, debug: noop, warn: noop, error: noop, isVerbose: false, isDebug: false };
+const now = Date.now();
+const record = { status: 'found', now, record: readRecord(id, reply, now).record };
+record.record.attributes.set('cart', packed);
+/** Redis, if it took no time. */
+const store = {
+  load: async () => record,
+  save: async () => ({ status: 'written', now, absoluteDeadline: undefined }),
+};
+const environment = {
+  ...{ store, codec: msgpackCodec, codecByName: () => msgpackCodec, log: quiet, locks: new KeyedLock() },
+  ...{ random: randomBytes, now: Date.now, sleep: () => Promise.resolve(), events: { emit: noop } },
+  rules: {
+    ...{ ...limits, maxInactiveInterval: 1800, absoluteTimeout: 0, saveOnChange: false, alwaysSave: false },
+    ...{ manualDirtyAttribute: '__dirty', persistOnDemandAttribute: '__save' },
+  },
+};
+const names = { secure: '__Host-sid', plain: 'sid' };
+const requestOptions = {
+  manager: new SessionManager(environment),
+  transport: new SessionCookie({ names, path: '/', sameSite: 'lax', secure: 'auto', partitioned: false }, []),
+  ...{ saveOnServerError: true, log: quiet, events: { emit: noop } },
+};
+const bench = new Bench({ time: Number(options.milliseconds), warmupTime: 100 });
+const add = (name, run) => name.includes(options.only) && bench.add(name, run);
+
+add('cookie: find ours among five', () => cookieValues(header, 'sid'));
+add('cookie: verify a signature', () => signer.verify('sid', signed));
+add('token: make one', () => newToken(randomBytes));
+add('token: hash it', () => idOf(token));
+add('codec msgpack: encode a number', () => msgpackCodec.encode(42));
+add('codec msgpack: encode 10 KiB', () => msgpackCodec.encode(cart));
+add('codec msgpack: decode 10 KiB', () => msgpackCodec.decode(packed));
+add('codec json: encode 10 KiB', () => jsonCodec.encode(cart));
+add('codec json: decode 10 KiB', () => jsonCodec.decode(text));
+add('storable: look through 10 KiB', () => findUnstorable(cart));
+add('record: read the reply of HGETALL', () => readRecord(id, reply, now));
+add('attributes: load, read a number, compare', () => {
+  const attributes = loaded();
+  attributes.get('views');
+  attributes.difference();
+});
+add('attributes: load, read 10 KiB, compare', () => {
+  const attributes = loaded();
+  attributes.get('cart');
+  attributes.difference();
+});
+add('attributes: load, change a number, compare', () => {
+  const attributes = loaded();
+  attributes.set('views', attributes.get('views') + 1);
+  attributes.difference();
+});
+add('http: a response without a session', () => exchange().response.end('{}'));
+add('http: a response with a new, empty session', () => request(undefined, noop));
+add('http: a response with a session that is read', () =>
+  request(`sid=${token}`, (session) => session.views),
+);
+add('http: a response with a session that is changed', () =>
+  request(`sid=${token}`, (session) => (session.views = (session.views + 1) % 100)),
+);
+
+await bench.run();
+console.log(`ns per operation, median of ${options.milliseconds} ms each; Node ${process.version}`);
+for (const { name, result } of bench.tasks) {
+  if (result?.error) throw result.error;
+  console.log(`${(result.latency.p50 * 1e6).toFixed(0).padStart(9)}  ${name}`);
+}
+process.exit(0);
+
+function loaded() {
+  const attributes = new Attributes(msgpackCodec, limits, noop);
+  attributes.load(stored, msgpackCodec);
+  return attributes;
+}
+
+function exchange(cookie) {
+  const socket = new Socket();
+  const incoming = new IncomingMessage(socket);
+  if (cookie !== undefined) incoming.headers.cookie = cookie;
+  return { incoming, response: new ServerResponse(incoming) };
+}
+
+async function request(cookie, use) {
+  const { incoming, response } = exchange(cookie);
+  const { session } = await RequestSession.open(incoming, response, false, requestOptions);
+  use(session.httpSession);
+  const saved = session.commit();
+  if (saved !== undefined) await saved;
+  response.writeHead(200, { 'content-type': 'application/json' });
+  response.end('{}');
+}
+
+function noop() {
+  // Nothing to do.
+}

@@ -1,0 +1,104 @@
+/**
+ * `npm run bench`: every contestant side by side. Options: `--quick`, `--contestants=A,B`, `--adapters=A`,
+ * `--workloads=A,B`, `--rounds=N`, `--seconds=N`, `--connections=N`, `--no-write`,
+ * `--other=DIST/index.js` (another build of the library, as the contestant `module-other`).
+ */
+import { writeFile } from 'node:fs/promises';
+import process from 'node:process';
+import { pathToFileURL, URL } from 'node:url';
+import { parseArgs } from 'node:util';
+import { Contest } from './lib/contest.js';
+import { startNode, startRedis } from './lib/processes.js';
+import { serverUsage } from './lib/redis-usage.js';
+import { markdownReport } from './lib/report.js';
+import { median } from './lib/statistics.js';
+import { takesPart, WORKLOADS } from './lib/workloads.js';
+
+const { values: options } = parseArgs({
+  options: {
+    quick: { type: 'boolean', default: false },
+    contestants: { type: 'string', default: '' },
+    adapters: { type: 'string', default: '' },
+    workloads: { type: 'string', default: '' },
+    rounds: { type: 'string' },
+    seconds: { type: 'string' },
+    connections: { type: 'string', default: '32' },
+    other: { type: 'string' },
+    'no-write': { type: 'boolean', default: false },
+  },
+});
+// Before the contestants are loaded, here and in their processes.
+if (options.other) process.env.BENCH_OTHER = new URL(options.other, pathToFileURL(`${process.cwd()}/`)).href;
+const { CONTESTANTS } = await import('./app/contestants.js');
+/** Long enough for the optimising compiler, which would otherwise be measured with the slower contestants. */
+const WARM_UP_MS = 1500;
+const rounds = Number(options.rounds ?? (options.quick ? 2 : 5));
+const durationMs = 1000 * Number(options.seconds ?? (options.quick ? 0.5 : 1));
+const connections = Number(options.connections);
+const chosen = (names, list) => names.filter((name) => list === '' || list.split(',').includes(name));
+
+const redis = await startRedis();
+const load = await startNode('load-generator.js');
+const started = new Date();
+const results = [];
+
+for (const adapter of chosen(['express', 'fastify'], options.adapters)) {
+  const names = chosen(Object.keys(CONTESTANTS), options.contestants);
+  const contests = [];
+  for (const name of names.filter((name) => (CONTESTANTS[name].adapter ?? adapter) === adapter)) {
+    contests.push(await new Contest(name, adapter, redis, connections).start());
+  }
+  for (const workload of chosen(Object.keys(WORKLOADS), options.workloads)) {
+    await measure(
+      workload,
+      contests.filter(({ name }) => takesPart(name, workload)),
+    );
+  }
+  for (const contest of contests) await contest.stop();
+}
+await load.stop();
+await redis.stop();
+
+const report = markdownReport(results, {
+  started,
+  rounds,
+  durationMs,
+  connections,
+  contestants: CONTESTANTS,
+});
+console.log(report);
+if (!options['no-write']) await writeFile(new URL('RESULTS.md', import.meta.url), report);
+process.exit(0);
+
+/** Rounds are interleaved, so that a machine whose speed drifts is as unfair to one as to the other. */
+async function measure(workload, contests) {
+  const rows = new Map(contests.map((contest) => [contest, { samples: [] }]));
+  for (let round = -1; round < rounds; round += 1) {
+    for (const contest of contests) {
+      const sample = await sampleOf(contest, WORKLOADS[workload], round < 0 ? WARM_UP_MS : durationMs);
+      // The first round warms the application up.
+      if (round >= 0) rows.get(contest).samples.push(sample);
+    }
+  }
+  for (const [contest, { samples }] of rows) {
+    const cost = await contest.cost(workload);
+    results.push({ workload, adapter: contest.adapter, name: contest.name, samples, cost });
+    const rps = Math.round(median(samples.map((sample) => sample.rps)));
+    console.error(`${contest.adapter}  ${workload}  ${contest.name}  ${rps}/s`);
+  }
+}
+
+async function sampleOf(contest, workload, milliseconds) {
+  const target = await contest.target(workload);
+  const [cpuBefore, redisBefore] = [await contest.usage(), await serverUsage(redis.client)];
+  const result = await load.ask({ targets: [target], connections, durationMs: milliseconds });
+  const [cpuAfter, redisAfter] = [await contest.usage(), await serverUsage(redis.client)];
+  if (result.error !== undefined || result.failures > 0) {
+    throw new Error(`${contest.name} on ${contest.adapter}: ${JSON.stringify(result)}`);
+  }
+  return {
+    ...result,
+    cpu: (cpuAfter - cpuBefore) / result.requests,
+    redisCpu: ((redisAfter.cpuSeconds - redisBefore.cpuSeconds) * 1e6) / result.requests,
+  };
+}
