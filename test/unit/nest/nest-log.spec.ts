@@ -4,7 +4,6 @@ import { nestLog } from '../../../lib/nest/nest-log.js';
 
 describe('what is told of each request', () => {
   let printed: string[];
-  const unchosen: unknown = Reflect.get(Logger, 'staticInstanceRef');
 
   beforeEach(() => {
     printed = [];
@@ -16,8 +15,7 @@ describe('what is told of each request', () => {
 
   afterEach(() => {
     jest.restoreAllMocks();
-    Reflect.set(Logger, 'staticInstanceRef', unchosen);
-    (unchosen as ConsoleLogger).setLogLevels(['log', 'error', 'warn', 'debug', 'verbose', 'fatal']);
+    Reflect.set(Logger, 'staticInstanceRef', new ConsoleLogger());
     Reflect.set(Logger, 'logLevels', undefined);
     delete process.env['NEST_LOG_LEVEL'];
   });
@@ -46,6 +44,13 @@ describe('what is told of each request', () => {
     const text = tellAll();
     for (const message of there) expect(text).toContain(message);
     for (const message of absent) expect(text).not.toContain(message);
+  });
+
+  it('is warnings alone with a console logger that was given no levels', () => {
+    Logger.overrideLogger(new ConsoleLogger({ colors: false }));
+    const text = tellAll();
+    expect(text).toContain('one of few');
+    expect(text).not.toContain('one of some');
   });
 
   it('is left to a logger of its own', () => {
