@@ -19,8 +19,8 @@ async function expectWholeKeys(client: RedisClient): Promise<number> {
   const keys = await client.keys('*');
   for (const key of keys) {
     const [life, fields] = [await client.pttl(key), await client.hkeys(key)];
-    // -2: it has expired between the two questions.
-    if (life === -2) continue;
+    // It expired before or between the two questions: Redis has no hash without fields.
+    if (life === -2 || fields.length === 0) continue;
     expect([key, life > 0]).toEqual([key, true]);
     if (!fields.includes('@ended')) expect(fields).toEqual(expect.arrayContaining(OWN_FIELDS));
     else expect(fields.filter((field) => !['@ended', '@next'].includes(field))).toEqual([]);
