@@ -11,7 +11,13 @@ import { looksLikeTag, type TagStyle } from './tags.js';
  * Turns what `writeTags` gave back into the value, reusing the tree. Throws on anything that it cannot have written.
  */
 export function readTags(tree: unknown, style: TagStyle): unknown {
-  return new TagReader(style).read(tree);
+  return typeof tree === 'object' && tree !== null ? new TagReader(style).read(tree) : readLeaf(tree, style);
+}
+
+function readLeaf(leaf: unknown, style: TagStyle): unknown {
+  if (typeof leaf === 'boolean' || leaf === null) return leaf;
+  if (typeof leaf === 'function' || typeof leaf === 'symbol') throw notWritten();
+  return style.holds(leaf as number | bigint | string | undefined) ? leaf : fail();
 }
 
 const ERRORS: Record<ErrorClass, new (message: string) => Error> = {
@@ -47,11 +53,7 @@ class TagReader {
   constructor(private readonly style: TagStyle) {}
 
   read(tree: unknown): unknown {
-    if (typeof tree !== 'object' || tree === null) {
-      if (typeof tree === 'boolean' || tree === null) return tree;
-      if (typeof tree === 'function' || typeof tree === 'symbol') throw notWritten();
-      return this.style.holds(tree as number | bigint | string | undefined) ? tree : fail();
-    }
+    if (typeof tree !== 'object' || tree === null) return readLeaf(tree, this.style);
     // A guard against hostile nesting: the limit of the writer, and room for its own levels.
     if (++this.depth > MAX_NESTING + 2) throw notWritten();
     const value = Array.isArray(tree) ? this.readArray(tree as unknown[]) : this.readObject(tree);

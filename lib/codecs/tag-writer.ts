@@ -11,7 +11,31 @@ const MAX_OBJECTS = 1_000_000;
  * `findUnstorable` gives them.
  */
 export function writeTags(value: unknown, style: TagStyle): unknown {
-  return new TagWriter(style).write(value);
+  return typeof value === 'object' && value !== null
+    ? new TagWriter(style).write(value)
+    : writeLeaf(value, style);
+}
+
+function writeLeaf(value: unknown, style: TagStyle): unknown {
+  switch (typeof value) {
+    case 'boolean':
+      return value;
+    case 'string':
+      // Only where a format would take off a leading byte order mark: a guard before it.
+      return style.holds(value) ? value : { $string: `.${value}` };
+    case 'number':
+      return style.holds(value) ? value : { $number: Object.is(value, -0) ? '-0' : String(value) };
+    case 'bigint':
+      return style.holds(value) ? value : { $bigint: String(value) };
+    case 'undefined':
+      return style.holds(value) ? value : { $undefined: true };
+    case 'function':
+      throw new SessionUnstorableValueError('a function');
+    case 'symbol':
+      throw new SessionUnstorableValueError('a symbol');
+    default:
+      return null;
+  }
 }
 
 class TagWriter {
@@ -23,25 +47,9 @@ class TagWriter {
   constructor(private readonly style: TagStyle) {}
 
   write(value: unknown): unknown {
-    switch (typeof value) {
-      case 'boolean':
-        return value;
-      case 'string':
-        // Only where a format would take off a leading byte order mark: a guard before it.
-        return this.style.holds(value) ? value : { $string: `.${value}` };
-      case 'number':
-        return this.style.holds(value) ? value : { $number: Object.is(value, -0) ? '-0' : String(value) };
-      case 'bigint':
-        return this.style.holds(value) ? value : { $bigint: String(value) };
-      case 'undefined':
-        return this.style.holds(value) ? value : { $undefined: true };
-      case 'object':
-        return value === null ? null : this.writeObject(value);
-      case 'function':
-        throw new SessionUnstorableValueError('a function');
-      case 'symbol':
-        throw new SessionUnstorableValueError('a symbol');
-    }
+    return typeof value === 'object' && value !== null
+      ? this.writeObject(value)
+      : writeLeaf(value, this.style);
   }
 
   private writeObject(value: object): unknown {

@@ -51,6 +51,7 @@ function redisLines(settings: ResolvedSettings): Line[] {
     ['redis.timeoutMs', redis.timeoutMs],
     ['redis.maxCommandsInFlight', redis.maxCommandsInFlight],
     ['redis.startup', redis.startup],
+    ['redis.logoutConfirmedByReplicas', redis.logoutConfirmedByReplicas],
     ['clusterId', clusterId ?? '- Not Set -'],
     ['anonymousTraffic', anonymousTraffic],
     ...(anonymousTraffic

@@ -96,6 +96,7 @@ function redis(draft: Draft, enabled: boolean, faults: Fault[]): RedisSettings {
     timeoutMs: get('redis.timeoutMs') ?? 2000,
     maxCommandsInFlight: get('redis.maxCommandsInFlight') ?? 20_000,
     startup: get('redis.startup') ?? 'fail',
+    logoutConfirmedByReplicas: get('redis.logoutConfirmedByReplicas') ?? 0,
     tls:
       either('redis.tls.enabled', url?.tls || undefined) === true ? tls(draft, enabled, faults) : undefined,
     sentinel: sentinel

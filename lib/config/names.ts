@@ -56,6 +56,7 @@ export const SETTING_NAMES = [
   row('redis.timeoutMs', 'TIMEOUT', 'integer', 'TOMCAT_REDIS_SESSION_TIMEOUT'),
   row('redis.maxCommandsInFlight', 'MAX_COMMANDS_IN_FLIGHT', 'integer'),
   row('redis.startup', 'STARTUP', 'keyword'),
+  row('redis.logoutConfirmedByReplicas', 'LOGOUT_CONFIRMED_BY_REPLICAS', 'integer'),
   row('idleTimeoutSeconds', 'USER_TIMEOUT', 'integer', 'TOMCAT_REDIS_USER_SESSION_TIMEOUT'),
   row('absoluteTimeoutSeconds', 'ABSOLUTE_TIMEOUT', 'integer'),
   row('preset', 'PRESET', 'keyword'),

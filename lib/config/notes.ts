@@ -46,6 +46,7 @@ function redisNotes(draft: Draft, note: Note): void {
         'redis.timeoutMs',
         'redis.maxCommandsInFlight',
         'redis.startup',
+        'redis.logoutConfirmedByReplicas',
       ]),
       'The application injects its own client.',
     );

@@ -103,6 +103,13 @@ export interface RedisOptions {
    * Default `fail`.
    */
   startup?: RedisStartup | undefined;
+  /**
+   * How many replicas must have confirmed the end of a session before `destroy()` resolves, so that a failover does not
+   * bring it back. Where fewer confirm it within most of `timeoutMs`, `destroy()` rejects with
+   * SessionStoreUnavailableError, the request is told 503 and keeps its cookie, and the logout can be tried again.
+   * Takes a connection of its own. Not on a cluster. Default 0: the master's answer is enough.
+   */
+  logoutConfirmedByReplicas?: number | undefined;
   /** `true`: TLS with the system's authorities. */
   tls?: boolean | TlsOptions | undefined;
   sentinel?: SentinelOptions | undefined;

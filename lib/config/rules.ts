@@ -21,6 +21,7 @@ export function ruleFaults(draft: Draft, settings: SessionSettings, production: 
   url(draft, blame);
   tls(draft, production, blame);
   pool(draft, settings, blame);
+  confirmation(settings, blame);
   attributes(settings, blame);
   if (
     draft.entries.has('touchIntervalSeconds') &&
@@ -131,6 +132,17 @@ function pool({ entries }: Draft, { redis }: SessionSettings, blame: Blame): voi
     blame(
       'redis.pool.maxConnections',
       'must be 1 for a cluster, whose client keeps one connection for each node',
+    );
+  }
+}
+
+function confirmation({ redis }: SessionSettings, blame: Blame): void {
+  if (!atLeast(redis.logoutConfirmedByReplicas, 1)) return;
+  if (redis.cluster || redis.client?.isCluster === true) {
+    blame(
+      'redis.logoutConfirmedByReplicas',
+      'must be 0 for a cluster: WAIT, which asks the replicas, names no key and so no node; ' +
+        'make the cluster itself refuse writes with min-replicas-to-write',
     );
   }
 }

@@ -106,6 +106,8 @@ export class RedisSettings extends Discreet {
   @IntegerBetween(1, 600_000, ' ms') readonly timeoutMs!: number;
   @IntegerBetween(1, 1_000_000) readonly maxCommandsInFlight!: number;
   @IsIn(STARTUPS, { message: STARTUPS.join(', ') }) readonly startup!: RedisStartup;
+  /** 0: a logout is not confirmed by any. */
+  @IntegerBetween(0, 100) readonly logoutConfirmedByReplicas!: number;
   /** Undefined: no TLS. */
   @IsOptional() @ValidateNested() readonly tls!: TlsSettings | undefined;
   /** Wins over `host` and `port`. */

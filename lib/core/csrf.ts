@@ -16,8 +16,8 @@ export function newCsrfToken(token: SessionToken, random: RandomSource): string 
   return Buffer.concat([pad, xor(pad, codeOf(token))]).toString('base64url');
 }
 
-/** Whether a client's text is a CSRF token of this session. The time it takes tells nothing. */
-export function isCsrfTokenOf(token: SessionToken, given: unknown): boolean {
+/** Whether a client's text is a CSRF token of the session of this token. The time it takes tells nothing. */
+export function isCsrfTokenOfToken(token: SessionToken, given: unknown): boolean {
   if (typeof given !== 'string' || !SHAPE.test(given)) return false;
   const bytes = Buffer.from(given, 'base64url');
   const code = xor(bytes.subarray(0, MAC_BYTES), bytes.subarray(MAC_BYTES));

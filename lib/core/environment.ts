@@ -1,8 +1,9 @@
-import type { SessionLimits } from './attributes.js';
+import type { SessionLimits } from './session-size.js';
 import type { SessionCodec } from './codec.js';
 import type { SessionEvents } from './events.js';
 import type { KeyedLock } from './keyed-lock.js';
 import type { HttpSession } from './members.js';
+import type { OperationQueue } from './operation-queue.js';
 import type { SessionStore } from './store.js';
 import type { RandomSource } from './token.js';
 
@@ -38,12 +39,19 @@ export interface SessionEnvironment {
   readonly log: SessionLog;
   readonly events: SessionEvents;
   readonly locks: KeyedLock;
+  /** The queues of sessions that have something under way, for whoever has to wait for that. */
+  readonly busy: Set<OperationQueue>;
   /** Randomness of tokens. */
   readonly random: RandomSource;
   /** This node's clock, epoch milliseconds. Only for sessions that no store has seen yet. */
   readonly now: () => number;
   /** Resolves after some milliseconds; a parameter so that tests need not wait. */
   readonly sleep: (milliseconds: number) => Promise<void>;
+  /**
+   * Resolves once replicas have every end of a session that the store has acknowledged so far; rejects with
+   * SessionStoreUnavailableError where they do not in time. Undefined: the store's word is enough.
+   */
+  readonly confirmEnds?: (() => Promise<void>) | undefined;
   /** The application's own idea of who is logged in, beside `authenticate()`. */
   readonly isAuthenticated?: ((session: HttpSession) => boolean) | undefined;
 }
@@ -52,4 +60,6 @@ export interface SessionEnvironment {
 export interface SessionClient {
   /** Whether the headers have left, so that no cookie can be sent any more. */
   readonly headersSent: boolean;
+  /** Whether its request brought a token that looks like one of ours. */
+  readonly cameWithToken?: boolean | undefined;
 }

@@ -29,58 +29,70 @@ export interface SessionBehind {
  * function cannot be stored, no attribute named `then` or `toJSON` is ever called by `await` or JSON.
  */
 export function httpSessionOf(session: SessionBehind): HttpSession {
-  const target = Object.create(null) as Record<PropertyKey, unknown>;
-  // console.log goes to the target and past the traps. It shows names only: values do not belong in logs.
-  Object.defineProperty(target, INSPECT, {
-    value: () => `HttpSession ${JSON.stringify({ id: session.id, attributes: session.attributes.names() })}`,
-    configurable: true,
-  });
-  return new Proxy(target, new HttpSessionHandler(session)) as unknown as HttpSession;
+  return new Proxy<object>(new Behind(session), HANDLER) as HttpSession;
 }
 
-class HttpSessionHandler implements ProxyHandler<Record<PropertyKey, unknown>> {
-  readonly #session: SessionBehind;
+/** The proxy's target: what the one handler of all sessions needs of this one. */
+class Behind {
+  readonly session: SessionBehind;
+  /** Bound, and the same function at each read, so that they can be taken off the session and compared. */
   #methods: Record<string, unknown> | undefined;
 
   constructor(session: SessionBehind) {
-    this.#session = session;
+    this.session = session;
   }
 
-  get(_target: object, key: PropertyKey): unknown {
+  get methods(): Record<string, unknown> {
+    return (this.#methods ??= methodsOf(this.session));
+  }
+
+  /**
+   * console.log goes past the traps to find this, and calls it on the proxy, or on the target where it is to show
+   * proxies. It shows names only: values do not belong in logs.
+   */
+  [INSPECT](this: Behind | HttpSession): string {
+    const [id, attributes] =
+      #methods in this ? [this.session.id, this.session.attributes.names()] : [this.id, Object.keys(this)];
+    return `HttpSession ${JSON.stringify({ id, attributes })}`;
+  }
+}
+
+class HttpSessionHandler implements ProxyHandler<Behind> {
+  get(target: Behind, key: PropertyKey): unknown {
     if (typeof key !== 'string') return key === Symbol.toPrimitive ? toPrimitive : undefined;
-    return RESERVED_MEMBERS.has(key) ? this.#member(key) : this.#session.attributes.get(key);
+    return RESERVED_MEMBERS.has(key) ? memberOf(target, key) : target.session.attributes.get(key);
   }
 
-  set(_target: object, key: PropertyKey, value: unknown): boolean {
+  set({ session }: Behind, key: PropertyKey, value: unknown): boolean {
     if (typeof key !== 'string') throw new SessionUsageError(SYMBOL_KEY);
-    if (key === 'maxInactiveInterval') this.#session.setMaxInactiveInterval(value);
+    if (key === 'maxInactiveInterval') session.setMaxInactiveInterval(value);
     else if (RESERVED_MEMBERS.has(key)) throw reserved(key);
-    else this.#session.setAttribute(key, value);
+    else session.setAttribute(key, value);
     return true;
   }
 
-  has(_target: object, key: PropertyKey): boolean {
-    return typeof key === 'string' && this.#session.attributes.has(key);
+  has({ session }: Behind, key: PropertyKey): boolean {
+    return typeof key === 'string' && session.attributes.has(key);
   }
 
-  deleteProperty(_target: object, key: PropertyKey): boolean {
+  deleteProperty({ session }: Behind, key: PropertyKey): boolean {
     if (typeof key !== 'string') return true;
     if (RESERVED_MEMBERS.has(key)) throw reserved(key);
-    this.#session.deleteAttribute(key);
+    session.deleteAttribute(key);
     return true;
   }
 
-  ownKeys(): string[] {
-    return this.#session.attributes.names();
+  ownKeys({ session }: Behind): string[] {
+    return session.attributes.names();
   }
 
-  getOwnPropertyDescriptor(_target: object, key: PropertyKey): PropertyDescriptor | undefined {
-    if (typeof key !== 'string' || !this.#session.attributes.has(key)) return undefined;
-    const value = this.#session.attributes.get(key);
+  getOwnPropertyDescriptor({ session }: Behind, key: PropertyKey): PropertyDescriptor | undefined {
+    if (typeof key !== 'string' || !session.attributes.has(key)) return undefined;
+    const value = session.attributes.get(key);
     return { value, writable: true, enumerable: true, configurable: true };
   }
 
-  defineProperty(target: object, key: PropertyKey, descriptor: PropertyDescriptor): boolean {
+  defineProperty(target: Behind, key: PropertyKey, descriptor: PropertyDescriptor): boolean {
     if (!('value' in descriptor)) {
       throw new SessionUsageError('A session attribute cannot be an accessor. Assign a value instead.');
     }
@@ -95,33 +107,38 @@ class HttpSessionHandler implements ProxyHandler<Record<PropertyKey, unknown>> {
     return false;
   }
 
-  #member(name: string): unknown {
-    const session = this.#session;
-    switch (name) {
-      case 'id':
-        return session.id;
-      case 'isNew':
-        return session.state.isNew;
-      case 'createdAt':
-        return session.state.createdAt;
-      case 'lastAccessedAt':
-        return session.state.lastAccessedAt;
-      case 'expiresAt':
-        return session.state.expiresAt;
-      case 'maxInactiveInterval':
-        return session.state.times.maxInactiveInterval;
-      case 'principal':
-        return session.state.principal;
-      case 'authenticatedAt':
-        return dateOf(session.state.authenticatedAt);
-      default:
-        this.#methods ??= methodsOf(session);
-        return this.#methods[name];
-    }
+  /** None, for the application: the target's own is nobody's business. */
+  getPrototypeOf(): null {
+    return null;
   }
 }
 
-/** Bound, and the same function at each read, so that they can be taken off the session and compared. */
+const HANDLER = new HttpSessionHandler();
+
+function memberOf(target: Behind, name: string): unknown {
+  const { session } = target;
+  switch (name) {
+    case 'id':
+      return session.id;
+    case 'isNew':
+      return session.state.isNew;
+    case 'createdAt':
+      return session.state.createdAt;
+    case 'lastAccessedAt':
+      return session.state.lastAccessedAt;
+    case 'expiresAt':
+      return session.state.expiresAt;
+    case 'maxInactiveInterval':
+      return session.state.times.maxInactiveInterval;
+    case 'principal':
+      return session.state.principal;
+    case 'authenticatedAt':
+      return dateOf(session.state.authenticatedAt);
+    default:
+      return target.methods[name];
+  }
+}
+
 function methodsOf(session: SessionBehind): Record<string, unknown> {
   return {
     authenticate: session.authenticate.bind(session),

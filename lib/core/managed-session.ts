@@ -1,23 +1,17 @@
 import type { Attributes } from './attributes.js';
-import { isCsrfTokenOf, newCsrfToken } from './csrf.js';
 import type { SessionClient, SessionEnvironment } from './environment.js';
 import { assertNever } from './assert-never.js';
 import { httpSessionOf } from './http-session.js';
 import type { HttpSession } from './members.js';
 import { OperationQueue } from './operation-queue.js';
-import {
-  assertCookieCanLeave,
-  assertUsable,
-  goneError,
-  outsideRequest,
-  wholeSeconds,
-} from './session-refusals.js';
+import { giveOutCsrfToken, isCsrfTokenOf } from './session-csrf.js';
+import { assertCookieCanLeave, assertUsable, goneError, wholeSeconds } from './session-refusals.js';
 import { SessionIdentity } from './session-identity.js';
-import { SessionState, type SessionPhase } from './session-state.js';
-import { timesOf } from './session-times.js';
-import { SessionWriter } from './session-writer.js';
+import { SessionSaver } from './session-saver.js';
+import { SessionState, type SessionName, type SessionPhase } from './session-state.js';
+import { newTimes, timesOf } from './session-times.js';
 import type { Found } from './store.js';
-import type { SessionId, SessionToken } from './token.js';
+import type { SessionId } from './token.js';
 import { updateAttribute } from './update-attribute.js';
 
 /**
@@ -29,10 +23,10 @@ export class ManagedSession {
   readonly #environment: SessionEnvironment;
   readonly #client: SessionClient | undefined;
   readonly #state: SessionState;
-  readonly #writer: SessionWriter;
-  readonly #identity: SessionIdentity;
-  readonly #queue = new OperationQueue();
-  #writeScheduled = false;
+  readonly #queue: OperationQueue;
+  // Made when first needed: most sessions are only read.
+  #madeSaver: SessionSaver | undefined;
+  #madeIdentity: SessionIdentity | undefined;
   #httpSession: HttpSession | undefined;
 
   private constructor(
@@ -43,8 +37,7 @@ export class ManagedSession {
     this.#environment = environment;
     this.#client = client;
     this.#state = state;
-    this.#writer = new SessionWriter(environment, state, () => this.#isAuthenticated());
-    this.#identity = new SessionIdentity(environment, client, state, this.#writer);
+    this.#queue = new OperationQueue(environment.busy);
   }
 
   /** A new, empty session. `detached`: see {@link SessionPhase}. */
@@ -53,21 +46,18 @@ export class ManagedSession {
     client: SessionClient,
     phase: 'new' | 'detached',
   ): ManagedSession {
-    const now = environment.now();
-    const { maxInactiveInterval, absoluteTimeout } = environment.rules;
-    const deadline = absoluteTimeout > 0 ? now + absoluteTimeout * 1000 : undefined;
-    const times = { createdAt: now, lastAccessedAt: now, accessedAt: now, maxInactiveInterval, deadline };
-    return new ManagedSession(environment, client, new SessionState(environment, { phase, times }));
+    const times = newTimes(environment.now(), environment.rules);
+    return new ManagedSession(environment, client, new SessionState(environment, phase, times));
   }
 
   /** A session that a store has. Without a client it is one outside any request: its id cannot change. */
   static stored(
     environment: SessionEnvironment,
-    name: { readonly id: SessionId; readonly token?: SessionToken | undefined },
+    name: SessionName,
     found: Found,
     client: SessionClient | undefined,
   ): ManagedSession {
-    const state = new SessionState(environment, { phase: 'stored', ...name, times: timesOf(found) });
+    const state = new SessionState(environment, 'stored', timesOf(found), name);
     state.adopt(found);
     return new ManagedSession(environment, client, state);
   }
@@ -100,21 +90,21 @@ export class ManagedSession {
     if (maxInactiveInterval === this.#state.times.maxInactiveInterval) return;
     this.#state.times = { ...this.#state.times, maxInactiveInterval };
     this.#state.intervalChanged = true;
-    this.#noticeChange();
+    this.#saver.noticeChange();
   }
 
   setAttribute(name: string, value: unknown): void {
     const { manualDirtyAttribute, persistOnDemandAttribute } = this.#environment.rules;
     this.#assertUsable();
     if (name === manualDirtyAttribute) return this.markDirty();
-    if (name === persistOnDemandAttribute) return this.#writeInBackground(true);
-    if (this.phase === 'new') this.#assertCookieCanLeave('write to a new session');
-    if (this.attributes.set(name, value)) this.#noticeChange();
+    if (name === persistOnDemandAttribute) return this.#saver.writeInBackground(true);
+    if (this.phase === 'new') assertCookieCanLeave(this.#client, 'write to a new session');
+    if (this.attributes.set(name, value)) this.#saver.noticeChange();
   }
 
   deleteAttribute(name: string): void {
     this.#assertUsable();
-    if (this.attributes.delete(name)) this.#noticeChange();
+    if (this.attributes.delete(name)) this.#saver.noticeChange();
   }
 
   markDirty(): void {
@@ -126,7 +116,7 @@ export class ManagedSession {
     return this.#queue.run(async () => {
       this.#assertUsable();
       if (this.phase === 'gone' || this.phase === 'detached') throw goneError('save', this.id);
-      await this.#write(true, 'save() was called');
+      await this.#saver.write(true, 'save() was called');
       if (this.#hasEnded()) throw goneError('save', this.id);
     });
   }
@@ -137,8 +127,9 @@ export class ManagedSession {
    */
   commit(): Promise<void> | undefined {
     if (this.#queue.busy) return this.#queue.idle().then(() => this.commit());
-    if (this.phase === 'destroying') return this.destroy();
-    if (this.#identity.failure !== undefined) return Promise.reject(this.#identity.failure);
+    if (this.phase === 'destroying') return this.#queue.run(() => this.#identity.destroyAgain());
+    const failure = this.#madeIdentity?.failure;
+    if (failure !== undefined) return Promise.reject(failure);
     switch (this.phase) {
       case 'destroyed':
         return undefined;
@@ -190,10 +181,10 @@ export class ManagedSession {
   }
 
   async #update(name: string, change: (current: unknown) => unknown): Promise<unknown> {
-    const state = this.#state;
     this.#assertUsable();
     // An own change that is still pending comes first, or the atomic one would start from what it replaces.
-    if (this.#hasPending(name)) await this.#queue.run(() => this.#write(false, 'update() was called'));
+    if (this.#saver.isPending(name))
+      await this.#queue.run(() => this.#saver.write(false, 'update() was called'));
     if (this.phase === 'new') {
       const value = await change(this.attributes.get(name));
       this.setAttribute(name, value);
@@ -201,38 +192,21 @@ export class ManagedSession {
       return value;
     }
     if (this.phase !== 'stored') throw goneError('update', this.id);
-    const { store, sleep } = this.#environment;
-    const { attributes } = state;
     const context = {
-      store,
-      sleep,
-      attributes,
-      id: () => state.id,
+      environment: this.#environment,
+      state: this.#state,
       authenticated: () => this.#isAuthenticated(),
     };
-    const { outcome, value } = await updateAttribute(context, name, change);
-    if (outcome.status !== 'written') {
-      state.lost(outcome);
-      throw goneError('update', state.id);
-    }
-    state.used(outcome);
-    return value;
+    return updateAttribute(context, name, change);
   }
 
   csrfToken(): string {
-    const state = this.#state;
-    this.#assertUsable();
-    if (this.#client === undefined) throw outsideRequest('give out a CSRF token');
-    if (state.phase === 'new') {
-      this.#assertCookieCanLeave('give out a CSRF token');
-      state.needed = true;
-    }
-    return newCsrfToken(state.token, this.#environment.random);
+    return giveOutCsrfToken(this.#state, this.#client, this.#environment.random);
   }
 
   /** Whether a client's text is a CSRF token of this session. */
   isCsrfToken(given: unknown): boolean {
-    return this.phase === 'stored' && this.#client !== undefined && isCsrfTokenOf(this.#state.token, given);
+    return this.#client !== undefined && isCsrfTokenOf(this.#state, given);
   }
 
   #commitChanges(): Promise<void> | undefined {
@@ -243,54 +217,34 @@ export class ManagedSession {
     const force = state.dirty || state.needed || always;
     const difference = this.attributes.difference();
     if (difference === undefined && !state.intervalChanged && !force) return undefined;
-    const written = this.#queue.run(() => this.#writer.write(force, 'the request ended', difference));
+    const written = this.#queue.run(() => this.#saver.writer.write(force, 'the request ended', difference));
     // What was begun meanwhile without being awaited (a login, say) belongs to this response too.
     return written.then(() => (this.#queue.busy ? this.commit() : undefined));
   }
 
-  async #write(force: boolean, why: string): Promise<void> {
-    const difference = this.attributes.difference();
-    if (this.phase === 'new' && difference !== undefined) this.#assertCookieCanLeave('save a new session');
-    await this.#writer.write(force, why, difference);
+  get #saver(): SessionSaver {
+    return (this.#madeSaver ??= new SessionSaver(
+      { environment: this.#environment, client: this.#client, state: this.#state, queue: this.#queue },
+      () => this.#isAuthenticated(),
+    ));
   }
 
-  #noticeChange(): void {
-    if (!this.#environment.rules.saveOnChange || this.#writeScheduled) return;
-    this.#writeScheduled = true;
-    // Not at once: the assignments of one tick are one write.
-    queueMicrotask(() => {
-      this.#writeScheduled = false;
-      this.#writeInBackground(false);
-    });
-  }
-
-  /** A write nobody awaits. What fails stays pending; the commit of the request tries it again and reports it. */
-  #writeInBackground(force: boolean): void {
-    const why = force ? 'persist on demand was asked for' : 'an attribute changed';
-    this.#queue
-      .run(() => this.#write(force, why))
-      .catch((error: unknown) => {
-        const message = error instanceof Error ? error.message : 'unknown failure';
-        this.#environment.log.warn(`Session ${this.id}: a save in the background failed: ${message}`);
-      });
+  get #identity(): SessionIdentity {
+    return (this.#madeIdentity ??= new SessionIdentity(
+      this.#environment,
+      this.#client,
+      this.#state,
+      this.#saver.writer,
+    ));
   }
 
   #isAuthenticated(): boolean {
     return this.#state.authenticated || (this.#environment.isAuthenticated?.(this.httpSession) ?? false);
   }
 
-  #hasPending(name: string): boolean {
-    const difference = this.attributes.difference();
-    return difference !== undefined && (difference.set.has(name) || difference.remove.includes(name));
-  }
-
   /** Asked after an await, when the phase may have become another. */
   #hasEnded(): boolean {
     return this.phase === 'gone';
-  }
-
-  #assertCookieCanLeave(what: string): void {
-    assertCookieCanLeave(this.#client, what);
   }
 
   #assertUsable(): void {

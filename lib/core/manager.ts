@@ -1,6 +1,9 @@
 import type { SessionClient, SessionEnvironment } from './environment.js';
 import { SessionFormatError } from './errors.js';
 import { ManagedSession } from './managed-session.js';
+import { allIdle } from './operation-queue.js';
+import type { SessionName } from './session-state.js';
+import type { LoadOutcome } from './store.js';
 import { idOf, isSessionId, type SessionToken } from './token.js';
 
 /** Creates and loads sessions. What becomes of them is their own doing: see {@link ManagedSession}. */
@@ -17,31 +20,52 @@ export class SessionManager {
    * a new, empty session, which will have a token of its own. Two live sessions at once are nobody's: which of
    * them is the user's cannot be told.
    */
-  async open(tokens: readonly SessionToken[], client: SessionClient): Promise<ManagedSession> {
+  open(tokens: readonly SessionToken[], client: SessionClient): Promise<ManagedSession> {
+    const [token] = tokens;
+    if (token === undefined) return Promise.resolve(this.#fresh(client, 'new'));
+    return tokens.length === 1 ? this.#openOne(token, client) : this.#openAny(tokens, client);
+  }
+
+  async #openOne(token: SessionToken, client: SessionClient): Promise<ManagedSession> {
+    const id = idOf(token);
+    const loaded = this.#opened({ id, token }, await this.#environment.store.load(id), client);
+    return typeof loaded === 'string' ? this.#fresh(client, loaded === 'ended' ? 'detached' : 'new') : loaded;
+  }
+
+  async #openAny(tokens: readonly SessionToken[], client: SessionClient): Promise<ManagedSession> {
     let found: ManagedSession | undefined;
     let phase: 'new' | 'detached' = 'new';
     for (const token of tokens) {
-      const loaded = await this.#load(token, client);
+      const id = idOf(token);
+      const loaded = this.#opened({ id, token }, await this.#environment.store.load(id), client);
       if (loaded === 'ended') phase = 'detached';
       if (typeof loaded === 'string') continue;
       if (found !== undefined) {
         this.#environment.events.emit({ type: 'rejected', reason: 'ambiguous', id: undefined });
-        return ManagedSession.fresh(this.#environment, client, 'new');
+        return this.#fresh(client, 'new');
       }
       found = loaded;
     }
-    return found ?? ManagedSession.fresh(this.#environment, client, phase);
+    return found ?? this.#fresh(client, phase);
   }
 
-  async #load(token: SessionToken, client: SessionClient): Promise<ManagedSession | 'absent' | 'ended'> {
-    const { events, log, store } = this.#environment;
-    const id = idOf(token);
-    const outcome = await store.load(id);
+  #fresh(client: SessionClient, phase: 'new' | 'detached'): ManagedSession {
+    return ManagedSession.fresh(this.#environment, client, phase);
+  }
+
+  /** What a store's answer means to a request. */
+  #opened(
+    name: SessionName,
+    outcome: LoadOutcome,
+    client: SessionClient,
+  ): ManagedSession | 'absent' | 'ended' {
+    const { events, log } = this.#environment;
+    const { id } = name;
     switch (outcome.status) {
       case 'found':
         this.#assertReadable(outcome.record.codec, id);
         log.verbose(`Session ${id}: loaded.`);
-        return ManagedSession.stored(this.#environment, { id, token }, outcome, client);
+        return ManagedSession.stored(this.#environment, name, outcome, client);
       case 'absent':
         events.emit({ type: 'rejected', reason: 'unknown', id });
         return 'absent';
@@ -68,6 +92,14 @@ export class SessionManager {
     if (!isSessionId(id)) return;
     await this.#environment.store.destroy(id);
     this.#environment.events.emit({ type: 'destroyed', id });
+  }
+
+  /**
+   * Resolves when nothing is under way that was begun with any session: saves, logins, updates, also those that nobody
+   * awaits. Never rejects.
+   */
+  idle(): Promise<void> {
+    return allIdle(this.#environment.busy);
   }
 
   #assertReadable(codec: string, id: string): void {

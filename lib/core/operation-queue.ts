@@ -1,10 +1,17 @@
 /** Operations of one session, one after the other, and a way to wait until none is left. */
 export class OperationQueue {
-  readonly #running = new Set<Promise<unknown>>();
+  readonly #busy: Set<OperationQueue> | undefined;
+  /** Made when first needed: most sessions are only read. */
+  #running: Set<Promise<unknown>> | undefined;
   #tail: Promise<unknown> | undefined;
 
+  /** @param busy Holds this queue for as long as something is running: see {@link allIdle}. */
+  constructor(busy?: Set<OperationQueue>) {
+    this.#busy = busy;
+  }
+
   get busy(): boolean {
-    return this.#running.size > 0;
+    return this.#running !== undefined && this.#running.size > 0;
   }
 
   /** Runs a task after all that were queued before it, whether those succeeded or not. */
@@ -17,9 +24,12 @@ export class OperationQueue {
 
   /** Counts a task that runs outside the order. */
   beside<T>(result: Promise<T>): Promise<T> {
-    this.#running.add(result);
+    const running = (this.#running ??= new Set<Promise<unknown>>());
+    running.add(result);
+    this.#busy?.add(this);
     const done = (): void => {
-      this.#running.delete(result);
+      running.delete(result);
+      if (running.size === 0) this.#busy?.delete(this);
       if (this.#tail === result) this.#tail = undefined;
     };
     // Also marks a rejection as seen: an operation nobody awaits must not end the process.
@@ -29,6 +39,11 @@ export class OperationQueue {
 
   /** Resolves when nothing is running. Never rejects: each failure goes to whoever asked for the operation. */
   async idle(): Promise<void> {
-    while (this.#running.size > 0) await Promise.allSettled(this.#running);
+    while (this.#running !== undefined && this.#running.size > 0) await Promise.allSettled(this.#running);
   }
+}
+
+/** Resolves when none of the queues that report to this set is busy any more. Never rejects. */
+export async function allIdle(busy: ReadonlySet<OperationQueue>): Promise<void> {
+  while (busy.size > 0) await Promise.all([...busy].map((queue) => queue.idle()));
 }

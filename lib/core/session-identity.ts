@@ -66,7 +66,9 @@ export class SessionIdentity {
           return;
         case 'new':
         case 'detached':
-          // Nothing of it is stored, and a cookie that came with the request is not known to be ours to clear.
+          // Nothing of it is stored, and a cookie that came with the request is not known to be ours to clear. But its
+          // session may have ended a moment ago without being confirmed, and this be the logout's second try.
+          if (this.#client?.cameWithToken) await this.#environment.confirmEnds?.();
           return state.ended(undefined);
         case 'stored':
         case 'destroying':
@@ -85,6 +87,13 @@ export class SessionIdentity {
           return assertNever(state.phase);
       }
     });
+  }
+
+  /** At the end of a response. Where replicas must confirm it, one try takes all the time that a response has. */
+  destroyAgain(): Promise<void> {
+    return this.#environment.confirmEnds !== undefined && this.#failure !== undefined
+      ? Promise.reject(this.#failure)
+      : this.destroy();
   }
 
   async #remembering(task: () => Promise<void>): Promise<void> {

@@ -1,4 +1,4 @@
-import { Attributes, type AttributeDifference } from './attributes.js';
+import { Attributes, type AttributeDifference, type RefusalListener } from './attributes.js';
 import type { SessionEnvironment } from './environment.js';
 import { expiryOf, type SessionTimes } from './session-times.js';
 import type { Found, NotThere, Written } from './store.js';
@@ -22,16 +22,14 @@ export type CookieInstruction =
   | { readonly action: 'set'; readonly token: SessionToken; readonly maxInactiveInterval: number }
   | { readonly action: 'clear' };
 
-/** How a session begins for us. */
-export interface SessionOrigin {
-  readonly phase: SessionPhase;
+/** What a stored session is called. Outside a request its token is not known. */
+export interface SessionName {
+  readonly id: SessionId;
   readonly token?: SessionToken | undefined;
-  readonly id?: SessionId | undefined;
-  readonly times: SessionTimes;
 }
 
 /** What is known of one session, and how it changes when the store answers. Decides nothing and writes nothing. */
-export class SessionState {
+export class SessionState implements RefusalListener {
   readonly attributes: Attributes;
   readonly isNew: boolean;
   phase: SessionPhase;
@@ -51,24 +49,27 @@ export class SessionState {
   written = false;
   cookie: CookieInstruction | undefined;
   readonly #environment: SessionEnvironment;
+  #told: Set<string> | undefined;
   #token: SessionToken | undefined;
   #id: SessionId | undefined;
 
-  constructor(environment: SessionEnvironment, origin: SessionOrigin) {
+  constructor(environment: SessionEnvironment, phase: SessionPhase, times: SessionTimes, name?: SessionName) {
     this.#environment = environment;
-    this.phase = origin.phase;
-    this.times = origin.times;
-    this.#token = origin.token;
-    this.#id = origin.id;
-    this.isNew = origin.phase !== 'stored';
+    this.phase = phase;
+    this.times = times;
+    this.#token = name?.token;
+    this.#id = name?.id;
+    this.isNew = phase !== 'stored';
+    this.attributes = new Attributes(environment.codec, environment.rules, this);
+  }
+
+  refused(name: string, reason: string): void {
+    const refusal = `attribute ${JSON.stringify(name)} is left out: ${reason}.`;
     // Once each: a value is looked at again at every step of a response, and one line is enough.
-    const told = new Set<string>();
-    this.attributes = new Attributes(environment.codec, environment.rules, (name, reason) => {
-      const refusal = `attribute ${JSON.stringify(name)} is left out: ${reason}.`;
-      if (told.has(refusal)) return;
-      told.add(refusal);
-      environment.log.warn(`Session ${this.id}: ${refusal}`);
-    });
+    const told = (this.#told ??= new Set<string>());
+    if (told.has(refusal)) return;
+    told.add(refusal);
+    this.#environment.log.warn(`Session ${this.id}: ${refusal}`);
   }
 
   /** Made up when first asked for: most new sessions never need one. */

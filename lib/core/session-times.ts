@@ -1,3 +1,4 @@
+import type { SessionRules } from './environment.js';
 import type { Found } from './store.js';
 
 /** The times of a session, epoch milliseconds of its store's clock; the interval in seconds. */
@@ -24,6 +25,15 @@ export function expiryOf(times: SessionTimes): Date | undefined {
  * without an expiry, so that nothing can fill a store for good.
  */
 export const NEVER_MS = 10 * 365 * 24 * 60 * 60 * 1000;
+
+/** The times of a session that begins now. `maxInactiveInterval` and `absoluteTimeout` in seconds, 0: none. */
+export function newTimes(
+  now: number,
+  { maxInactiveInterval, absoluteTimeout }: Pick<SessionRules, 'maxInactiveInterval' | 'absoluteTimeout'>,
+): SessionTimes {
+  const deadline = absoluteTimeout > 0 ? now + absoluteTimeout * 1000 : undefined;
+  return { createdAt: now, lastAccessedAt: now, accessedAt: now, maxInactiveInterval, deadline };
+}
 
 /** The times of a session as a store has just handed it out. */
 export function timesOf({ record, now }: Found): SessionTimes {

@@ -58,8 +58,13 @@ const ARRAY: ObjectKind = { kind: 'array' };
 export function kindOfObject(value: object): ObjectKind {
   if (types.isProxy(value)) return refused('a Proxy');
   const prototype = Object.getPrototypeOf(value) as object | null;
-  if (Array.isArray(value)) return height(prototype) === 2 ? ARRAY : refused(instanceReason(prototype));
-  if (prototype === null || prototype === Object.prototype) return PLAIN;
+  if (prototype === null || prototype === Object.prototype)
+    return Array.isArray(value) ? refused(instanceReason(prototype)) : PLAIN;
+  if (Array.isArray(value)) {
+    return prototype === Array.prototype || height(prototype) === 2
+      ? ARRAY
+      : refused(instanceReason(prototype));
+  }
   if (height(prototype) === 1 && classNameOf(prototype) === 'Object') return PLAIN;
   return builtInKind(value, prototype) ?? refused(instanceReason(prototype));
 }
@@ -77,8 +82,10 @@ export function kindOfObject(value: object): ObjectKind {
  * Runs in time linear in the value. Getters of objects are refused without running them.
  */
 export function findUnstorable(value: unknown): string | undefined {
-  return inspect(value, 0, new Set());
+  return inspect(value, 0, typeof value === 'object' && value !== null ? new Set() : NONE);
 }
+
+const NONE = new Set<object>();
 
 function inspect(value: unknown, depth: number, seen: Set<object>): string | undefined {
   switch (typeof value) {

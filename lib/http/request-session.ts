@@ -1,5 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import type { SessionLog } from '../core/environment.js';
+import type { SessionClient, SessionLog } from '../core/environment.js';
 import { SessionFormatError, SessionStoreUnavailableError } from '../core/errors.js';
 import type { SessionEvents } from '../core/events.js';
 import type { ManagedSession } from '../core/managed-session.js';
@@ -25,57 +25,61 @@ export interface RequestSessionOptions {
 /**
  * The session of one request, bound to its raw response: saved before that starts, its token sent with it.
  */
-export class RequestSession {
-  readonly session: ManagedSession;
+export class RequestSession implements ResponseHoldHooks, SessionClient {
+  /** Whether the request brought a token that looks like one of ours. */
+  readonly cameWithToken: boolean;
+  /** Resolves to this once the session is there. Rejects if it cannot be loaded. */
+  readonly loaded: Promise<this>;
   readonly #options: RequestSessionOptions;
+  readonly #secure: boolean;
+  readonly #hold: ResponseHold;
+  #state: 'loading' | 'loaded' | 'failed' = 'loading';
+  #session: ManagedSession | undefined;
   #failure: Error | undefined;
   #saved = false;
   #discarded = false;
 
-  private constructor(session: ManagedSession, options: RequestSessionOptions) {
-    this.session = session;
-    this.#options = options;
-  }
-
   /**
-   * Loads the session of a request and holds its response.
+   * Begins to load the session of a request, and holds its response.
    * @param secure Whether the request came over TLS, as the framework sees it.
    */
-  static async open(
+  constructor(
     request: IncomingMessage,
     response: ServerResponse,
     secure: boolean,
     options: RequestSessionOptions,
-  ): Promise<RequestSession> {
+  ) {
     const { tokens, forged } = options.transport.receive(request.headers, secure);
     if (forged) options.events.emit({ type: 'rejected', reason: 'forged', id: undefined });
-    // Installed before the load, so that whoever awaits the session finds its response held. A response may start while
-    // the session is still loading (Nest sends the headers of SSE on its own account): whoever awaits it gets the turn in
-    // which it arrives to write to it.
-    const binding: { opened?: RequestSession; loading?: Promise<void> | undefined } = {};
-    const hold = new ResponseHold(response, {
-      beforeHeaders: (statusCode) =>
-        binding.loading === undefined
-          ? binding.opened?.beforeHeaders(statusCode)
-          : binding.loading
-              .then(nextTurn)
-              .then(async () => void (await binding.opened?.beforeHeaders(statusCode))),
-      addHeaders: (held) => binding.opened?.addHeaders(held, secure),
-      beforeEnd: () => binding.opened?.beforeEnd(),
-      errorResponse: (error) => binding.opened?.errorResponse(error) ?? errorResponse(error),
-    });
-    const client = {
-      get headersSent(): boolean {
-        return hold.released;
+    this.#options = options;
+    this.#secure = secure;
+    this.cameWithToken = tokens.length > 0;
+    // Installed before the load, so that whoever awaits the session finds its response held.
+    this.#hold = new ResponseHold(response, this);
+    this.loaded = options.manager.open(tokens, this).then(
+      (session) => {
+        this.#session = session;
+        this.#state = 'loaded';
+        return this;
       },
-    };
-    const loaded = options.manager.open(tokens, client);
-    binding.loading = loaded.then(noop, noop);
-    try {
-      return (binding.opened = new RequestSession(await loaded, options));
-    } finally {
-      binding.loading = undefined;
-    }
+      (error: unknown) => {
+        this.#state = 'failed';
+        throw error;
+      },
+    );
+  }
+
+  get isLoaded(): boolean {
+    return this.#state === 'loaded';
+  }
+
+  /** Only to be asked for when it is loaded. */
+  get session(): ManagedSession {
+    return this.#session as ManagedSession;
+  }
+
+  get headersSent(): boolean {
+    return this.#hold.released;
   }
 
   /** Whether a browser sends the session's token unasked: see {@link TokenTransport.ambient}. */
@@ -106,7 +110,23 @@ export class RequestSession {
     return this.#options.saveOnServerError || statusCode < 500;
   }
 
-  private beforeHeaders(statusCode: number): ReturnType<ResponseHoldHooks['beforeHeaders']> {
+  beforeHeaders(statusCode: number): ReturnType<ResponseHoldHooks['beforeHeaders']> {
+    switch (this.#state) {
+      case 'loaded':
+        return this.#beforeHeaders(statusCode);
+      case 'failed':
+        return undefined;
+      case 'loading':
+        // Nest sends the headers of SSE on its own account, when the session may still be loading: whoever awaits it gets
+        // the turn in which it arrives to write to it.
+        return this.loaded
+          .then(noop, noop)
+          .then(nextTurn)
+          .then(async () => void (await this.beforeHeaders(statusCode)));
+    }
+  }
+
+  #beforeHeaders(statusCode: number): ReturnType<ResponseHoldHooks['beforeHeaders']> {
     // The response already says that something failed; it may be the application's own words for it.
     if (this.#failure !== undefined && statusCode >= 500) return 'failed';
     this.#discarded = !this.keeps(statusCode);
@@ -124,20 +144,21 @@ export class RequestSession {
       this.#options.log.verbose(`${name}: not saved because ${reason}.`);
   }
 
-  private addHeaders(response: ServerResponse, secure: boolean): void {
+  addHeaders(response: ServerResponse): void {
+    if (this.#session === undefined) return;
     const { transport } = this.#options;
     response.appendHeader('Vary', transport.requestHeader);
     if (!response.hasHeader('cache-control')) response.setHeader('Cache-Control', 'private, no-store');
-    const instruction = this.session.state.cookie;
+    const instruction = this.#session.state.cookie;
     if (instruction === undefined) return;
-    const { name, value } = transport.send(instruction, secure);
+    const { name, value } = transport.send(instruction, this.#secure);
     response.appendHeader(name, value);
   }
 
-  private errorResponse(error: unknown): ReturnType<ResponseHoldHooks['errorResponse']> {
+  errorResponse(error: unknown): ReturnType<ResponseHoldHooks['errorResponse']> {
     const answer = errorResponse(error);
     // Nobody else tells what the application itself can mend. That the store is down is told once, by its connection.
-    if (answer.statusCode === 500) {
+    if (answer.statusCode === 500 && this.isLoaded) {
       const reason = error instanceof Error ? error.message : 'unknown failure';
       this.#options.log.warn(
         `Session ${this.session.id}: not saved, and the response became an error: ${reason}`,
@@ -146,8 +167,8 @@ export class RequestSession {
     return answer;
   }
 
-  private beforeEnd(): Promise<void> | undefined {
-    if (this.#failure !== undefined || this.#discarded) return undefined;
+  beforeEnd(): Promise<void> | undefined {
+    if (!this.isLoaded || this.#failure !== undefined || this.#discarded) return undefined;
     return this.commit()?.catch((error: unknown) => {
       const reason = error instanceof Error ? error.message : 'unknown failure';
       this.#options.log.warn(

@@ -1,4 +1,5 @@
 import type { OutgoingHttpHeaders, ServerResponse } from 'node:http';
+import { joinHeaders, type GivenHeaders } from './join-headers.js';
 
 /** What a held response asks of the session. */
 export interface ResponseHoldHooks {
@@ -48,9 +49,6 @@ const REPLACED_HEADERS = [
   'set-cookie',
 ];
 
-/** Lists that the application's own value of the same name must not replace, or a cache would mix up users. */
-const JOINED_HEADERS = ['set-cookie', 'vary'];
-
 /**
  * Holds a raw Node response back until the session is saved: headers and body wait, whoever writes them (a
  * framework, `@Res()`, a pipe). Installed on the one response that needs it, over whatever its methods are at that
@@ -80,7 +78,7 @@ export class ResponseHold {
     for (const name of response.headersSent ? (['end'] as const) : HELD_METHODS) {
       put(response, name, this.#ours[name]);
     }
-    response.once('close', () => {
+    response.on('close', () => {
       // Gone without an end: a stream that the client left. The session is told, nothing waits for it.
       if (this.#state === 'released' && !this.#endAsked) void this.#hooks.beforeEnd();
     });
@@ -188,23 +186,11 @@ export class ResponseHold {
     for (const name of HELD_METHODS) put(response, name, this.#ours[name]);
   }
 
-  /** Headers given to writeHead are set one by one, so that ours join the application's own of the same name. */
   #writeHead(statusCode: number, [second, third]: unknown[]): void {
     const message = typeof second === 'string' ? second : undefined;
-    const headers = (message === undefined ? second : third) as
-      OutgoingHttpHeaders | unknown[] | null | undefined;
-    const response = this.#response;
-    if (headers !== undefined && headers !== null) {
-      const ours = JOINED_HEADERS.map((name) => [name, response.getHeader(name)] as const);
-      setAll(response, headers);
-      for (const [name, value] of ours) {
-        if (value !== undefined && response.getHeader(name) !== value) {
-          response.appendHeader(name, listOf(value));
-        }
-      }
-    }
-    if (message === undefined) this.#before.writeHead.call(response, statusCode);
-    else this.#before.writeHead.call(response, statusCode, message);
+    joinHeaders(this.#response, (message === undefined ? second : third) as GivenHeaders);
+    if (message === undefined) this.#before.writeHead.call(this.#response, statusCode);
+    else this.#before.writeHead.call(this.#response, statusCode, message);
   }
 
   #endLate(args: Parameters<ServerResponse['end']>): void {
@@ -231,27 +217,6 @@ export class ResponseHold {
     Reflect.deleteProperty(this.#response, 'headersSent');
     Reflect.deleteProperty(this.#response, 'writableEnded');
   }
-}
-
-function setAll(response: ServerResponse, headers: OutgoingHttpHeaders | unknown[]): void {
-  if (!Array.isArray(headers)) {
-    for (const [name, value] of Object.entries(headers))
-      if (value !== undefined) response.setHeader(name, value);
-    return;
-  }
-  const pairs = Array.isArray(headers[0]) ? (headers as [string, string][]) : inPairs(headers as string[]);
-  for (const [name] of pairs) response.removeHeader(name);
-  for (const [name, value] of pairs) response.appendHeader(name, value);
-}
-
-function inPairs(flat: readonly string[]): [string, string][] {
-  const pairs: [string, string][] = [];
-  for (let i = 0; i + 1 < flat.length; i += 2) pairs.push([flat[i] as string, flat[i + 1] as string]);
-  return pairs;
-}
-
-function listOf(value: number | string | readonly string[]): string[] {
-  return Array.isArray(value) ? [...(value as readonly string[])] : [String(value)];
 }
 
 /** An assignment: several times as fast as defining a property, and each response with a session pays for eight. */

@@ -1,15 +1,12 @@
 import {
   ForbiddenException,
-  Inject,
   Injectable,
   SetMetadata,
-  type CanActivate,
   type CustomDecorator,
   type ExecutionContext,
 } from '@nestjs/common';
-import { Reflector } from '@nestjs/core';
 import type { IncomingHttpHeaders } from 'node:http';
-import { SessionService } from './session.service.js';
+import { SessionGuard } from './session.guard.js';
 
 /** Where a client may put its CSRF token: a header (scripts), or a field of the body (forms). */
 export const CSRF_HEADER = 'x-csrf-token';
@@ -38,25 +35,13 @@ interface GuardedRequest {
  * { provide: APP_GUARD, useClass: CsrfGuard } // or @UseGuards(CsrfGuard) on controllers
  */
 @Injectable()
-export class CsrfGuard implements CanActivate {
-  readonly #sessions: SessionService;
-  readonly #reflector: Reflector;
-
-  constructor(@Inject(SessionService) sessions: SessionService, @Inject(Reflector) reflector: Reflector) {
-    this.#sessions = sessions;
-    this.#reflector = reflector;
-  }
-
+export class CsrfGuard extends SessionGuard {
   async canActivate(context: ExecutionContext): Promise<boolean> {
     if (context.getType() !== 'http') return true;
     const { method, headers, body } = context.switchToHttp().getRequest<GuardedRequest>();
     if (SAFE_METHODS.has(method)) return true;
-    if (
-      this.#reflector.getAllAndOverride<boolean | undefined>(SKIP, [context.getHandler(), context.getClass()])
-    ) {
-      return true;
-    }
-    const { session, ambient } = await this.#sessions.requestSession(context);
+    if (this.metadata<boolean>(SKIP, context)) return true;
+    const { session, ambient } = await this.requestSession(context);
     if (!ambient || session.isCsrfToken(headers[CSRF_HEADER] ?? fieldIn(body))) return true;
     throw new ForbiddenException('The CSRF token is missing or out of date. Reload the page and try again.');
   }

@@ -6,21 +6,21 @@ import type { SessionEnvironment } from '../core/environment.js';
 import type { SessionEvents } from '../core/events.js';
 import { KeyedLock } from '../core/keyed-lock.js';
 import { SessionManager } from '../core/manager.js';
-import type { SessionStore } from '../core/store.js';
 import type { RequestSessionOptions } from '../http/request-session.js';
 import { SessionCookie } from '../http/session-cookie.js';
 import { HeaderTransport } from '../http/token-transport-header.js';
 import type { TokenTransport } from '../http/token-transport.js';
+import type { SessionBackend } from './backend.js';
 import { nestLog } from './nest-log.js';
 
 /** Puts together what the sessions of all requests share. */
 export function createRequestSessionOptions(
   settings: ResolvedSettings,
-  store: SessionStore,
+  backend: Pick<SessionBackend, 'store' | 'confirmEnds'>,
   events: SessionEvents,
 ): RequestSessionOptions {
   return {
-    manager: new SessionManager(createEnvironment(settings, store, events)),
+    manager: new SessionManager(createEnvironment(settings, backend, events)),
     transport: createTransport(settings),
     events,
     saveOnServerError: settings.saveOnServerError,
@@ -36,7 +36,7 @@ function createTransport({ cookie, secrets, transport }: ResolvedSettings): Toke
 
 function createEnvironment(
   settings: ResolvedSettings,
-  store: SessionStore,
+  { store, confirmEnds }: Pick<SessionBackend, 'store' | 'confirmEnds'>,
   events: SessionEvents,
 ): SessionEnvironment {
   const { codec, byName } = resolveCodec(settings.codec);
@@ -57,9 +57,11 @@ function createEnvironment(
     log: nestLog('SessionManager'),
     events,
     locks: new KeyedLock(),
+    busy: new Set(),
     random: randomBytes,
     now: settings.now,
     sleep: (milliseconds) => sleep(milliseconds),
+    confirmEnds,
     isAuthenticated: settings.isAuthenticated,
   };
 }

@@ -1,8 +1,12 @@
 import { ConsoleLogger, Logger, type LogLevel } from '@nestjs/common';
 import type { SessionLog } from '../core/environment.js';
 
-/** The list of levels that Nest's console logger takes where none was given: the very list, not one like it. */
-const UNCHOSEN = levelsOf(new ConsoleLogger());
+/**
+ * The list of levels that Nest's console logger takes where none was given: the very list, not one like it. None is
+ * unchosen where NEST_LOG_LEVEL chooses.
+ */
+const UNCHOSEN: unknown =
+  process.env['NEST_LOG_LEVEL'] === undefined ? settledLevelsOf(new ConsoleLogger()) : 'none';
 
 /** Nest's Logger under a context of its own, as the port that core writes to. */
 export function nestLog(context: string): SessionLog {
@@ -23,14 +27,19 @@ export function nestLog(context: string): SessionLog {
  * or two for each request are for those who chose levels (the `logger` option, NEST_LOG_LEVEL) or another logger.
  */
 function isAskedFor(level: LogLevel): boolean {
-  if (!Logger.isLevelEnabled(level)) return false;
   const logger: unknown = Reflect.get(Logger, 'staticInstanceRef');
-  if (!(logger instanceof ConsoleLogger)) return true;
-  return process.env['NEST_LOG_LEVEL'] !== undefined || levelsOf(logger) !== UNCHOSEN;
+  if (!(logger instanceof ConsoleLogger)) return Logger.isLevelEnabled(level);
+  // First, because it is asked at each request.
+  if (levelsOf(logger) === UNCHOSEN) return false;
+  // A logger settles its levels when it is first asked about one.
+  return Logger.isLevelEnabled(level) && levelsOf(logger) !== UNCHOSEN;
 }
 
-/** The levels in force, which a logger settles when it is first asked about one. */
 function levelsOf(logger: ConsoleLogger): unknown {
-  logger.isLevelEnabled('log');
   return (Reflect.get(logger, 'options') as { logLevels?: unknown } | undefined)?.logLevels;
+}
+
+function settledLevelsOf(logger: ConsoleLogger): unknown {
+  logger.isLevelEnabled('log');
+  return levelsOf(logger);
 }

@@ -27,14 +27,33 @@ export function rawExchange(source: SessionSource, response?: AnyResponse): RawE
         'Pass the HTTP request itself where there is one.',
     );
   }
-  const http = source.switchToHttp();
-  return exchangeOf(http.getRequest<AnyRequest>(), http.getResponse<AnyResponse>());
+  return exchangeOf(requestOf(source), responseOf(source));
+}
+
+/** The framework's request of an HTTP context. By its place: `switchToHttp()` makes three functions at each call. */
+export function requestOf(host: ArgumentsHost): AnyRequest {
+  return host.getArgByIndex<AnyRequest>(0);
+}
+
+/** The framework's response of an HTTP context, see {@link requestOf}. */
+export function responseOf(host: ArgumentsHost): AnyResponse {
+  return host.getArgByIndex<AnyResponse>(1);
+}
+
+/** What is behind a framework's request. */
+export function rawRequest(request: AnyRequest): IncomingMessage {
+  return 'raw' in request ? request.raw : request;
+}
+
+/** What is behind a framework's response. */
+export function rawResponse(response: AnyResponse): ServerResponse {
+  return 'raw' in response ? response.raw : response;
 }
 
 function exchangeOf(request: AnyRequest, response: AnyResponse | undefined): RawExchange {
-  const raw = 'raw' in request ? request.raw : request;
+  const raw = rawRequest(request);
   const answer = response ?? responses.get(raw) ?? (raw as { res?: AnyResponse }).res;
-  return new Exchange(request, raw, answer === undefined ? undefined : 'raw' in answer ? answer.raw : answer);
+  return new Exchange(request, raw, answer === undefined ? undefined : rawResponse(answer));
 }
 
 const responses = new RequestNote<ServerResponse>('response');

@@ -1,16 +1,13 @@
 import {
   applyDecorators,
-  Inject,
   Injectable,
   SetMetadata,
   UnauthorizedException,
   UseGuards,
-  type CanActivate,
   type ExecutionContext,
 } from '@nestjs/common';
-import { Reflector } from '@nestjs/core';
 import { SessionUsageError } from '../core/errors.js';
-import { SessionService } from './session.service.js';
+import { SessionGuard } from './session.guard.js';
 
 const MAX_AGE_SECONDS = Symbol('nestjs-redis-session:recent-login');
 
@@ -32,24 +29,15 @@ export function RequireRecentLogin(seconds: number): ClassDecorator & MethodDeco
 
 /** See {@link RequireRecentLogin}. */
 @Injectable()
-export class RecentLoginGuard implements CanActivate {
-  readonly #sessions: SessionService;
-  readonly #reflector: Reflector;
-
-  constructor(@Inject(SessionService) sessions: SessionService, @Inject(Reflector) reflector: Reflector) {
-    this.#sessions = sessions;
-    this.#reflector = reflector;
-  }
-
+export class RecentLoginGuard extends SessionGuard {
   async canActivate(context: ExecutionContext): Promise<boolean> {
-    const targets = [context.getHandler(), context.getClass()];
-    const maxAgeSeconds = this.#reflector.getAllAndOverride<number | undefined>(MAX_AGE_SECONDS, targets);
+    const maxAgeSeconds = this.metadata<number>(MAX_AGE_SECONDS, context);
     if (maxAgeSeconds === undefined) {
       throw new SessionUsageError(
         'RecentLoginGuard needs @RequireRecentLogin(seconds), which brings the guard along.',
       );
     }
-    const { session } = await this.#sessions.requestSession(context);
+    const { session } = await this.requestSession(context);
     const { loginAgeMs } = session.state;
     if (loginAgeMs !== undefined && loginAgeMs <= maxAgeSeconds * 1000) return true;
     throw new UnauthorizedException('Please log in again to do this.');

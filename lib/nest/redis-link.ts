@@ -1,6 +1,7 @@
 import { Logger } from '@nestjs/common';
 import type { RedisSettings } from '../config/settings.js';
 import { Availability } from '../stores/availability.js';
+import { EndsApart } from '../stores/confirmed-ends.js';
 import { evictionRisk } from '../stores/eviction-risk.js';
 import { GuardedExecutor } from '../stores/guarded-executor.js';
 import { InjectedClient, riskyOptions } from '../stores/injected-client.js';
@@ -8,6 +9,8 @@ import { addressOf, createRedisClient, topologyOf } from '../stores/redis-client
 import { RedisConnection, type ClientFactory } from '../stores/redis-connection.js';
 import type { RedisExecutor, RedisLink } from '../stores/redis-executor.js';
 import { RedisPool } from '../stores/redis-pool.js';
+import { DESTROY } from '../stores/scripts.js';
+import { confirmedLogouts } from './confirmed-logouts.js';
 
 /** How often Redis is looked for where the application is to wait for it. */
 const STARTUP_POLL_MS = 250;
@@ -16,6 +19,8 @@ const STARTUP_POLL_MS = 250;
 export interface GuardedLink {
   readonly executor: RedisExecutor;
   readonly topology: string;
+  /** See SessionEnvironment.confirmEnds. */
+  readonly confirmEnds?: (() => Promise<void>) | undefined;
   /**
    * Resolves once Redis has answered, to false where it was closed before; rejects, and closes, where the settings say
    * that Redis must be there.
@@ -24,8 +29,11 @@ export interface GuardedLink {
   close(): Promise<void>;
 }
 
-/** Builds it. Nothing is connected yet. */
-export function createRedisLink(settings: RedisSettings): GuardedLink {
+/**
+ * Builds it. Nothing is connected yet.
+ * @param keyPrefix What the names of all keys begin with.
+ */
+export function createRedisLink(settings: RedisSettings, keyPrefix = 'session:'): GuardedLink {
   const logger = new Logger('RedisConnection');
   const { client, startup, maxCommandsInFlight } = settings;
   const availability = new Availability(
@@ -33,20 +41,25 @@ export function createRedisLink(settings: RedisSettings): GuardedLink {
     logger,
   );
   const link = linkOf(settings, availability);
-  const executor = new GuardedExecutor(link, maxCommandsInFlight, availability);
+  const usual = new GuardedExecutor(link, maxCommandsInFlight, availability);
+  const logouts = settings.logoutConfirmedByReplicas > 0 ? confirmedLogouts(settings, keyPrefix) : undefined;
   let closing = false;
   const close = async (): Promise<void> => {
     closing = true;
-    executor.close();
-    await link.close();
+    usual.close();
+    await Promise.all([link.close(), logouts?.close()]);
   };
   const connect = async (): Promise<boolean> => {
     if (startup === 'fail') {
-      await link.connect().catch(async (error: unknown) => {
+      await Promise.all([link.connect(), logouts?.connect()]).catch(async (error: unknown) => {
         await close();
         throw error;
       });
-    } else await waitFor(link, availability, () => closing);
+    } else {
+      await waitFor(link, availability, () => closing);
+      // Goes on trying by itself.
+      if (!closing) await logouts?.connect().catch(() => undefined);
+    }
     if (closing) return false;
     if (client !== undefined) {
       const risks = riskyOptions(client);
@@ -54,11 +67,17 @@ export function createRedisLink(settings: RedisSettings): GuardedLink {
         logger.warn(`The injected ioredis client does not keep all promises. Set ${risks.join('; ')}.`);
       }
     }
-    const risk = await evictionRisk(link);
-    if (risk !== undefined) logger.warn(risk);
+    const risks = await Promise.all([evictionRisk(link), logouts?.risk(link)]);
+    for (const risk of risks) if (risk !== undefined) logger.warn(risk);
     return true;
   };
-  return { executor, topology: topologyOfLink(settings), connect, close };
+  return {
+    executor: logouts === undefined ? usual : new EndsApart(usual, logouts.executor, DESTROY),
+    topology: topologyOfLink(settings),
+    confirmEnds: logouts?.confirm,
+    connect,
+    close,
+  };
 }
 
 function linkOf(settings: RedisSettings, availability: Availability): RedisLink {

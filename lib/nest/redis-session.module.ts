@@ -124,8 +124,8 @@ const PROVIDERS: Provider[] = [
   {
     provide: REQUEST_SESSION_OPTIONS,
     inject: [SESSION_SETTINGS, SESSION_BACKEND, SESSION_EVENTS],
-    useFactory: (settings: ResolvedSettings, { store }: SessionBackend, events: SessionEventStream) =>
-      createRequestSessionOptions(settings, store, events),
+    useFactory: (settings: ResolvedSettings, backend: SessionBackend, events: SessionEventStream) =>
+      createRequestSessionOptions(settings, backend, events),
   },
   SessionService,
   SessionLifecycle,

@@ -13,7 +13,7 @@ export const Session: (
   ...pipes: (PipeTransform | Type<PipeTransform>)[]
 ) => ParameterDecorator = createParamDecorator(
   (attribute: string | undefined, context: ExecutionContext): Promise<unknown> => {
-    const service = serviceOf(context.switchToHttp().getRequest<object>());
+    const service = serviceOf(context.getArgByIndex<object>(0));
     const session = service.of<Record<string, unknown>>(context);
     return attribute === undefined ? session : session.then((loaded) => loaded[attribute]);
   },

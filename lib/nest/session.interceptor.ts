@@ -5,8 +5,8 @@ import {
   type ExecutionContext,
   type NestInterceptor,
 } from '@nestjs/common';
-import { Observable } from 'rxjs';
-import { rawExchange } from './raw-http.js';
+import { Observable, Subscriber } from 'rxjs';
+import { rawRequest, rawResponse, requestOf, responseOf } from './raw-http.js';
 import { SessionService } from './session.service.js';
 
 /**
@@ -24,40 +24,53 @@ export class RedisSessionInterceptor implements NestInterceptor {
 
   intercept(context: ExecutionContext, next: CallHandler): Observable<unknown> {
     if (context.getType() !== 'http') return next.handle();
-    const { request, response } = rawExchange(context);
-    return savedBefore(next.handle(), () => {
-      const opened = this.#sessions.opened(request);
-      // Once the headers have left, as with each event of SSE, it is the end of the response that saves.
-      if (opened === undefined || response?.headersSent) return undefined;
-      return opened.keeps(response?.statusCode ?? 200) ? opened.commit() : undefined;
-    });
+    const values = next.handle();
+    const owed = (): Promise<void> | undefined => this.#owed(context);
+    return new Observable((subscriber) => void values.subscribe(new SavedFirst(subscriber, owed)));
+  }
+
+  /** What the request's session owes the store at this moment; undefined: nothing. */
+  #owed(context: ExecutionContext): Promise<void> | undefined {
+    const opened = this.#sessions.opened(rawRequest(requestOf(context)));
+    if (opened === undefined) return undefined;
+    const response = rawResponse(responseOf(context));
+    // Once the headers have left, as with each event of SSE, it is the end of the response that saves.
+    if (response.headersSent || !opened.keeps(response.statusCode)) return undefined;
+    return opened.commit();
   }
 }
 
 /**
- * The values of a source, in order, each after what `save` has to wait for. As `mergeMap` would do it, but most values
- * have nothing to wait for, and for those it makes no observable.
+ * Passes values on in order, each after what `owed` has to wait for. As `mergeMap` would do it, but most values have
+ * nothing to wait for, and those it passes on at once. A Subscriber itself, for which rxjs makes no wrapper.
  */
-function savedBefore(
-  source: Observable<unknown>,
-  save: () => Promise<void> | undefined,
-): Observable<unknown> {
-  return new Observable((subscriber) => {
-    let saving: Promise<void> | undefined;
-    return source.subscribe({
-      next: (value) => {
-        const saved = saving === undefined ? save() : saving.then(save);
-        if (saved === undefined) return subscriber.next(value);
-        saving = saved.then(
-          () => subscriber.next(value),
-          (error: unknown) => subscriber.error(error),
-        );
-      },
-      error: (error: unknown) => subscriber.error(error),
-      complete: () => {
-        if (saving === undefined) subscriber.complete();
-        else void saving.then(() => subscriber.complete());
-      },
-    });
-  });
+class SavedFirst extends Subscriber<unknown> {
+  readonly #to: Subscriber<unknown>;
+  readonly #owed: () => Promise<void> | undefined;
+  #saving: Promise<void> | undefined;
+
+  constructor(to: Subscriber<unknown>, owed: () => Promise<void> | undefined) {
+    super(to);
+    this.#to = to;
+    this.#owed = owed;
+  }
+
+  protected override _next(value: unknown): void {
+    let saved: Promise<void> | undefined;
+    try {
+      saved = this.#saving === undefined ? this.#owed() : this.#saving.then(this.#owed);
+    } catch (error) {
+      return this.#to.error(error);
+    }
+    if (saved === undefined) return this.#to.next(value);
+    this.#saving = saved.then(
+      () => this.#to.next(value),
+      (error: unknown) => this.#to.error(error),
+    );
+  }
+
+  protected override _complete(): void {
+    if (this.#saving === undefined) this.#to.complete();
+    else void this.#saving.then(() => this.#to.complete());
+  }
 }

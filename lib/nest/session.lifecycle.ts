@@ -1,18 +1,34 @@
-import { Inject, Injectable, Logger, type OnApplicationShutdown, type OnModuleInit } from '@nestjs/common';
+import {
+  Inject,
+  Injectable,
+  Logger,
+  type BeforeApplicationShutdown,
+  type OnApplicationShutdown,
+  type OnModuleDestroy,
+  type OnModuleInit,
+} from '@nestjs/common';
 import { HttpAdapterHost } from '@nestjs/core';
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
+import { setTimeout as delay } from 'node:timers/promises';
 import { bannerLines, successLine } from '../config/banner.js';
 import type { ResolvedSettings } from '../config/settings.js';
+import { within } from '../stores/deadline.js';
 import type { SessionBackend } from './backend.js';
+import { ConnectionDrain } from './connection-drain.js';
 import { rememberResponse } from './raw-http.js';
 import { registerService } from './registry.js';
 import type { SessionEventStream } from './session-events.js';
 import { SessionService } from './session.service.js';
 import { GLOBAL_INTERCEPTOR, SESSION_BACKEND, SESSION_EVENTS, SESSION_SETTINGS } from './tokens.js';
 
+/** How long requests that were sent before the signal may take to arrive. */
+const ARRIVAL_MS = 100;
+
 /** What the module does when the application starts and stops. */
 @Injectable()
-export class SessionLifecycle implements OnModuleInit, OnApplicationShutdown {
+export class SessionLifecycle
+  implements OnModuleInit, OnModuleDestroy, BeforeApplicationShutdown, OnApplicationShutdown
+{
   readonly #logger = new Logger('RedisSessionModule');
   readonly #settings: ResolvedSettings;
   readonly #backend: SessionBackend;
@@ -20,6 +36,7 @@ export class SessionLifecycle implements OnModuleInit, OnApplicationShutdown {
   readonly #service: SessionService;
   readonly #host: HttpAdapterHost;
   readonly #globalInterceptor: boolean;
+  #drain: ConnectionDrain | undefined;
   #stopped = false;
 
   constructor(
@@ -60,11 +77,40 @@ export class SessionLifecycle implements OnModuleInit, OnApplicationShutdown {
     if (this.#settings.redis.startup !== 'background') await connected;
   }
 
-  /** The last of the hooks: during those before it requests may still be in flight. */
+  /** The first of the hooks: requests are still accepted, and may take as long as they like. */
+  onModuleDestroy(): void {
+    this.#drain?.begin();
+  }
+
+  /**
+   * The last of the hooks in which requests are accepted. A balancer has taken this node out before the signal, but what
+   * it sent until then may still be on its way: connections that nobody has accepted are lost when the server closes.
+   */
+  async beforeApplicationShutdown(signal?: string): Promise<void> {
+    if (this.#drain !== undefined && signal !== undefined) await delay(ARRIVAL_MS);
+  }
+
+  /**
+   * The last of the hooks: all requests have been answered. What was begun outside of them (a job's save, one that
+   * nobody awaits) may take as long as a command may; then Redis is closed.
+   */
   async onApplicationShutdown(): Promise<void> {
     this.#stopped = true;
+    await this.#drain?.end();
+    await this.#unfinished();
     this.#events.close();
     await this.#backend.store.close();
+  }
+
+  /** Never rejects. */
+  async #unfinished(): Promise<void> {
+    const { timeoutMs } = this.#settings.redis;
+    await within(this.#service.idle(), timeoutMs, () => new Error('timeout')).catch(() => {
+      this.#logger.warn(
+        `Operations of sessions were still under way ${timeoutMs} ms after the last request and are given up. ` +
+          'Await what jobs do with sessions in a beforeApplicationShutdown hook.',
+      );
+    });
   }
 
   async #connect(): Promise<void> {
@@ -77,9 +123,10 @@ export class SessionLifecycle implements OnModuleInit, OnApplicationShutdown {
     const adapter = this.#host.httpAdapter as HttpAdapterHost['httpAdapter'] | null | undefined;
     if (adapter === undefined || adapter === null) return;
     registerService(adapter.getInstance<object>(), this.#service);
+    const server = adapter.getHttpServer() as Server;
+    this.#drain = ConnectionDrain.of(server);
     // Express links a request to its response itself; Fastify's middleware gets them without a link.
     if (adapter.getType() !== 'fastify') return;
-    const server = adapter.getHttpServer() as Server;
     server.prependListener('request', (request: IncomingMessage, response: ServerResponse) =>
       rememberResponse(request, response),
     );

@@ -10,12 +10,6 @@ import { RequestNote } from './request-note.js';
 import type { SessionEventStream } from './session-events.js';
 import { REQUEST_SESSION_OPTIONS, SESSION_EVENTS } from './tokens.js';
 
-/** A request's session: while it is loading, and once it is there. */
-interface Opening {
-  readonly promise: Promise<RequestSession>;
-  opened: RequestSession | undefined;
-}
-
 /** Sessions of requests, and of others by their id. */
 @Injectable()
 export class SessionService {
@@ -25,7 +19,7 @@ export class SessionService {
    */
   readonly events: Observable<SessionEvent>;
   readonly #options: RequestSessionOptions;
-  readonly #openings = new RequestNote<Opening>('opening');
+  readonly #openings = new RequestNote<RequestSession>('session');
 
   constructor(
     @Inject(REQUEST_SESSION_OPTIONS) options: RequestSessionOptions,
@@ -48,14 +42,13 @@ export class SessionService {
     response?: AnyResponse,
   ): Promise<HttpSession<T>> {
     const opening = this.#openingOf(source, response);
-    const { session } = opening.opened ?? (await opening.promise);
-    return session.httpSession as HttpSession<T>;
+    if (!opening.isLoaded) await opening.loaded;
+    return opening.session.httpSession as HttpSession<T>;
   }
 
   /** What is behind the session of a request, for this module's own guards. @internal */
   async requestSession(source: SessionSource, response?: AnyResponse): Promise<RequestSession> {
-    const opening = this.#openingOf(source, response);
-    return opening.opened ?? opening.promise;
+    return this.#openingOf(source, response).loaded;
   }
 
   /**
@@ -75,29 +68,28 @@ export class SessionService {
 
   /** The session of a request if somebody has asked for it and it has been loaded. @internal */
   opened(request: IncomingMessage): RequestSession | undefined {
-    return this.#openings.get(request)?.opened;
+    const opening = this.#openings.get(request);
+    return opening?.isLoaded ? opening : undefined;
   }
 
-  #openingOf(source: SessionSource, response: AnyResponse | undefined): Opening {
+  /** Resolves when no operation of any session is under way. @internal */
+  idle(): Promise<void> {
+    return this.#options.manager.idle();
+  }
+
+  #openingOf(source: SessionSource, response: AnyResponse | undefined): RequestSession {
     const exchange = rawExchange(source, response);
     return this.#openings.get(exchange.request) ?? this.#open(exchange);
   }
 
-  #open({ request, response, secure }: RawExchange): Opening {
+  #open({ request, response, secure }: RawExchange): RequestSession {
     if (response === undefined) {
       throw new SessionUsageError(
         'The response that belongs to this request is not known, so its session could not be saved before it leaves. ' +
           'Pass it too: sessions.of(request, response).',
       );
     }
-    const opening: Opening = {
-      promise: RequestSession.open(request, response, secure, this.#options),
-      opened: undefined,
-    };
-    opening.promise.then(
-      (opened) => (opening.opened = opened),
-      () => undefined,
-    );
+    const opening = new RequestSession(request, response, secure, this.#options);
     this.#openings.set(request, opening);
     return opening;
   }

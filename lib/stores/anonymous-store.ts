@@ -13,6 +13,7 @@ import type {
 } from '../core/store.js';
 import type { SessionId } from '../core/token.js';
 import { changed, type MemoryStore } from './memory-store.js';
+import type { Quarantine } from './quarantine.js';
 import type { RedisStore } from './redis-store.js';
 
 /** Races with other nodes about the same copy after which a write is given up as lost. */
@@ -26,7 +27,7 @@ const MAX_ATTEMPTS = 5;
  * or overwrites that: it is put back only where nothing is. What ends early (login, logout) leaves a marker in
  * Redis that outlives every local copy, so no node brings a session back from its own memory.
  */
-export class AnonymousTrafficStore implements SessionStore {
+export class AnonymousTrafficStore implements SessionStore, Quarantine {
   readonly #shared: RedisStore;
   readonly #local: MemoryStore;
 
@@ -93,6 +94,11 @@ export class AnonymousTrafficStore implements SessionStore {
 
   async destroy(id: SessionId): Promise<void> {
     await this.#shared.destroy(id);
+    this.#local.forget(id);
+  }
+
+  async setAside(id: SessionId): Promise<void> {
+    await this.#shared.setAside(id);
     this.#local.forget(id);
   }
 

@@ -9,10 +9,12 @@ import type {
   SessionRenewal,
   SessionStore,
   StoreHealth,
+  Unreadable,
   WriteOutcome,
   Written,
 } from '../core/store.js';
 import type { SessionId } from '../core/token.js';
+import type { Quarantine } from './quarantine.js';
 import { ValueKey, type KeyRing, type Unlocked } from './key-ring.js';
 
 /** Begins the fields that are ours; an attribute's name that begins with it is stored with a second one. */
@@ -38,19 +40,20 @@ interface SessionKey extends Unlocked {
  * with the session, locked by the key ring and bound to the session's id. So no value can be moved to another
  * attribute or session, and no record to another id; an id change locks the one key anew and rewrites no value.
  * Everything is verified at load: a record with one wrong bit is unreadable as a whole, before anybody acts on part
- * of it. A record that is not encrypted is unreadable too.
+ * of it, and is set aside. A record that is not encrypted, or by keys that this node does not have, is unreadable too,
+ * and is left alone.
  *
  * Not covered: names of attributes, times, sizes, and that somebody who can write to Redis removes a value or puts
  * an older one of the same attribute of the same session back.
  */
 export class EncryptedStore implements SessionStore {
-  readonly #store: SessionStore;
+  readonly #store: SessionStore & Quarantine;
   readonly #ring: KeyRing;
   readonly #keys = new LRUCache<string, SessionKey>({ max: MAX_KEYS });
   /** The stored form of bytes that were handed out or taken in: what a compare-and-set has to compare. */
   readonly #sealed = new WeakMap<Uint8Array, Uint8Array>();
 
-  constructor(store: SessionStore, ring: KeyRing) {
+  constructor(store: SessionStore & Quarantine, ring: KeyRing) {
     this.#store = store;
     this.#ring = ring;
   }
@@ -59,7 +62,10 @@ export class EncryptedStore implements SessionStore {
     const outcome = await this.#store.load(id);
     if (outcome.status !== 'found') return outcome;
     const record = this.#open(id, outcome.record);
-    return typeof record === 'string' ? { status: 'unreadable', reason: record } : { ...outcome, record };
+    if ('attributes' in record) return { ...outcome, record };
+    // Of a key that is not known here, another node may know more, or the operator, who changed the keys.
+    if (record.damaged === true) await this.#store.setAside(id);
+    return record;
   }
 
   async create(id: SessionId, session: NewSession): Promise<Written> {
@@ -167,24 +173,24 @@ export class EncryptedStore implements SessionStore {
   }
 
   /** The record in plain, or why it cannot be had. */
-  #open(id: SessionId, record: SessionRecord): SessionRecord | string {
+  #open(id: SessionId, record: SessionRecord): SessionRecord | Unreadable {
     const { codec } = record;
     const locked = record.attributes.get(KEY_FIELD);
-    if (locked === undefined || !codec.endsWith(CODEC_SUFFIX)) return 'it is not encrypted';
+    if (locked === undefined || !codec.endsWith(CODEC_SUFFIX)) return unreadable('it is not encrypted');
     const unlocked = this.#ring.unlock(locked, contextOf(id, codec));
-    if (unlocked === undefined) return 'no encryption key of this node fits it';
+    if (unlocked === undefined) return unreadable('no encryption key of this node fits it');
     const attributes = new Map<string, Uint8Array>();
     for (const [field, sealed] of record.attributes) {
       if (field === KEY_FIELD) continue;
       const name = nameOf(field);
       const plain = this.#openValue(unlocked.key, name, sealed);
-      if (plain === undefined) return 'an encrypted value is not the one that was written there';
+      if (plain === undefined) return damaged('an encrypted value is not the one that was written there');
       attributes.set(name, plain);
     }
     const principal =
       record.principal === undefined ? undefined : openPrincipal(unlocked.key, record.principal);
     if (principal === undefined && record.principal !== undefined)
-      return 'its principal is not the one that logged in';
+      return damaged('its principal is not the one that logged in');
     this.#keys.set(id, { ...unlocked, codec });
     return { ...record, attributes, codec: codec.slice(0, -CODEC_SUFFIX.length), principal };
   }
@@ -218,6 +224,15 @@ export class EncryptedStore implements SessionStore {
   #lock(id: SessionId, { key, codec }: SessionKey): Uint8Array {
     return this.#ring.lock(key, contextOf(id, codec));
   }
+}
+
+function unreadable(reason: string): Unreadable {
+  return { status: 'unreadable', reason };
+}
+
+/** Its own key fits it, so it is a record of this session. */
+function damaged(reason: string): Unreadable {
+  return { status: 'unreadable', reason, damaged: true };
 }
 
 /** The codec belongs in: bytes of one codec must not be read by another. */

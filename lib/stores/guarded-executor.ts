@@ -1,11 +1,4 @@
-import {
-  bulkhead,
-  circuitBreaker,
-  CircuitState,
-  ConsecutiveBreaker,
-  handleWhen,
-  BulkheadRejectedError,
-} from 'cockatiel';
+import { circuitBreaker, CircuitState, ConsecutiveBreaker, handleWhen } from 'cockatiel';
 import { SessionStoreUnavailableError } from '../core/errors.js';
 import type { Availability } from './availability.js';
 import type { Argument, RedisExecutor } from './redis-executor.js';
@@ -26,12 +19,14 @@ export class GuardedExecutor implements RedisExecutor {
   readonly #inner: RedisExecutor;
   readonly #maxInFlight: number;
   readonly #availability: Availability;
-  readonly #bulkhead;
   readonly #breaker = circuitBreaker(handleWhen(isOutage), {
     // Only the probe is ever let through while the breaker is open, and it keeps its own time.
     halfOpenAfter: 0,
     breaker: new ConsecutiveBreaker(FAILURES_TO_OPEN),
   });
+  #inFlight = 0;
+  /** Whether the breaker has been told of a failure since the last success: of other successes it need not know. */
+  #failing = false;
   #probe: NodeJS.Timeout | undefined;
   #closed = false;
 
@@ -39,7 +34,6 @@ export class GuardedExecutor implements RedisExecutor {
     this.#inner = inner;
     this.#maxInFlight = maxInFlight;
     this.#availability = availability;
-    this.#bulkhead = bulkhead(maxInFlight);
     this.#breaker.onBreak(() => this.#opened());
     this.#breaker.onReset(() => this.#availability.back());
     // A new connection: no need to wait for the next turn.
@@ -55,15 +49,15 @@ export class GuardedExecutor implements RedisExecutor {
   }
 
   loadAndTouch(key: string, touch: Script, argument: number): Promise<[Buffer[], number | undefined]> {
-    return this.#guarded(() => this.#inner.loadAndTouch(key, touch, argument));
+    return this.#refusal() ?? this.#watched(this.#inner.loadAndTouch(key, touch, argument));
   }
 
   run(script: Script, keys: readonly string[], args: readonly Argument[]): Promise<unknown> {
-    return this.#guarded(() => this.#inner.run(script, keys, args));
+    return this.#refusal() ?? this.#watched(this.#inner.run(script, keys, args));
   }
 
   call(name: string, ...args: string[]): Promise<unknown> {
-    return this.#guarded(() => this.#inner.call(name, ...args));
+    return this.#refusal() ?? this.#watched(this.#inner.call(name, ...args));
   }
 
   /** Nothing is sent any more. */
@@ -72,28 +66,52 @@ export class GuardedExecutor implements RedisExecutor {
     clearTimeout(this.#probe);
   }
 
-  async #guarded<T>(command: () => Promise<T>): Promise<T> {
+  /** Why nothing may be sent now, if so. */
+  #refusal(): Promise<never> | undefined {
     if (this.#closed) {
-      throw new SessionStoreUnavailableError(
-        'The session store was closed because the application stops. Use sessions before its onApplicationShutdown hooks.',
+      return Promise.reject(
+        new SessionStoreUnavailableError(
+          'The session store was closed because the application stops. Use sessions before its onApplicationShutdown hooks.',
+        ),
       );
     }
     if (this.#breaker.state !== CircuitState.Closed) {
-      throw outage(
-        `Redis at ${this.address} is down: its last answers did not come. Nothing was sent; it is asked every ` +
-          `${PROBE_INTERVAL_MS} ms whether it is back. Check that the server is up and reachable.`,
+      return Promise.reject(
+        outage(
+          `Redis at ${this.address} is down: its last answers did not come. Nothing was sent; it is asked every ` +
+            `${PROBE_INTERVAL_MS} ms whether it is back. Check that the server is up and reachable.`,
+        ),
       );
     }
-    try {
-      return await this.#bulkhead.execute(() => this.#breaker.execute(command));
-    } catch (error) {
-      if (!(error instanceof BulkheadRejectedError)) throw error;
-      throw new SessionStoreUnavailableError(
+    if (this.#inFlight < this.#maxInFlight) return undefined;
+    return Promise.reject(
+      new SessionStoreUnavailableError(
         `${this.#maxInFlight} commands are waiting for Redis at ${this.address} already, so another one was not sent. ` +
           'Check its load, or raise REDIS_SESSION_MAX_COMMANDS_IN_FLIGHT.',
-      );
-    }
+      ),
+    );
   }
+
+  #watched<T>(command: Promise<T>): Promise<T> {
+    this.#inFlight += 1;
+    return command.then(this.#succeeded, this.#failed);
+  }
+
+  readonly #succeeded = <T>(reply: T): T | Promise<T> => {
+    this.#inFlight -= 1;
+    if (!this.#failing || this.#breaker.state !== CircuitState.Closed) return reply;
+    this.#failing = false;
+    return this.#breaker.execute(() => reply);
+  };
+
+  /** Told only once the breaker has counted it. */
+  readonly #failed = (error: unknown): Promise<never> => {
+    this.#inFlight -= 1;
+    const failure = Promise.reject(error instanceof Error ? error : new Error('unknown failure'));
+    if (this.#breaker.state !== CircuitState.Closed) return failure;
+    this.#failing = true;
+    return this.#breaker.execute(() => failure);
+  };
 
   #opened(): void {
     this.#availability.gone('it does not answer');

@@ -37,8 +37,8 @@ interface ClientOptions {
   readonly enableOfflineQueue?: boolean | undefined;
   readonly autoResendUnfulfilledCommands?: boolean | undefined;
   readonly maxRetriesPerRequest?: number | null | undefined;
-  readonly commandTimeout?: number | undefined;
   readonly socketTimeout?: number | undefined;
+  readonly retryDelayOnFailover?: number | undefined;
   readonly scaleReads?: unknown;
   readonly redisOptions?: ClientOptions | undefined;
 }
@@ -59,11 +59,15 @@ export function riskyOptions(client: RedisClient): string[] {
   if (!(typeof node.maxRetriesPerRequest === 'number' && node.maxRetriesPerRequest <= 1)) {
     risks.push('maxRetriesPerRequest: 0 or 1, or commands outlive the connection they were sent on');
   }
-  if (node.commandTimeout === undefined) {
-    risks.push('commandTimeout, or commands that are never answered pile up');
-  }
   if (node.socketTimeout === undefined) {
-    risks.push('socketTimeout, or a connection that is half open stays so');
+    risks.push(
+      'socketTimeout, or a connection that is half open stays so, and commands that are never answered pile up',
+    );
+  }
+  if ('slots' in client && options.retryDelayOnFailover !== 0) {
+    risks.push(
+      'retryDelayOnFailover: 0, or a write whose connection broke is sent again and may be applied twice',
+    );
   }
   if ('slots' in client && options.scaleReads !== 'master') {
     risks.push(

@@ -14,6 +14,7 @@ import type {
   Written,
 } from '../core/store.js';
 import type { SessionId } from '../core/token.js';
+import type { Quarantine } from './quarantine.js';
 
 /** Bounds of the sessions in one process. The least recently used go first. */
 export interface MemoryStoreOptions {
@@ -36,9 +37,11 @@ type Entry = SessionRecord | Ended;
 
 /** What a record weighs beside its attributes, so that a million empty sessions are bounded too. Measured, rounded up. */
 const ENTRY_BYTES = 600;
+/** What an attribute weighs beside its name and bytes: a place in a map, a buffer. Measured, rounded up. */
+const ATTRIBUTE_BYTES = 300;
 
 /** Sessions in this process's memory: same promises as any store, for one node, bounded, gone with the process. */
-export class MemoryStore implements SessionStore {
+export class MemoryStore implements SessionStore, Quarantine {
   readonly #entries: LRUCache<string, Entry>;
   readonly #options: MemoryStoreOptions;
   #closed = false;
@@ -46,7 +49,8 @@ export class MemoryStore implements SessionStore {
   constructor(options: MemoryStoreOptions) {
     this.#options = options;
     this.#entries = new LRUCache<string, Entry>({
-      max: options.maxSessions,
+      // No more than can fit: the cache keeps a place for each from the start.
+      max: Math.min(options.maxSessions, Math.max(1, Math.floor(options.maxBytes / ENTRY_BYTES))),
       maxSize: options.maxBytes,
       sizeCalculation: weightOf,
       // The clock is asked each time: expiry must not lag behind it.
@@ -168,6 +172,11 @@ export class MemoryStore implements SessionStore {
     return entry === undefined || isEnded(entry) ? undefined : entry;
   }
 
+  setAside(id: SessionId): Promise<void> {
+    this.forget(id);
+    return Promise.resolve();
+  }
+
   /** Drops a record and leaves no marker. */
   forget(id: SessionId): void {
     this.#entries.delete(id);
@@ -216,7 +225,7 @@ function isEnded(entry: Entry): entry is Ended {
 function weightOf(entry: Entry): number {
   if (isEnded(entry)) return ENTRY_BYTES;
   let bytes = ENTRY_BYTES;
-  for (const [name, value] of entry.attributes) bytes += name.length + value.length;
+  for (const [name, value] of entry.attributes) bytes += ATTRIBUTE_BYTES + name.length + value.length;
   return bytes;
 }
 

@@ -96,7 +96,8 @@ export function createRedisClient(options: RedisConnectionOptions, hooks: Client
       lazyConnect: true,
       enableOfflineQueue: false,
       slotsRefreshTimeout: 1000,
-      retryDelayOnFailover: 100,
+      // A command whose connection broke may have been applied: sent again, update() would count twice.
+      retryDelayOnFailover: 0,
       retryDelayOnClusterDown: 100,
       retryDelayOnTryAgain: 100,
       scaleReads: 'master',
@@ -130,10 +131,11 @@ export function createRedisClient(options: RedisConnectionOptions, hooks: Client
 /**
  * Differs from ioredis's defaults where those would break a promise: commands that wait for a connection or are
  * sent again after one was lost can be applied long after they were reported as failed, and only a socket timeout
- * notices a connection that is half open.
+ * notices a connection that is half open. How long a command may take is not for ioredis to say, which starts a timer for
+ * each: see RedisCommands.
  */
 function commonOptions(
-  options: RedisConnectionOptions,
+  options: Pick<RedisConnectionOptions, 'username' | 'password' | 'timeoutMs' | 'tls'>,
   { onReadOnly, reconnect = true }: ClientHooks,
 ): CommonOptions {
   const { username, password, timeoutMs, tls } = options;
@@ -143,7 +145,6 @@ function commonOptions(
     autoResendUnfulfilledCommands: false,
     maxRetriesPerRequest: 0,
     connectTimeout: timeoutMs,
-    commandTimeout: timeoutMs,
     // Counts while an answer is due and no byte comes. A little longer than a command may take, so that the first
     // one to find the connection half open is not followed by a second.
     socketTimeout: timeoutMs + Math.min(250, timeoutMs),
@@ -161,6 +162,11 @@ function commonOptions(
     ...(password !== undefined && { password }),
     ...(tls !== undefined && { tls: tlsOptions(tls) }),
   };
+}
+
+/** A client of our own that goes where another one goes, which is no cluster; with the options that our promises depend on. */
+export function duplicateOf(client: RedisClient, timeoutMs: number, hooks: ClientHooks): Redis {
+  return (client as Redis).duplicate(commonOptions({ timeoutMs }, hooks));
 }
 
 function tlsOptions(tls: NonNullable<RedisConnectionOptions['tls']>): NonNullable<RedisOptions['tls']> {

@@ -1,5 +1,5 @@
 import type { Redis } from 'ioredis';
-import { within } from './deadline.js';
+import { Deadlines } from './deadline.js';
 import type { RedisClient } from './redis-client.js';
 import type { Argument, RedisExecutor } from './redis-executor.js';
 import { noAnswer, storeUnavailable } from './redis-failure.js';
@@ -15,29 +15,51 @@ export class RedisCommands implements RedisExecutor {
   readonly client: RedisClient;
   readonly address: string;
   readonly timeoutMs: number;
+  /** Own: ioredis's commandTimeout does not count while a command waits for a connection, and takes a timer for each. */
+  readonly #deadlines: Deadlines;
   #batching = false;
 
   constructor(client: RedisClient, address: string, timeoutMs: number) {
     this.client = client;
     this.address = address;
     this.timeoutMs = timeoutMs;
+    this.#deadlines = new Deadlines(
+      timeoutMs,
+      () => noAnswer(address, timeoutMs),
+      (error) => storeUnavailable(error, address),
+    );
   }
 
-  async loadAndTouch(key: string, touch: Script, argument: number): Promise<[Buffer[], number | undefined]> {
+  loadAndTouch(key: string, touch: Script, argument: number): Promise<[Buffer[], number | undefined]> {
     this.#batch();
     // Upper case, so that ioredis hands out the flat reply: as an object, names would be mangled to strings.
-    const load = this.client.callBuffer('HGETALL', key).then(flatReply);
-    const touched = this.#evalsha(touch, [key], [argument]).then(Number, () => undefined);
-    return this.#bounded(Promise.all([load, touched]));
+    const load = this.client.callBuffer('HGETALL', key);
+    const rest = [1, key, argument];
+    const touched = this.client
+      .callBuffer('EVALSHA', touch.sha1, ...rest)
+      .then(Number, (error: unknown) => this.#taught(error, touch, rest)?.then(Number))
+      .catch(nothing);
+    const both = load.then((reply) =>
+      touched.then((now): [Buffer[], number | undefined] => [flatReply(reply), now]),
+    );
+    return this.#deadlines.limit(both, nothing);
   }
 
-  async run(script: Script, keys: readonly string[], args: readonly Argument[]): Promise<unknown> {
+  run(script: Script, keys: readonly string[], args: readonly Argument[]): Promise<unknown> {
     this.#batch();
-    return this.#bounded(this.#evalsha(script, keys, args));
+    const rest = [keys.length, ...keys, ...args];
+    const work = this.client.callBuffer('EVALSHA', script.sha1, ...rest);
+    return this.#deadlines.limit(work, (error) => this.#taught(error, script, rest));
   }
 
-  async call(name: string, ...args: string[]): Promise<unknown> {
-    return this.#bounded(this.client.call(name, ...args));
+  /** A server that does not know a script yet (new, restarted, failed over) learns it by running it. */
+  #taught(error: unknown, script: Script, rest: readonly Argument[]): Promise<unknown> | undefined {
+    const unknown = error instanceof Error && error.message.startsWith('NOSCRIPT');
+    return unknown ? this.client.callBuffer('EVAL', script.lua, ...rest) : undefined;
+  }
+
+  call(name: string, ...args: string[]): Promise<unknown> {
+    return this.#deadlines.limit(this.client.call(name, ...args), nothing);
   }
 
   /**
@@ -56,26 +78,10 @@ export class RedisCommands implements RedisExecutor {
       stream.uncork();
     });
   }
+}
 
-  async #evalsha(script: Script, keys: readonly string[], args: readonly Argument[]): Promise<unknown> {
-    const rest = [keys.length, ...keys, ...args] as (string | number | Buffer)[];
-    try {
-      return await this.client.callBuffer('EVALSHA', script.sha1, ...rest);
-    } catch (error) {
-      // A server that does not know the script yet (new, restarted, failed over) learns it by running it.
-      if (!(error instanceof Error) || !error.message.startsWith('NOSCRIPT')) throw error;
-      return this.client.callBuffer('EVAL', script.lua, ...rest);
-    }
-  }
-
-  /** Own deadline: ioredis's commandTimeout does not count while a command waits for a connection. */
-  async #bounded<T>(work: Promise<T>): Promise<T> {
-    try {
-      return await within(work, this.timeoutMs, () => noAnswer(this.address, this.timeoutMs));
-    } catch (error) {
-      throw storeUnavailable(error, this.address);
-    }
-  }
+function nothing(): undefined {
+  return undefined;
 }
 
 /** A client that was given to us may hand out RESP3's map: in ioredis an object without a prototype. */

@@ -10,6 +10,9 @@ import type { Script } from './scripts.js';
 /** Least time between two looks for a server that takes writes. */
 const RENEWAL_INTERVAL_MS = 500;
 
+/** From the end of a client that is still wanted to its next attempt to connect. */
+const REVIVAL_DELAY_MS = 50;
+
 /** Makes clients that are not connected yet. */
 export type ClientFactory = (hooks: ClientHooks) => RedisClient;
 
@@ -76,12 +79,25 @@ export class RedisConnection implements RedisLink {
       if (this.#closing || client !== this.client || !this.#served.has(client)) return;
       this.#availability.gone('the connection is lost');
     });
+    client.on('end', () => this.#connectAgain(client));
     client.on('ready', () => {
       this.#lastFailure = undefined;
       this.#served.add(client);
       this.#availability.back();
     });
     return new RedisCommands(client, this.address, this.timeoutMs);
+  }
+
+  /**
+   * ioredis gives up for good where its failover detector interrupts an attempt to reconnect: it hears of a new master
+   * while the sentinels are being asked for one.
+   */
+  #connectAgain(client: RedisClient): void {
+    const isWanted = (): boolean => !this.#closing && client === this.client && this.#served.has(client);
+    if (!isWanted()) return;
+    setTimeout(() => {
+      if (isWanted() && client.status === 'end') client.connect().catch(noop);
+    }, REVIVAL_DELAY_MS).unref();
   }
 
   #renew(): void {

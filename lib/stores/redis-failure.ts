@@ -1,7 +1,8 @@
 import { types } from 'node:util';
 import { SessionStoreUnavailableError } from '../core/errors.js';
 
-const NO_ANSWER = 'no answer in time';
+/** The kind of a failure to answer in time. */
+export const NO_ANSWER = 'no answer in time';
 
 /** Failures of the way to Redis, as against refusals by a Redis that does answer. */
 const outages = new WeakSet<Error>();

@@ -2,14 +2,39 @@ import { SessionFormatError } from '../core/errors.js';
 import type { LoadOutcome, SessionRecord } from '../core/store.js';
 import type { SessionId } from '../core/token.js';
 
-/** Version of the record's layout. A record of a higher one is left alone: see SessionFormatError. */
+/**
+ * Version of the record's layout. A record of a higher one is left alone: see SessionFormatError. In every version the
+ * field `@v` begins with its number and, if more follows, a space.
+ *
+ * Releases that differ serve the same sessions during a roll-out, so: own fields that a node does not know are left
+ * alone and kept, and a release that only adds some keeps the version. It is raised only where a node that does not know
+ * better would read a record wrongly, and then in two releases: the first reads both, and writes the old one.
+ */
 export const FORMAT_VERSION = 1;
 
+/** How many letters of its id a record repeats, from the end: 144 bits of a hash. */
+export const NAME_LENGTH = 24;
+
 const OWN = '@';
+const OWN_CODE = OWN.charCodeAt(0);
+
+/** What follows the name in `@v`: see scripts.ts. */
+const LIMITS = /^(-?\d+) (\d+) \d+ ([01]) [01]$/;
+const INFO = /^(\d+) (\d+) (\S+) (.*)$/s;
+
+const NO_RECORD = { status: 'unreadable', reason: 'it is not a session record' } as const;
 
 /** The hash field of an attribute. Our own fields begin with one `@`, so an attribute that does gets a second. */
 export function fieldOf(name: string): string {
   return name.startsWith(OWN) ? OWN + name : name;
+}
+
+/** The fields of a record that are not attributes; see scripts.ts. */
+interface OwnFields {
+  head?: string;
+  used?: string;
+  info?: string;
+  ended?: string;
 }
 
 /**
@@ -18,63 +43,75 @@ export function fieldOf(name: string): string {
  */
 export function readRecord(id: SessionId, reply: readonly Buffer[], now: number): LoadOutcome {
   if (reply.length === 0) return { status: 'absent' };
-  const own = new Map<string, string>();
   const attributes = new Map<string, Uint8Array>();
-  for (let i = 0; i + 1 < reply.length; i += 2) {
-    const field = (reply[i] as Buffer).toString();
-    const value = reply[i + 1] as Buffer;
-    if (!field.startsWith(OWN)) attributes.set(field, value);
-    else if (field.startsWith(OWN + OWN)) attributes.set(field.slice(1), value);
-    else own.set(field, value.toString());
-  }
-  if (own.has('@ended')) return { status: 'ended' };
-  const version = Number(own.get('@v'));
-  if (version > FORMAT_VERSION) {
-    throw new SessionFormatError(
-      `Session ${id} has a record of format ${version}; this node reads up to ${FORMAT_VERSION}. It is left as it is. ` +
-        'Finish the roll-out of the newer version.',
-    );
-  }
-  if (version !== FORMAT_VERSION) return { status: 'unreadable', reason: 'it is not a session record' };
-  if (own.get('@id') !== id) return { status: 'unreadable', reason: 'it names another session' };
-  const record = recordOf(own, attributes);
+  const own = takeApart(reply, attributes);
+  if (own.ended !== undefined) return { status: 'ended' };
+  const { head = '' } = own;
+  const beginning = `${FORMAT_VERSION} ${id.slice(-NAME_LENGTH)} `;
+  if (!head.startsWith(beginning)) return strange(id, head);
+  const record = recordOf(head.slice(beginning.length), own, attributes);
   if (record === undefined)
     return { status: 'unreadable', reason: 'one of its own fields is damaged', damaged: true };
   if (record.absoluteDeadline !== undefined && record.absoluteDeadline <= now) return { status: 'absent' };
   return { status: 'found', record, now };
 }
 
-function recordOf(
-  own: ReadonlyMap<string, string>,
-  attributes: ReadonlyMap<string, Uint8Array>,
-): SessionRecord | undefined {
-  const codec = own.get('@codec');
-  const createdAt = Number(own.get('@created'));
-  const lastAccessedAt = Number(own.get('@used'));
-  const maxInactiveInterval = Number(own.get('@idle'));
-  const absoluteDeadline = optionalNumber(own.get('@until'));
-  const authenticatedAt = optionalNumber(own.get('@login'));
-  const numbers = [
-    createdAt,
-    lastAccessedAt,
-    maxInactiveInterval,
-    absoluteDeadline ?? 0,
-    authenticatedAt ?? 0,
-  ];
-  if (codec === undefined || !numbers.every(Number.isSafeInteger)) return undefined;
-  return {
-    attributes,
-    codec,
-    createdAt,
-    lastAccessedAt,
-    maxInactiveInterval,
-    absoluteDeadline,
-    principal: own.get('@who'),
-    authenticatedAt,
-    authenticated: own.has('@auth'),
-  };
+function takeApart(reply: readonly Buffer[], attributes: Map<string, Uint8Array>): OwnFields {
+  const own: OwnFields = {};
+  for (let at = 0; at + 1 < reply.length; at += 2) {
+    const field = reply[at] as Buffer;
+    const value = reply[at + 1] as Buffer;
+    const name = field.toString();
+    if (field[0] !== OWN_CODE) attributes.set(name, value);
+    else if (field[1] === OWN_CODE) attributes.set(name.slice(1), value);
+    else if (name === '@v') own.head = value.toString();
+    else if (name === '@used') own.used = value.toString();
+    else if (name === '@info') own.info = value.toString();
+    else if (name === '@ended') own.ended = value.toString();
+  }
+  return own;
 }
 
-function optionalNumber(text: string | undefined): number | undefined {
-  return text === undefined ? undefined : Number(text);
+/** What is to be said of a record that is not one of this session in this version. */
+function strange(id: SessionId, head: string): LoadOutcome {
+  const version = Number(/^(\d+)(?: |$)/.exec(head)?.[1]);
+  if (version > FORMAT_VERSION) {
+    throw new SessionFormatError(
+      `Session ${id} has a record of format ${version}; this node reads up to ${FORMAT_VERSION}. It is left as it is. ` +
+        'Finish the roll-out of the newer version.',
+    );
+  }
+  return version === FORMAT_VERSION
+    ? { status: 'unreadable', reason: 'it names another session' }
+    : NO_RECORD;
+}
+
+function recordOf(
+  limits: string,
+  { used = '', info = '' }: OwnFields,
+  attributes: ReadonlyMap<string, Uint8Array>,
+): SessionRecord | undefined {
+  const [, idle, until, authenticated] = LIMITS.exec(limits) ?? [];
+  const [, created, login, codec, principal] = INFO.exec(info) ?? [];
+  if (authenticated === undefined || codec === undefined || !/^\d+$/.test(used)) return undefined;
+  const record = {
+    attributes,
+    codec,
+    createdAt: Number(created),
+    lastAccessedAt: Number(used),
+    maxInactiveInterval: Number(idle),
+    absoluteDeadline: until === '0' ? undefined : Number(until),
+    principal: principal === '' ? undefined : principal,
+    authenticatedAt: login === '0' ? undefined : Number(login),
+    authenticated: authenticated === '1',
+  };
+  const {
+    createdAt,
+    lastAccessedAt,
+    maxInactiveInterval,
+    absoluteDeadline = 0,
+    authenticatedAt = 0,
+  } = record;
+  const numbers = [createdAt, lastAccessedAt, maxInactiveInterval, absoluteDeadline, authenticatedAt];
+  return numbers.every(Number.isSafeInteger) ? record : undefined;
 }

@@ -15,8 +15,9 @@ import { tagOf, type SessionId } from '../core/token.js';
 import { RedisClock } from './redis-clock.js';
 import type { Argument, RedisExecutor } from './redis-executor.js';
 import { opaque } from './opaque.js';
+import type { Quarantine } from './quarantine.js';
 import { fieldOf, readRecord } from './redis-record.js';
-import { COMPARE_AND_SET, CREATE, DESTROY, RENEW, SAVE, SET_ASIDE, TOUCH } from './scripts.js';
+import { COMPARE_AND_SET, CREATE, DESTROY, RENEW, SAVE, SET_ASIDE, TOUCH, type Script } from './scripts.js';
 
 /** What of the settings concerns the records. */
 export interface RedisStoreOptions {
@@ -44,7 +45,7 @@ export type RestoredSession = SessionRecord;
  * Sessions in Redis: a hash each, a field per attribute, every write one atomic script on one slot.
  * See scripts.ts for what each of them promises.
  */
-export class RedisStore implements SessionStore {
+export class RedisStore implements SessionStore, Quarantine {
   readonly #commands: RedisExecutor;
   readonly #options: RedisStoreOptions;
   readonly #clock = new RedisClock();
@@ -58,13 +59,21 @@ export class RedisStore implements SessionStore {
   }
 
   async load(id: SessionId): Promise<LoadOutcome> {
-    const [reply, touchedAt] = await this.#loadAndTouch(id);
-    if (touchedAt !== undefined) this.#clock.observe(touchedAt);
-    const outcome: LoadOutcome =
-      reply === undefined
-        ? { status: 'unreadable', reason: 'its key holds no hash' }
-        : readRecord(id, reply, touchedAt ?? this.now());
-    if (outcome.status === 'unreadable') await this.#setAside(id, outcome.damaged === true);
+    let outcome: LoadOutcome;
+    try {
+      const [reply, touchedAt] = await this.#commands.loadAndTouch(
+        this.#key(id),
+        TOUCH,
+        this.#options.touchIntervalMs,
+      );
+      if (touchedAt !== undefined) this.#clock.observe(touchedAt);
+      outcome = readRecord(id, reply, touchedAt ?? this.now());
+    } catch (error) {
+      if (!(error instanceof SessionStoreUnavailableError && error.message.includes('WRONGTYPE')))
+        throw error;
+      outcome = { status: 'unreadable', reason: 'its key holds no hash' };
+    }
+    if (outcome.status === 'unreadable') await this.setAside(id, outcome.damaged === true);
     return outcome;
   }
 
@@ -95,7 +104,7 @@ export class RedisStore implements SessionStore {
         ...this.#changeArguments(renewal),
         this.#options.endedMarkerMs,
         login === undefined ? '' : opaque(login.principal),
-        login !== undefined && login.absoluteTimeout > 0 ? login.absoluteTimeout : '',
+        login !== undefined && login.absoluteTimeout > 0 ? login.absoluteTimeout : 0,
         ...fieldArguments(renewal),
       ],
     );
@@ -126,6 +135,13 @@ export class RedisStore implements SessionStore {
     await this.#commands.run(DESTROY, [this.#key(id)], [this.#options.keyPrefix, markerMs]);
   }
 
+  /** Kept for a day. @param damaged False: only if the record turns out not to be this session's. */
+  async setAside(id: SessionId, damaged = true): Promise<void> {
+    const key = this.#key(id);
+    const args = [ASIDE_LIFE_MS, flag(damaged)];
+    await this.#commands.run(SET_ASIDE, [key, `${key}:unreadable`], args).catch(() => undefined);
+  }
+
   async health(): Promise<StoreHealth> {
     const start = performance.now();
     const [reply, time] = await Promise.all([this.#commands.call('ROLE'), this.#commands.call('TIME')]);
@@ -145,24 +161,6 @@ export class RedisStore implements SessionStore {
     return this.#clock.now() ?? Date.now();
   }
 
-  async #loadAndTouch(id: SessionId): Promise<[Buffer[] | undefined, number | undefined]> {
-    try {
-      return await this.#commands.loadAndTouch(this.#key(id), TOUCH, this.#options.touchIntervalMs);
-    } catch (error) {
-      if (error instanceof SessionStoreUnavailableError && error.message.includes('WRONGTYPE')) {
-        return [undefined, undefined];
-      }
-      throw error;
-    }
-  }
-
-  /** Best effort, so that it is reported once: kept for a look at it under a key of its own, for a day. */
-  async #setAside(id: SessionId, damaged: boolean): Promise<void> {
-    const key = this.#key(id);
-    const args = [ASIDE_LIFE_MS, flag(damaged)];
-    await this.#commands.run(SET_ASIDE, [key, `${key}:unreadable`], args).catch(() => undefined);
-  }
-
   #create(
     id: SessionId,
     session: NewSession | RestoredSession,
@@ -180,13 +178,13 @@ export class RedisStore implements SessionStore {
       [
         session.codec,
         session.maxInactiveInterval,
-        absoluteTimeout !== undefined && absoluteTimeout > 0 ? absoluteTimeout : '',
+        absoluteTimeout !== undefined && absoluteTimeout > 0 ? absoluteTimeout : 0,
         session.principal === undefined ? '' : opaque(session.principal),
         flag(session.authenticated),
         this.#copy(session.authenticated),
-        times.createdAt ?? '',
-        times.absoluteDeadline ?? '',
-        times.authenticatedAt ?? '',
+        times.createdAt ?? 0,
+        times.absoluteDeadline ?? 0,
+        times.authenticatedAt ?? 0,
         ...fieldArguments({ set: session.attributes, remove: [] }),
       ],
     );
@@ -197,25 +195,21 @@ export class RedisStore implements SessionStore {
   }
 
   #copy(authenticated: boolean): Argument {
-    return authenticated ? '' : (this.#options.anonymousCopySeconds ?? '');
+    return authenticated ? 0 : (this.#options.anonymousCopySeconds ?? 0);
   }
 
-  async #write(
-    script: typeof SAVE,
-    keys: readonly string[],
-    args: readonly Argument[],
-  ): Promise<WriteOutcome> {
+  async #write(script: Script, keys: readonly string[], args: readonly Argument[]): Promise<WriteOutcome> {
     return this.#outcome(await this.#run(script, keys, args));
   }
 
-  async #run(script: typeof SAVE, keys: readonly string[], args: readonly Argument[]): Promise<unknown[]> {
+  async #run(script: Script, keys: readonly string[], args: readonly Argument[]): Promise<unknown[]> {
     const now = this.#clock.now();
     const deadline = now === undefined ? 0 : now + this.#commands.timeoutMs - DEADLINE_MARGIN_MS;
     return (await this.#commands.run(script, keys, [deadline, ...args])) as unknown[];
   }
 
   #outcome(reply: readonly unknown[]): WriteOutcome {
-    const [status, now, deadline] = reply.map(Number) as [number, number, number];
+    const [status, now, deadline] = [Number(reply[0]), Number(reply[1]), Number(reply[2])];
     if (status === 1) {
       this.#clock.observe(now);
       return { status: 'written', now, absoluteDeadline: deadline > 0 ? deadline : undefined };
@@ -257,5 +251,5 @@ function fieldArguments(change: Pick<SessionChange, 'set' | 'remove'>): Argument
 }
 
 function flag(value: boolean): Argument {
-  return value ? 1 : '';
+  return value ? 1 : 0;
 }

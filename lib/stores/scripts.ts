@@ -1,197 +1,205 @@
 import { createHash } from 'node:crypto';
 import { NEVER_MS } from '../core/session-times.js';
-import { FORMAT_VERSION } from './redis-record.js';
+import { FORMAT_VERSION, NAME_LENGTH } from './redis-record.js';
 
 /**
  * Every Lua script of the package, each with its contract above it.
  *
+ * A record is a hash. Fields that begin with `@` are ours, an attribute's name that begins with `@` is stored with a
+ * second one. They are few, for each is sent and parsed with each load, and short: a hash with a value of over 64
+ * bytes takes Redis twice the memory.
+ * - `@v` "1 name idle until copy authenticated local": the version; the end of the session's id, so that a record
+ *   names its own session; idle seconds; absolute deadline or 0; seconds of life of the copy of an anonymous
+ *   session, or 0; 1 or 0; 1 if nodes may hold copies of their own in memory, which stays so, or 0.
+ * - `@used` when it was used last.
+ * - `@info` "created login codec principal": when it was created, when somebody logged in or 0, who.
+ * A marker stands for a session that ended a short while ago: `@ended`, and `@next` if it was renewed.
+ *
  * Common ground:
- * - A record is a hash. Fields that begin with `@` are ours, an attribute's name that begins with `@` is stored
- *   with a second one. `@id` names the record's own session and tells a record from a marker.
- * - A marker stands for a session that ended a short while ago: `@ended`, and `@next` if it was renewed.
  * - Each script touches one key, or keys of one slot (the tag in braces), so that Redis Cluster can run it.
  * - No script has a `#!lua` line: with one, Redis refuses even reads when it is full.
  * - Times are those of Redis, in epoch milliseconds. ARGV[1] of each write is its deadline, 0 for none: a write
  *   that was reported as failed meanwhile must not be applied later.
+ * - The first change of each write is an HSET, which a full Redis refuses: then nothing is changed.
  * - The reply of a write is {1, now, absolute deadline or 0}, or {0}: no such record, or {-1}: the session
  *   ended a short while ago, or {-3, now}: too late, or {-4}: the record is of another format.
+ * - What scripts share is text, not functions, which Redis would make anew in each run.
  */
-const PRELUDE = `
-local function now_ms()
-  local t = redis.call('TIME')
-  return t[1] * 1000 + math.floor(t[2] / 1000)
-end
-local function late(now)
-  local deadline = tonumber(ARGV[1])
-  return deadline > 0 and now > deadline
-end
--- The id that a key is for: a key ends in {tag}rest, an id is the same without braces.
-local function id_of(key)
-  return string.sub(key, -48, -45) .. string.sub(key, -43)
-end
--- 1 if the key holds the record of its own session, else what a write replies instead.
-local function standing_of(key)
-  local f = redis.call('HMGET', key, '@id', '@ended', '@v')
-  if f[1] == id_of(key) then return f[3] == '${FORMAT_VERSION}' and 1 or -4 end
-  if f[2] then return -1 end
-  return 0
-end
--- Starts the idle life anew: the least of idle time, what is left to the absolute deadline, and for the copy of
--- an anonymous session its short life. Returns the absolute deadline or 0, or false if that has passed.
-local function extend(key, now)
-  local f = redis.call('HMGET', key, '@idle', '@until', '@copy')
-  local ttl = ${NEVER_MS}
-  local idle = tonumber(f[1])
-  if idle > 0 then ttl = math.min(ttl, idle * 1000) end
-  if f[2] then ttl = math.min(ttl, tonumber(f[2]) - now) end
-  if f[3] then ttl = math.min(ttl, tonumber(f[3]) * 1000) end
-  if ttl <= 0 then
-    redis.call('DEL', key)
-    return false
-  end
-  redis.call('PEXPIRE', key, ttl)
-  return tonumber(f[2] or 0)
-end
-local function set_fields(key, from, count)
-  local to = from + count * 2 - 1
-  for i = from, to, 1000 do
-    redis.call('HSET', key, unpack(ARGV, i, math.min(i + 999, to)))
-  end
-  return to + 1
-end
-local function remove_fields(key, from)
-  for i = from, #ARGV, 1000 do
-    redis.call('HDEL', key, unpack(ARGV, i, math.min(i + 999, #ARGV)))
-  end
-end
--- An anonymous session's record is a short-lived copy; '@local' stays, for nodes may hold copies of their own.
-local function set_copy(key, copy)
-  if copy == '' then redis.call('HDEL', key, '@copy') else redis.call('HSET', key, '@copy', copy, '@local', 1) end
-end
-local function mark_ended(key, life, successor)
-  redis.call('HSET', key, '@ended', 1)
-  if successor then redis.call('HSET', key, '@next', successor) end
-  redis.call('PEXPIRE', key, life)
-end
-local function written(key, now)
-  local deadline = extend(key, now)
-  if deadline == false then return {0} end
-  return {1, now, deadline}
-end
-`;
-
-/** A script and its SHA-1, by which Redis knows it once it has run. */
 export interface Script {
   readonly lua: string;
+  /** By which Redis knows it once it has run. */
   readonly sha1: string;
 }
+
+const NOW = `
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)`;
+
+const UNLESS_LATE = `${NOW}
+if ARGV[1] ~= '0' and now > tonumber(ARGV[1]) then return {-3, now} end`;
+
+/** How `@v` begins in a record that is the key's own. */
+const beginning = (key: string): string =>
+  `'${FORMAT_VERSION} ' .. string.sub(${key}, -${NAME_LENGTH}) .. ' '`;
+const BEGINNING_LENGTH = `${FORMAT_VERSION} `.length + NAME_LENGTH + 1;
+const isOwn = (v: string, key: string): string =>
+  `string.sub(${v} or '', 1, ${BEGINNING_LENGTH}) == ${beginning(key)}`;
+const versionOf = (v: string): string => `(tonumber(string.match((${v} or '') .. ' ', '^(%d+) ')) or 0)`;
+/** The id that a key is for: a key ends in {tag}rest, an id is the same without braces. */
+const idOf = (key: string): string => `string.sub(${key}, -48, -45) .. string.sub(${key}, -43)`;
+
+const takeApart = (v: string): string => `
+local idle, till, copy, authenticated, nodes =
+  string.match(${v}, '^(%-?%d+) (%d+) (%d+) ([01]) ([01])$', ${BEGINNING_LENGTH + 1})`;
+const putTogether = (key: string): string =>
+  `${beginning(key)} .. idle .. ' ' .. till .. ' ' .. copy .. ' ' .. authenticated .. ' ' .. nodes`;
+
+/** Takes the record of a key apart, or ends with what a write of it replies. */
+const standing = (key: string, v: string, ended: string): string => `
+if not (${isOwn(v, key)}) then
+  if ${versionOf(v)} > ${FORMAT_VERSION} then return {-4} end
+  return {${ended} and -1 or 0}
+end${takeApart(v)}
+if not idle then return {0} end`;
+
+/** Idle life, started anew: the least of idle time, what is left to the absolute deadline, a copy's short life. */
+const TTL = `
+local ttl = ${NEVER_MS}
+if tonumber(idle) > 0 then ttl = math.min(ttl, idle * 1000) end
+if till ~= '0' then ttl = math.min(ttl, till - now) end
+if copy ~= '0' then ttl = math.min(ttl, copy * 1000) end`;
+
+/** Ends a write. */
+const written = (key: string): string => `${TTL}
+if ttl <= 0 then
+  redis.call('DEL', ${key})
+  return {0}
+end
+redis.call('PEXPIRE', ${key}, ttl)
+return {1, now, tonumber(till)}`;
+
+/** Sets fields of ours and `count` pairs from ARGV[first] on; what comes after those are names to remove. */
+const change = (key: string, own: string, first: number, count: string): string => `
+local last = ${first - 1} + ${count} * 2
+redis.call('HSET', ${key}, ${own}, unpack(ARGV, ${first}, math.min(last, ${first + 999})))
+for i = ${first + 1000}, last, 1000 do redis.call('HSET', ${key}, unpack(ARGV, i, math.min(i + 999, last))) end
+for i = last + 1, #ARGV, 1000 do redis.call('HDEL', ${key}, unpack(ARGV, i, math.min(i + 999, #ARGV))) end`;
+
+/** Writes `@v` anew where a change (idle '' = as it was) makes it another. */
+const changeLimits = (key: string, idle: string, authenticated: string, copy: string): string => `
+if ${idle} ~= '' and ${idle} ~= idle or ${authenticated} > authenticated or ${copy} ~= copy then
+  if ${idle} ~= '' then idle = ${idle} end
+  if ${authenticated} == '1' then authenticated = '1' end
+  copy = ${copy}
+  if copy ~= '0' then nodes = '1' end
+  redis.call('HSET', ${key}, '@v', ${putTogether(key)})
+end`;
 
 /**
  * Marks a session as used. Best effort: extending the expiry works on a full Redis, noting the time may not.
  * KEYS record · ARGV interval in ms: a use that is closer to the one before is not noted, but for a short-lived copy.
  * Reply: now, also when there is nothing to mark.
  */
-export const TOUCH = script(`
-local now = now_ms()
-local f = redis.call('HMGET', KEYS[1], '@id', '@used', '@copy', '@v')
-local ours = f[1] == id_of(KEYS[1]) and f[4] == '${FORMAT_VERSION}'
-local due = f[3] or now - tonumber(f[2] or 0) >= tonumber(ARGV[1])
-if ours and due and extend(KEYS[1], now) then
-  redis.pcall('HSET', KEYS[1], '@used', now)
+export const TOUCH = script(`${NOW}
+local key = KEYS[1]
+local f = redis.call('HMGET', key, '@v', '@used')
+if not (${isOwn('f[1]', 'key')}) then return now end${takeApart('f[1]')}
+if not idle or copy == '0' and now - (tonumber(f[2]) or 0) < tonumber(ARGV[1]) then return now end${TTL}
+if ttl > 0 then
+  redis.call('PEXPIRE', key, ttl)
+  redis.pcall('HSET', key, '@used', now)
+else
+  redis.call('DEL', key)
 end
 return now
 `);
 
 /**
  * Writes a record where there is none.
- * KEYS record · ARGV deadline, codec, idle seconds, absolute timeout in seconds ('' = none), principal or '',
- * authenticated 1 or '', copy seconds or '', created or '' = now, absolute deadline or '' (for a session that
- * exists already), login time or '' = now, count of fields, then name and bytes of each.
+ * KEYS record · ARGV deadline, codec, idle seconds, absolute timeout in seconds or 0, principal or '',
+ * authenticated 1 or 0, copy seconds or 0, created or 0 = now, absolute deadline or 0 (for a session that
+ * exists already), login time or 0 = now, count of fields, then name and bytes of each.
  * Reply: that of a write; {0} if there is a record already.
  */
-export const CREATE = script(`
-local key, now = KEYS[1], now_ms()
-if late(now) then return {-3, now} end
-local there = redis.call('HMGET', key, '@id', '@ended')
+export const CREATE = script(`${UNLESS_LATE}
+local key = KEYS[1]
+local there = redis.call('HMGET', key, '@v', '@ended')
 if there[2] then return {-1} end
 if there[1] then return {0} end
-local created = ARGV[8] == '' and now or ARGV[8]
-redis.call('HSET', key, '@v', ${FORMAT_VERSION}, '@id', id_of(key), '@codec', ARGV[2], '@idle', ARGV[3], '@created', created, '@used', now)
-if ARGV[9] ~= '' then redis.call('HSET', key, '@until', ARGV[9])
-elseif ARGV[4] ~= '' then redis.call('HSET', key, '@until', now + tonumber(ARGV[4]) * 1000) end
-if ARGV[5] ~= '' then redis.call('HSET', key, '@who', ARGV[5], '@login', ARGV[10] == '' and now or ARGV[10]) end
-if ARGV[6] ~= '' then redis.call('HSET', key, '@auth', 1) end
-if ARGV[7] ~= '' then set_copy(key, ARGV[7]) end
-set_fields(key, 12, tonumber(ARGV[11]))
-return written(key, now)
+local this = string.format('%.0f', now)
+local idle, till, copy, authenticated = ARGV[3], ARGV[9], ARGV[7], ARGV[6]
+local nodes = copy == '0' and '0' or '1'
+if till == '0' and ARGV[4] ~= '0' then till = string.format('%.0f', now + ARGV[4] * 1000) end
+local created = ARGV[8] == '0' and this or ARGV[8]
+local login = ARGV[5] == '' and '0' or ARGV[10] == '0' and this or ARGV[10]
+local info = created .. ' ' .. login .. ' ' .. ARGV[2] .. ' ' .. ARGV[5]
+${change('key', `'@v', ${putTogether('key')}, '@used', this, '@info', info`, 12, 'ARGV[11]')}
+${written('key')}
 `);
 
 /**
  * Applies a change to a record that exists.
- * KEYS record · ARGV deadline, idle seconds or '' = as it was, authenticated 1 or '', copy seconds or '',
+ * KEYS record · ARGV deadline, idle seconds or '' = as it was, authenticated 1 or 0, copy seconds or 0,
  * count of fields to set, then name and bytes of each, then names to remove.
  * Reply: that of a write.
  */
-export const SAVE = script(`
-local key, now = KEYS[1], now_ms()
-if late(now) then return {-3, now} end
-local standing = standing_of(key)
-if standing ~= 1 then return {standing} end
-redis.call('HSET', key, '@used', now)
-if ARGV[2] ~= '' then redis.call('HSET', key, '@idle', ARGV[2]) end
-if ARGV[3] ~= '' then redis.call('HSET', key, '@auth', 1) end
-set_copy(key, ARGV[4])
-remove_fields(key, set_fields(key, 6, tonumber(ARGV[5])))
-return written(key, now)
+export const SAVE = script(`${UNLESS_LATE}
+local key = KEYS[1]
+local f = redis.call('HMGET', key, '@v', '@ended')
+${standing('key', 'f[1]', 'f[2]')}
+${change('key', `'@used', now`, 6, 'ARGV[5]')}
+${changeLimits('key', 'ARGV[2]', 'ARGV[3]', 'ARGV[4]')}
+${written('key')}
 `);
 
 /**
  * Moves a record to a new id with a change, and leaves a marker under the old one.
- * KEYS old record, new record · ARGV deadline, idle seconds or '', authenticated 1 or '', copy seconds or '',
- * life of the marker in ms, principal or '' = no login, absolute timeout in seconds from now ('' = none,
+ * KEYS old record, new record · ARGV deadline, idle seconds or '', authenticated 1 or 0, copy seconds or 0,
+ * life of the marker in ms, principal or '' = no login, absolute timeout in seconds from now (0 = none,
  * only with a login), count of fields to set, then name and bytes of each, then names to remove.
  * Reply: that of a write.
  */
-export const RENEW = script(`
-local old, new, now = KEYS[1], KEYS[2], now_ms()
-if late(now) then return {-3, now} end
-local standing = standing_of(old)
-if standing ~= 1 then return {standing} end
-redis.call('HSET', old, '@id', id_of(new), '@used', now)
-redis.call('RENAME', old, new)
-if ARGV[2] ~= '' then redis.call('HSET', new, '@idle', ARGV[2]) end
-if ARGV[3] ~= '' then redis.call('HSET', new, '@auth', 1) end
-redis.call('HDEL', new, '@local')
-set_copy(new, ARGV[4])
+export const RENEW = script(`${UNLESS_LATE}
+local old, new = KEYS[1], KEYS[2]
+local f = redis.call('HMGET', old, '@v', '@ended', '@info')
+${standing('old', 'f[1]', 'f[2]')}
+if ARGV[2] ~= '' then idle = ARGV[2] end
+if ARGV[3] == '1' then authenticated = '1' end
+copy = ARGV[4]
+nodes = copy == '0' and '0' or '1'
+local info = f[3] or ''
 if ARGV[6] ~= '' then
-  redis.call('HSET', new, '@who', ARGV[6], '@login', now)
-  if ARGV[7] == '' then redis.call('HDEL', new, '@until')
-  else redis.call('HSET', new, '@until', now + tonumber(ARGV[7]) * 1000) end
+  local created, codec = string.match(info, '^(%d+) %d+ (%S+) ')
+  if not created then return {0} end
+  info = string.format('%s %.0f %s ', created, now, codec) .. ARGV[6]
+  till = ARGV[7] == '0' and '0' or string.format('%.0f', now + ARGV[7] * 1000)
 end
-remove_fields(new, set_fields(new, 9, tonumber(ARGV[8])))
-mark_ended(old, ARGV[5], id_of(new))
-return written(new, now)
+${change('old', `'@v', ${putTogether('new')}, '@used', now, '@info', info`, 9, 'ARGV[8]')}
+redis.call('RENAME', old, new)
+redis.call('HSET', old, '@ended', 1, '@next', ${idOf('new')})
+redis.call('PEXPIRE', old, ARGV[5])
+${written('new')}
 `);
 
 /**
  * Writes or removes one attribute if its bytes are still those expected.
- * KEYS record · ARGV deadline, authenticated 1 or '', copy seconds or '', field, 1 if bytes are expected or
- * '' if none, the expected bytes, 1 if bytes are to be written or '' to remove, the new bytes.
+ * KEYS record · ARGV deadline, authenticated 1 or 0, copy seconds or 0, field, 1 if bytes are expected or
+ * 0 if none, the expected bytes, 1 if bytes are to be written or 0 to remove, the new bytes.
  * Reply: that of a write, or {-2, the bytes that are there or nil}.
  */
-export const COMPARE_AND_SET = script(`
-local key, now = KEYS[1], now_ms()
-if late(now) then return {-3, now} end
-local standing = standing_of(key)
-if standing ~= 1 then return {standing} end
-local actual = redis.call('HGET', key, ARGV[4])
-local expected = ARGV[5] ~= '' and ARGV[6]
-if actual ~= expected then return {-2, actual} end
-redis.call('HSET', key, '@used', now)
-if ARGV[7] ~= '' then redis.call('HSET', key, ARGV[4], ARGV[8]) else redis.call('HDEL', key, ARGV[4]) end
-if ARGV[2] ~= '' then redis.call('HSET', key, '@auth', 1) end
-set_copy(key, ARGV[3])
-return written(key, now)
+export const COMPARE_AND_SET = script(`${UNLESS_LATE}
+local key = KEYS[1]
+local f = redis.call('HMGET', key, '@v', '@ended', ARGV[4])
+${standing('key', 'f[1]', 'f[2]')}
+if f[3] ~= (ARGV[5] == '1' and ARGV[6]) then return {-2, f[3]} end
+if ARGV[7] == '1' then
+  redis.call('HSET', key, '@used', now, ARGV[4], ARGV[8])
+else
+  redis.call('HSET', key, '@used', now)
+  redis.call('HDEL', key, ARGV[4])
+end
+${changeLimits('key', "''", 'ARGV[2]', 'ARGV[3]')}
+${written('key')}
 `);
 
 /**
@@ -203,11 +211,14 @@ return written(key, now)
 export const DESTROY = script(`
 local key, life, removed = KEYS[1], tonumber(ARGV[2]), 0
 while key do
-  local f = redis.pcall('HMGET', key, '@id', '@next', '@local')
+  local f = redis.pcall('HMGET', key, '@v', '@next')
   if f.err then f = {} end
   redis.call('DEL', key)
   if f[1] then removed = removed + 1 end
-  if life > 0 and (f[3] or not f[1]) then mark_ended(key, life) end
+  if life > 0 and (not f[1] or string.sub(f[1], -2) == ' 1') then
+    redis.call('HSET', key, '@ended', 1)
+    redis.call('PEXPIRE', key, life)
+  end
   key = f[2] and ARGV[1] .. '{' .. string.sub(f[2], 1, 4) .. '}' .. string.sub(f[2], 5)
 end
 return removed
@@ -216,24 +227,33 @@ return removed
 /**
  * Moves what is under a session's key out of the way, if it is not a sound record of that session: a reply that was
  * read as such may have been meant for another request. Leaves markers, and records of a newer version, alone.
- * KEYS record, where to · ARGV life there in ms, 1 if the record names its own session and is damaged, or ''.
+ * KEYS record, where to · ARGV life there in ms, 1 if the record names its own session and is damaged, or 0.
  * Reply: 1 if it was moved.
  */
 export const SET_ASIDE = script(`
 local key, aside = KEYS[1], KEYS[2]
 if redis.call('EXISTS', key) == 0 then return 0 end
-local f = redis.pcall('HMGET', key, '@id', '@v', '@ended')
+local f = redis.pcall('HMGET', key, '@v', '@ended')
 if not f.err then
-  if f[3] then return 0 end
-  if (tonumber(f[2]) or 0) > ${FORMAT_VERSION} then return 0 end
-  if f[1] == id_of(key) and f[2] == '${FORMAT_VERSION}' and ARGV[2] == '' then return 0 end
+  if f[2] or ${versionOf('f[1]')} > ${FORMAT_VERSION} then return 0 end
+  if ARGV[2] == '0' and ${isOwn('f[1]', 'key')} then return 0 end
 end
 redis.call('RENAME', key, aside)
 redis.call('PEXPIRE', aside, ARGV[1])
 return 1
 `);
 
-function script(body: string): Script {
-  const lua = PRELUDE + body;
+/**
+ * Writes something that every replica gets to see, and leaves nothing: a point in the stream of writes behind all that
+ * went before it. Redis counts for WAIT what a connection has written, and the end of a session that has ended already
+ * writes nothing. Refused by a Redis that is full.
+ * KEYS a key that nobody uses.
+ */
+export const MARK_POINT = script(`
+redis.call('HSET', KEYS[1], '@point', 1)
+return redis.call('DEL', KEYS[1])
+`);
+
+function script(lua: string): Script {
   return { lua, sha1: createHash('sha1').update(lua).digest('hex') };
 }

@@ -56,5 +56,5 @@ export async function redisLifeMs(client: RedisClient, id: SessionId): Promise<n
   const key = keyOf(id);
   const life = await client.pttl(key);
   if (life === -1) throw new Error(`The key ${key} has no expiry.`);
-  return (await client.hexists(key, '@id')) === 1 ? life : 0;
+  return (await client.hexists(key, '@v')) === 1 ? life : 0;
 }

@@ -8,6 +8,7 @@ import {
 } from 'nestjs-redis-session';
 import { eachAdapter } from '../support/apps.js';
 import { Browser } from '../support/cookie-jar.js';
+import { partOf, setPart } from '../support/record-fields.js';
 import { startRedis, type RedisProcess } from '../support/redis-server.js';
 import { redisAt, startPlayground, type AnySession, type Playground } from './rig/playground.js';
 
@@ -30,8 +31,8 @@ async function keyOf(id: string): Promise<string> {
 /** Seconds since then, by the server's clock, moved for the test by writing to the record. */
 async function usedSecondsAgo(id: string, seconds: number): Promise<void> {
   const key = await keyOf(id);
-  const used = Number(await client.hget(key, '@used'));
-  await client.hset(key, '@used', used - seconds * 1000, '@created', used - seconds * 1000);
+  const then = Number(await partOf(client, key, 'used')) - seconds * 1000;
+  for (const part of ['used', 'created'] as const) await setPart(client, key, part, then);
 }
 
 eachAdapter('the members of a session', (adapter) => {
@@ -103,10 +104,10 @@ eachAdapter('the members of a session', (adapter) => {
     const { browser, id } = await stored({ idleTimeoutSeconds: 600, absoluteTimeoutSeconds: 60 });
     const key = await keyOf(id);
     expect(await client.pttl(key)).toBeLessThanOrEqual(60_000);
-    const until = Number(await client.hget(key, '@until'));
+    const until = Number(await partOf(client, key, 'until'));
     const { result: expiresAt } = await site.visit(browser, (session) => session.expiresAt?.getTime());
     expect(expiresAt).toBe(until);
-    await client.hset(key, '@until', until - 61_000);
+    await setPart(client, key, 'until', until - 61_000);
     expect((await site.visit(browser, (session) => [session.isNew, session.value])).result).toEqual([
       true,
       undefined,
@@ -157,7 +158,7 @@ eachAdapter('the members of a session', (adapter) => {
         expect(session.principal).toBeUndefined();
         session.other = 'with the login';
         await session.authenticate(7);
-        return { id: session.id, stored: await client.hget(await keyOf(session.id), '@who') };
+        return { id: session.id, stored: await partOf(client, await keyOf(session.id), 'principal') };
       });
       expect(result.stored).toBe('7');
       expect(result.id).not.toBe(id);

@@ -127,6 +127,18 @@ eachAdapter('sessions in this process’s memory', (adapter) => {
     expect(kept).toEqual([false, true, true]);
   });
 
+  it('are weighed with what each attribute takes beside its bytes', async () => {
+    await start({ memory: { maxBytes: 15_000 } });
+    const browsers = [1, 2, 3].map(() => new Browser(site.url));
+    const many = Object.fromEntries(Array.from({ length: 20 }, (_, at) => [`a${at}`, at]));
+    for (const browser of browsers) await site.visit(browser, (session) => void Object.assign(session, many));
+    const kept: number[] = [];
+    for (const browser of browsers) {
+      kept.push((await site.visit(browser, (session) => Object.keys(session).length)).result);
+    }
+    expect(kept).toEqual([0, 20, 20]);
+  });
+
   it('know login, id change and logout', async () => {
     await start();
     const browser = await store('cart');

@@ -6,7 +6,7 @@ import { startNode, type NodeProcess } from '../support/node-process.js';
 import { startRedis, type RedisProcess } from '../support/redis-server.js';
 import { startBalancer } from '../support/round-robin.js';
 import { type VisitAnswer } from './apps/node-app.js';
-import { compileApp } from './rig/compile.js';
+import { compileApp } from '../support/compile.js';
 
 const REQUESTS = 200;
 const READY = /node is ready/;
@@ -14,7 +14,7 @@ const READY = /node is ready/;
 let redis: RedisProcess;
 let script: string;
 beforeAll(async () => {
-  [redis, script] = await Promise.all([startRedis(), compileApp('test/e2e/apps/node-app')]);
+  [redis, script] = await Promise.all([startRedis(), compileApp('test/e2e/apps/node-app.ts')]);
 }, 60_000);
 
 eachAdapter('two nodes in processes of their own, behind a balancer without sticky routing', (adapter) => {

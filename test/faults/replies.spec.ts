@@ -1,5 +1,6 @@
 import { expect, it } from '@jest/globals';
 import { eachAdapter } from '../support/apps.js';
+import { setPart } from '../support/record-fields.js';
 import { startRedis } from '../support/redis-server.js';
 import { adminOf, assertHonest, recoveryMs, startFaultApp } from './rig/fault-app.js';
 import { startSwitchboard } from './rig/switchboard.js';
@@ -73,12 +74,12 @@ eachAdapter('replies and records that are not what they should be', (adapter) =>
     [
       'names another session',
       'it names another session',
-      (key: string) => [['HSET', key, '@id', 'x'.repeat(47)]],
+      (key: string) => [['HSET', key, '@v', `1 ${'x'.repeat(24)} 1800 0 0 1 0`]],
     ],
     [
       'has lost a field of ours',
       'one of its own fields is damaged',
-      (key: string) => [['HDEL', key, '@codec']],
+      (key: string) => [['HDEL', key, '@info']],
     ],
   ])(
     'row 20: a record that %s is anonymous, told once and set aside; the next login works',
@@ -120,12 +121,12 @@ eachAdapter('replies and records that are not what they should be', (adapter) =>
     const app = await startFaultApp(adapter, { host: redis.host, port: redis.port });
     const user = await app.loggedIn();
     const [key = ''] = await admin.keys('session:*');
-    await admin.hset(key, '@v', '2');
+    await setPart(admin, key, 'version', 2);
     for (const answer of [await user.get('/read'), await user.post('/write')]) {
       expect(answer.status).toBe(503);
       assertHonest(answer);
     }
-    await admin.hset(key, '@v', '1');
+    await setPart(admin, key, 'version', 1);
     expect((await user.get('/read')).json()).toEqual({ count: 1, who: 'ann' });
   });
 });

@@ -6,13 +6,13 @@ import { connect } from '../contract/redis-rig.js';
 import { Browser } from '../support/cookie-jar.js';
 import { startNode, type NodeProcess } from '../support/node-process.js';
 import { startRedis } from '../support/redis-server.js';
-import { compileScript } from './compile.js';
+import { compileApp } from '../support/compile.js';
 
 const CRASHES = Number(process.env['SESSION_TEST_CRASHES'] ?? 20);
 const CLIENTS = 8;
 const LATEST_MS = 60;
 const RECOVERED_WITHIN_MS = 20_000;
-const OWN_FIELDS = ['@v', '@id', '@codec', '@idle', '@created', '@used'];
+const OWN_FIELDS = ['@v', '@used', '@info'];
 
 /** Every key has an expiry and says whose it is. Returns how many there are. */
 async function expectWholeKeys(client: RedisClient): Promise<number> {
@@ -35,7 +35,7 @@ it.each([
   `no key is without an expiry or its own fields after ${CRASHES / 2} crashes of node or Redis in the middle of writes: %s`,
   async (_what, anonymousTraffic) => {
     const redis = await startRedis({ persistence: true });
-    const node = await startNode(await compileScript('test/integration/crash-node.ts'), {
+    const node = await startNode(await compileApp('test/integration/crash-node.ts'), {
       env: { REDIS_PORT: String(redis.port), ANONYMOUS_TRAFFIC: anonymousTraffic },
     });
     const urlOf = async (started: NodeProcess): Promise<string> =>

@@ -4,6 +4,7 @@ import type { RedisClient } from '../../lib/stores/redis-client.js';
 import type { RedisStore } from '../../lib/stores/redis-store.js';
 import { change, decoded, encoded, freshId, newSession, renewal } from '../contract/builders.js';
 import { connect, keyOf, redisLifeMs, redisStore } from '../contract/redis-rig.js';
+import { setPart } from '../support/record-fields.js';
 import { startRedis, type RedisProcess } from '../support/redis-server.js';
 
 let redis: RedisProcess;
@@ -23,15 +24,13 @@ describe('a record', () => {
       newSession({ cart: '1', '@id': '2', '@@v': '3', '': '4' }, { authenticated: false }),
     );
     const fields = await client.hkeys(keyOf(id));
-    expect(fields.sort()).toEqual(
-      ['', '@@@v', '@@id', '@codec', '@created', '@id', '@idle', '@used', '@v', 'cart'].sort(),
-    );
+    expect(fields.sort()).toEqual(['', '@@@v', '@@id', '@info', '@used', '@v', 'cart'].sort());
   });
 
   it('takes neither the fields of another attribute nor of the record when one is removed', async () => {
     const id = freshId();
     await store.create(id, newSession({ id: '1', '@id': '2' }));
-    await store.save(id, change({}, { remove: ['@id', '@v', '@codec'] }));
+    await store.save(id, change({}, { remove: ['@id', '@v', '@info'] }));
     const outcome = await store.load(id);
     expect(outcome.status === 'found' && decoded(outcome.record.attributes)).toEqual({ id: '1' });
   });
@@ -52,17 +51,27 @@ describe('a key that holds something else is unreadable, and is set aside as it 
     [
       'the record of another session',
       'it names another session',
-      (key) => client.hset(key, '@id', freshId()),
+      (key) => setPart(client, key, 'name', freshId().slice(-24)),
     ],
     ['a record without a version', 'it is not a session record', (key) => client.hdel(key, '@v')],
-    ['a version that is no number', 'it is not a session record', (key) => client.hset(key, '@v', 'x')],
-    ['a version that never was', 'it is not a session record', (key) => client.hset(key, '@v', '0')],
-    ['no codec', 'one of its own fields is damaged', (key) => client.hdel(key, '@codec')],
-    ...['@idle', '@created', '@used', '@until', '@login'].map(
-      (field): [string, string, (key: string) => Promise<unknown>] => [
-        `a damaged ${field}`,
+    [
+      'a version that is no number',
+      'it is not a session record',
+      (key) => setPart(client, key, 'version', 'x'),
+    ],
+    ['a version that never was', 'it is not a session record', (key) => setPart(client, key, 'version', 0)],
+    ['a version and no more', 'it names another session', (key) => client.hset(key, '@v', '1')],
+    ['no codec', 'one of its own fields is damaged', (key) => setPart(client, key, 'codec', '')],
+    [
+      'damaged by the loss of a field',
+      'one of its own fields is damaged',
+      (key) => client.hdel(key, '@info'),
+    ],
+    ...(['idle', 'created', 'used', 'until', 'login', 'copy'] as const).map(
+      (part): [string, string, (key: string) => Promise<unknown>] => [
+        `a damaged ${part}`,
         'one of its own fields is damaged',
-        (key) => client.hset(key, field, '12x'),
+        (key) => setPart(client, key, part, '12x'),
       ],
     ),
   ];
@@ -85,7 +94,10 @@ describe('a key that holds something else is unreadable, and is set aside as it 
 
   it.each([
     ['a foreign hash', (key: string) => client.hset(key, 'a', '1')],
-    ['the record of another session', (key: string) => client.hset(key, '@id', freshId(), '@v', '1')],
+    [
+      'the record of another session',
+      (key: string) => client.hset(key, '@v', `1 ${freshId().slice(-24)} 1800 0 0 1 0`),
+    ],
   ])('is not written to: %s', async (_what, place) => {
     const id = freshId();
     await place(keyOf(id));
@@ -104,7 +116,7 @@ it('refuses to read and to write a record of a newer version, and leaves it alon
   const id = freshId();
   const key = keyOf(id);
   await store.create(id, newSession({ n: '1' }));
-  await client.hset(key, '@v', '2');
+  await setPart(client, key, 'version', 2);
   await client.pexpire(key, 100_000);
   const before = await client.dumpBuffer(key);
   await expect(store.load(id)).rejects.toThrow(/format 2.*reads up to 1/);
@@ -174,7 +186,7 @@ describe('the life of a key', () => {
     const ids = [freshId(), freshId(), freshId()] as const;
     for (const id of ids) {
       await store.create(id, newSession({}, { absoluteTimeout: 100 }));
-      await client.hset(keyOf(id), '@until', '1700000000000');
+      await setPart(client, keyOf(id), 'until', 1_700_000_000_000);
     }
     const outcomes = [
       await store.load(ids[0]),

@@ -12,7 +12,7 @@ const ANSWERS = [SessionGoneError, SessionDestroyedError, SessionHeadersSentErro
 const LINEAGE = 'lineage';
 
 /** Deletes a session's record as its expiry would, markers not. Replies whether there was one. */
-const EXPIRE = `if redis.call('HEXISTS', KEYS[1], '@id') == 1 then return redis.call('DEL', KEYS[1]) end return 0`;
+const EXPIRE = `if redis.call('HEXISTS', KEYS[1], '@v') == 1 then return redis.call('DEL', KEYS[1]) end return 0`;
 
 /** One run of one program against real nodes. */
 export class ProgramRun {

@@ -6,6 +6,7 @@ import { Session, type HttpSession } from 'nestjs-redis-session';
 import { RedisSessionHealthIndicator, RedisSessionHealthModule } from 'nestjs-redis-session/health';
 import { eachAdapter, LogSink, startApp, type Adapter, type StartedApp } from '../support/apps.js';
 import { Browser } from '../support/cookie-jar.js';
+import { setPart } from '../support/record-fields.js';
 import { startRedis, type RedisProcess } from '../support/redis-server.js';
 import { bankModule, idOf, keyOf } from './bank.js';
 import { Redis } from 'ioredis';
@@ -94,13 +95,16 @@ const FAULTS: [string, Fault, 'served' | 'unavailable'][] = [
   ],
   [
     'the record is damaged',
-    ({ admin, key }) => admin.hset(key, '@created', PAYLOAD, 'secret', PAYLOAD),
+    async ({ admin, key }) => {
+      await setPart(admin, key, 'created', PAYLOAD);
+      await admin.hset(key, 'secret', PAYLOAD);
+    },
     'served',
   ],
-  ['the record is of a newer version', ({ admin, key }) => admin.hset(key, '@v', 99), 'unavailable'],
+  ['the record is of a newer version', ({ admin, key }) => setPart(admin, key, 'version', 99), 'unavailable'],
   [
     'the record names an unknown codec',
-    ({ admin, key }) => admin.hset(key, '@codec', 'unknown'),
+    ({ admin, key }) => setPart(admin, key, 'codec', 'unknown'),
     'unavailable',
   ],
 ];

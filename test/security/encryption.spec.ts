@@ -22,6 +22,17 @@ async function fieldsOf(id: string): Promise<Map<string, Buffer>> {
   return fields;
 }
 
+/** What a record says in its field `@info`. */
+function infoOf(fields: ReadonlyMap<string, Buffer>): { codec: string; principal: string } {
+  const [, , codec = '', principal = ''] = String(fields.get('@info')).split(' ');
+  return { codec, principal };
+}
+
+function infoWith(fields: ReadonlyMap<string, Buffer>, change: Partial<ReturnType<typeof infoOf>>): Buffer {
+  const { codec, principal } = { ...infoOf(fields), ...change };
+  return Buffer.from([...String(fields.get('@info')).split(' ').slice(0, 2), codec, principal].join(' '));
+}
+
 async function customer(bank: Bank, attributes: object): Promise<{ browser: Browser; id: string }> {
   const browser = bank.browser();
   await browser.post('/write', attributes);
@@ -83,13 +94,15 @@ eachAdapter('encryption at rest', (adapter) => {
     const { browser, id } = await customer(bank, { note: MARKER, role: 'admin' });
     const events: SessionEvent[] = [];
     bank.sessions.events.subscribe((event) => events.push(event));
-    for (const field of ['note', 'role', '#key', '@who']) {
-      const bytes = (await fieldsOf(id)).get(field) as Buffer;
-      for (let at = 0; at < bytes.length; at += 1) {
+    const original = await fieldsOf(id);
+    for (const field of ['note', 'role', '#key', '@info']) {
+      const bytes = original.get(field) as Buffer;
+      // Of ours, only the principal is encrypted: after the last space.
+      for (let at = field === '@info' ? bytes.lastIndexOf(' ') + 1 : 0; at < bytes.length; at += 1) {
         const damaged = Buffer.from(bytes);
         // In text, one letter of base64 for another; the last one before padding holds bits that mean nothing.
-        damaged[at] = (bytes[at] as number) ^ (field === '@who' ? 4 : 0x41);
-        await client.hset(keyOf(id), field, damaged);
+        damaged[at] = (bytes[at] as number) ^ (field === '@info' ? 4 : 0x41);
+        await client.hset(keyOf(id), Object.fromEntries([...original, [field, damaged]]));
         events.length = 0;
         const answer = (await browser.clone().get('/whoami')).json<{
           principal?: string;
@@ -104,8 +117,10 @@ eachAdapter('encryption at rest', (adapter) => {
             detail: expect.stringMatching(/encrypt|principal|codec/) as unknown as string,
           },
         ]);
+        // Where the session's own key fits the record is damaged for sure, and out of the way.
+        expect(await client.exists(keyOf(id))).toBe(field === '#key' ? 1 : 0);
       }
-      await client.hset(keyOf(id), field, bytes);
+      await client.hset(keyOf(id), Object.fromEntries(original));
     }
     expect(await attributesOf(browser)).toEqual({ note: MARKER, role: 'admin' });
     expect(log.text()).not.toContain(MARKER);
@@ -120,12 +135,12 @@ eachAdapter('encryption at rest', (adapter) => {
     const attempts: Record<string, Buffer>[] = [
       { role: hers.get('role') as Buffer },
       { role: original.get('note') as Buffer, note: original.get('role') as Buffer },
-      { '@who': hers.get('@who') as Buffer },
+      { '@info': infoWith(original, { principal: infoOf(hers).principal }) },
       { '#key': hers.get('#key') as Buffer },
       // The whole record, under a key whose cookie he has.
-      { ...Object.fromEntries(hers), '@id': Buffer.from(mallory.id) },
-      { '@codec': Buffer.from('json_aesgcm') },
-      { '@codec': Buffer.from('msgpack') },
+      { ...Object.fromEntries(hers), '@v': original.get('@v') as Buffer },
+      { '@info': infoWith(original, { codec: 'json_aesgcm' }) },
+      { '@info': infoWith(original, { codec: 'msgpack' }) },
     ];
     for (const fields of attempts) {
       await client.hset(keyOf(mallory.id), fields);

@@ -3,6 +3,7 @@ import type { SessionEvent } from 'nestjs-redis-session';
 import { RejectionLog, type Rejection } from '../../lib/nest/rejection-log.js';
 import { eachAdapter } from '../support/apps.js';
 import type { Browser } from '../support/cookie-jar.js';
+import { setPart } from '../support/record-fields.js';
 import { startRedis } from '../support/redis-server.js';
 import { connectTo, idOf, keyOf, startBank, type Bank } from './bank.js';
 
@@ -96,7 +97,7 @@ eachAdapter('security events', (adapter) => {
     ]);
 
     const damaged = await withSession();
-    await client.hset(keyOf(damaged.id), '@created', 'x');
+    await setPart(client, keyOf(damaged.id), 'created', 'x');
     expect(await told(() => damaged.browser.get('/whoami'))).toEqual([
       { type: 'rejected', reason: 'corrupt', id: damaged.id, detail: 'one of its own fields is damaged' },
     ]);

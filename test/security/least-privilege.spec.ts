@@ -24,6 +24,7 @@ const ABOUT_THE_CONNECTION = [
   'readonly',
   'asking',
   'select',
+  'wait',
 ];
 const root = { username: 'root', password: 'root' };
 
@@ -123,6 +124,12 @@ describe('the documented ACL line', () => {
     );
     const onKeys = ALLOWED.filter((name) => !ABOUT_THE_CONNECTION.includes(name));
     expect(onKeys.sort()).toEqual([...new Set([...inScripts, 'hgetall', 'eval', 'evalsha'])].sort());
+  });
+
+  it('is the one of the sample, but for its password', async () => {
+    const text = await readFile(new URL('../../sample/docker/users.acl', import.meta.url), 'utf8');
+    const [, password = ''] = / >(\S+) /.exec(text) ?? [];
+    expect(text.split('\n')).toEqual(['user default off', aclLine('shop', password, 'shop:session:'), '']);
   });
 
   it('is the one in SECURITY.md', async () => {

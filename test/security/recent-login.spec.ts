@@ -2,6 +2,7 @@ import { beforeAll, describe, expect, it } from '@jest/globals';
 import { RequireRecentLogin } from 'nestjs-redis-session';
 import { eachAdapter } from '../support/apps.js';
 import type { Browser } from '../support/cookie-jar.js';
+import { partOf, setPart } from '../support/record-fields.js';
 import { startRedis } from '../support/redis-server.js';
 import { connectTo, idOf, keyOf, startBank, type Bank } from './bank.js';
 
@@ -11,8 +12,8 @@ const client = connectTo(redis);
 /** Makes the login of a session as old as this. */
 async function ageLogin(browser: Browser, seconds: number): Promise<void> {
   const key = keyOf(await idOf(browser));
-  const login = Number(await client.hget(key, '@login'));
-  await client.hset(key, '@login', login - seconds * 1000);
+  const login = Number(await partOf(client, key, 'login'));
+  await setPart(client, key, 'login', login - seconds * 1000);
 }
 
 async function authenticatedAt(browser: Browser): Promise<number | undefined> {

@@ -3,6 +3,7 @@ import fc from 'fast-check';
 import { eachAdapter, LogSink } from '../support/apps.js';
 import type { Browser } from '../support/cookie-jar.js';
 import { watchCommands } from '../support/commands.js';
+import { setPart } from '../support/record-fields.js';
 import { startRedis } from '../support/redis-server.js';
 import { connectTo, idOf, keyOf, startBank, type Bank } from './bank.js';
 
@@ -42,6 +43,23 @@ const NAMES = [
     '__dot',
   ],
   'n'.repeat(10_000),
+];
+
+const NUMBERS = ['', '-1', '0', 'NaN', '1e400', '9'.repeat(30), '0x10', 'null', '-9007199254740993'];
+
+const PARTS = [
+  ...([
+    'version',
+    'name',
+    'idle',
+    'until',
+    'copy',
+    'created',
+    'login',
+    'codec',
+    'principal',
+    'used',
+  ] as const),
 ];
 
 const MEMBERS = [
@@ -105,18 +123,7 @@ eachAdapter('stored data', (adapter) => {
     const id = await idOf(browser);
     const key = keyOf(id);
     const original = (await client.callBuffer('HGETALL', key)) as Buffer[];
-    const own = fc.constantFrom(
-      '@v',
-      '@id',
-      '@codec',
-      '@idle',
-      '@created',
-      '@used',
-      '@who',
-      '@auth',
-      '@login',
-      '@until',
-    );
+    const own = fc.constantFrom('@v', '@used', '@info');
     const field = fc.oneof(
       own,
       fc.constantFrom('a', 'c', '@ended', '@next', '@copy', '@@', '__proto__', '@x'),
@@ -124,9 +131,7 @@ eachAdapter('stored data', (adapter) => {
     );
     const value = fc.oneof(
       fc.uint8Array({ maxLength: 40 }).map((bytes) => Buffer.from(bytes)),
-      fc
-        .constantFrom('', '-1', '0', 'NaN', '1e400', '9'.repeat(30), '0x10', 'null', '-9007199254740993')
-        .map((text) => Buffer.from(text)),
+      fc.constantFrom(...NUMBERS).map((text) => Buffer.from(text)),
       // msgpack: a map with __proto__, a deep array, an extension, a huge length.
       fc
         .constantFrom(
@@ -138,11 +143,15 @@ eachAdapter('stored data', (adapter) => {
         )
         .map((hex) => Buffer.from(hex, 'hex')),
     );
+    const texts = fc.oneof(fc.string(), fc.constantFrom(...NUMBERS));
+    const parts = fc.option(fc.constantFrom(...PARTS), { nil: undefined });
+    const damages = fc.array(fc.tuple(field, value), { maxLength: 4 });
     await fc.assert(
-      fc.asyncProperty(fc.array(fc.tuple(field, value), { minLength: 1, maxLength: 4 }), async (damage) => {
+      fc.asyncProperty(damages, parts, texts, async (damage, part, text) => {
         await client.del(key);
         await client.hset(key, ...(original as [Buffer, Buffer]));
         for (const [name, bytes] of damage) await client.hset(key, name, bytes);
+        if (part !== undefined) await setPart(client, key, part, text);
         const answer = await browser.clone().get('/whoami');
         const write = await browser.clone().post('/write', { fresh: true });
         expect([200, 503]).toContain(answer.status);

@@ -33,6 +33,20 @@ export async function cleanUp(): Promise<void> {
   if (failures.length > 0) throw new AggregateError(failures, 'Test rig: some resources did not close.');
 }
 
+/** Runs an action, then closes all that was opened in it and is still open. Not for two actions at the same time. */
+export async function closingAll<T>(action: () => Promise<T>): Promise<T> {
+  const earlier = pending.splice(0);
+  try {
+    return await action();
+  } finally {
+    try {
+      await cleanUp();
+    } finally {
+      pending.unshift(...earlier);
+    }
+  }
+}
+
 /** A private directory in the system's temp directory, removed with all it holds at the end. */
 export async function tempDir(prefix = 'redis-session-test-'): Promise<string> {
   const dir = await mkdtemp(join(tmpdir(), prefix));

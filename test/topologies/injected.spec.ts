@@ -74,14 +74,14 @@ describe('an injected client', () => {
       'enableOfflineQueue',
       'autoResendUnfulfilledCommands',
       'maxRetriesPerRequest',
-      'commandTimeout',
       'socketTimeout',
     ]) {
       expect(risks).toContain(option);
     }
-    expect(
-      riskyOptions(owned(new Cluster([node()], { lazyConnect: true, scaleReads: 'slave' }))).join(),
-    ).toContain('scaleReads');
+    const ofCluster = riskyOptions(
+      owned(new Cluster([node()], { lazyConnect: true, scaleReads: 'slave' })),
+    ).join();
+    for (const option of ['scaleReads', 'retryDelayOnFailover']) expect(ofCluster).toContain(option);
   });
 
   it('that is set as it should be is not warned of', () => {
@@ -90,12 +90,16 @@ describe('an injected client', () => {
       enableOfflineQueue: false,
       autoResendUnfulfilledCommands: false,
       maxRetriesPerRequest: 0,
-      commandTimeout: 500,
       socketTimeout: 1000,
     };
     expect(riskyOptions(owned(new Redis({ port: redis.port, ...options })))).toEqual([]);
     const { lazyConnect, enableOfflineQueue, ...redisOptions } = options;
-    const ofCluster = new Cluster([node()], { lazyConnect, enableOfflineQueue, redisOptions });
+    const ofCluster = new Cluster([node()], {
+      lazyConnect,
+      enableOfflineQueue,
+      retryDelayOnFailover: 0,
+      redisOptions,
+    });
     expect(riskyOptions(owned(ofCluster))).toEqual([]);
   });
 

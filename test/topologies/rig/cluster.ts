@@ -83,21 +83,27 @@ export async function slotOf({ admins }: ClusterInstallation, key: string): Prom
   return Number(await admins[0]?.call('CLUSTER', 'KEYSLOT', key));
 }
 
-/** Moves a slot with all its keys from one master to another (by their place in `servers`), step by step. */
+/**
+ * Moves a slot with all its keys from one master to another (by their place in `servers`), step by step. Resolves to
+ * how many keys it held.
+ */
 export async function moveSlot(
   { admins, servers }: ClusterInstallation,
   slot: number,
   from: number,
   to: number,
-): Promise<void> {
+): Promise<number> {
   const [source, target] = [admins[from] as Redis, admins[to] as Redis];
   const [sourceId, targetId] = await Promise.all([source.cluster('MYID'), target.cluster('MYID')]);
   await target.call('CLUSTER', 'SETSLOT', slot, 'IMPORTING', sourceId);
   await source.call('CLUSTER', 'SETSLOT', slot, 'MIGRATING', targetId);
+  let moved = 0;
   for (;;) {
     const keys = (await source.call('CLUSTER', 'GETKEYSINSLOT', slot, 2)) as string[];
     if (keys.length === 0) break;
     await source.call('MIGRATE', '127.0.0.1', Number(servers[to]?.port), '', 0, 5000, 'KEYS', ...keys);
+    moved += keys.length;
   }
   for (const admin of [target, source]) await admin.call('CLUSTER', 'SETSLOT', slot, 'NODE', targetId);
+  return moved;
 }

@@ -41,7 +41,7 @@ export async function nodesOn(place: Place, observer = place): Promise<StoreUnde
     const key = keyOf(id);
     const life = Number(await link.executor.call('PTTL', key));
     if (life === -1) throw new Error(`The key ${key} has no expiry.`);
-    return (await link.executor.call('HEXISTS', key, '@id')) === 1 ? life : 0;
+    return (await link.executor.call('HEXISTS', key, '@v')) === 1 ? life : 0;
   };
   return { store, peer, lifeMs };
 }

@@ -47,6 +47,7 @@ describe('faults', () => {
     ['TIMEOUT', '600001', 'an integer from 1 to 600000 ms'],
     ['MAX_COMMANDS_IN_FLIGHT', '0', 'an integer from 1 to 1000000'],
     ['STARTUP', 'never', 'fail, wait, background'],
+    ['LOGOUT_CONFIRMED_BY_REPLICAS', '-1', 'an integer from 0 to 100'],
     ['USER_TIMEOUT', '315360001', 'an integer from 1 to 315360000 seconds'],
     ['USER_TIMEOUT', '0', 'an integer from 1 to 315360000 seconds'],
     ['ABSOLUTE_TIMEOUT', '-1', 'an integer from 0 to 315360000 seconds, 0 for none'],
@@ -131,6 +132,10 @@ describe('faults', () => {
     [
       { REDIS_SESSION_CLUSTER_NODES: 'c', REDIS_SESSION_MAX_CONNECTIONS: '2' },
       'REDIS_SESSION_MAX_CONNECTIONS = "2": must be 1 for a cluster, whose client keeps one connection for each node',
+    ],
+    [
+      { REDIS_SESSION_CLUSTER_NODES: 'c', REDIS_SESSION_LOGOUT_CONFIRMED_BY_REPLICAS: '1' },
+      'REDIS_SESSION_LOGOUT_CONFIRMED_BY_REPLICAS = "1": must be 0 for a cluster: WAIT, which asks the replicas, names no key and so no node; make the cluster itself refuse writes with min-replicas-to-write',
     ],
     [
       { REDIS_SESSION_URL: 'redis://r/1', REDIS_SESSION_DATABASE: '2' },

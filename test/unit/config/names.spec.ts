@@ -135,6 +135,11 @@ const SAMPLES: Readonly<Record<Row['path'], Sample>> = {
     expected: 500,
     seen: ({ redis }) => redis.maxCommandsInFlight,
   },
+  'redis.logoutConfirmedByReplicas': {
+    text: '2',
+    expected: 2,
+    seen: ({ redis }) => redis.logoutConfirmedByReplicas,
+  },
   'redis.startup': { text: 'Background', expected: 'background', seen: ({ redis }) => redis.startup },
   idleTimeoutSeconds: { text: '60', expected: 60, seen: (s) => s.idleTimeoutSeconds },
   absoluteTimeoutSeconds: { text: '3600', expected: 3600, seen: (s) => s.absoluteTimeoutSeconds },

@@ -30,6 +30,7 @@ describe('resolveSettings', () => {
         timeoutMs: 2000,
         maxCommandsInFlight: 20_000,
         startup: 'fail',
+        logoutConfirmedByReplicas: 0,
         tls: undefined,
         sentinel: undefined,
         cluster: undefined,

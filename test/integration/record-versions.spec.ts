@@ -1,0 +1,52 @@
+import { beforeAll, describe, expect, it } from '@jest/globals';
+import type { RedisClient } from '../../lib/stores/redis-client.js';
+import type { RedisStore } from '../../lib/stores/redis-store.js';
+import { change, freshId, newSession, renewal } from '../contract/builders.js';
+import { connect, keyOf, redisStore } from '../contract/redis-rig.js';
+import { startRedis } from '../support/redis-server.js';
+
+let admin: RedisClient;
+let store: RedisStore;
+beforeAll(async () => {
+  const { port } = await startRedis();
+  [admin, store] = await Promise.all([connect(port), redisStore(port)]);
+});
+
+/** What lets two releases that differ serve the same sessions during a roll-out: see FORMAT_VERSION. */
+describe('an own field that a later release has added to a record', () => {
+  it('is no attribute, and stays through saves, updates and renewals by this one', async () => {
+    const id = freshId();
+    const next = freshId(id);
+    await store.create(id, newSession({ cart: 'tea' }));
+    await admin.hset(keyOf(id), '@later', 'of a later release');
+
+    const found = await store.load(id);
+    expect(found.status === 'found' && [...found.record.attributes.keys()]).toEqual(['cart']);
+    expect((await store.save(id, change({ cart: 'cake' }))).status).toBe('written');
+    const cake = Buffer.from('cake');
+    expect((await store.compareAndSet(id, 'cart', cake, cake, true)).status).toBe('written');
+    expect((await store.renew(id, renewal(next))).status).toBe('written');
+    expect(await admin.hget(keyOf(next), '@later')).toBe('of a later release');
+  });
+});
+
+describe('a record of a later version', () => {
+  it('is neither read, changed nor removed but by its end', async () => {
+    const id = freshId();
+    await store.create(id, newSession({ cart: 'tea' }));
+    const head = String(await admin.hget(keyOf(id), '@v'));
+    await admin.hset(
+      keyOf(id),
+      '@v',
+      head.replace(/^\d+/, (version) => String(Number(version) + 1)),
+    );
+    const before = await admin.hgetall(keyOf(id));
+
+    await expect(store.load(id)).rejects.toThrow(/format 2/);
+    await expect(store.save(id, change({ cart: 'cake' }))).rejects.toThrow(/another format/);
+    await expect(store.renew(id, renewal(freshId(id)))).rejects.toThrow(/another format/);
+    expect(await admin.hgetall(keyOf(id))).toEqual(before);
+    await store.destroy(id);
+    expect(await admin.exists(keyOf(id))).toBe(0);
+  });
+});

@@ -1,0 +1,84 @@
+import { describe, expect, it } from '@jest/globals';
+import { SessionFormatError, SessionStoreUnavailableError } from '../../../lib/core/errors.js';
+import { FailureLog } from '../../../lib/nest/failure-log.js';
+import { noAnswer, outage, storeUnavailable } from '../../../lib/stores/redis-failure.js';
+
+const FULL =
+  'Redis at r:1 could not serve the session: OOM. The server is full: raise maxmemory or free some.';
+
+function start(): {
+  lines: string[];
+  /** Whether the error comes out again as it went in. */
+  note: (error: unknown) => boolean;
+  /** A minute passes. */
+  minute: () => void;
+} {
+  const lines: string[] = [];
+  let due: (() => void)[] = [];
+  const log = new FailureLog(
+    { log: (line) => lines.push(`log ${line}`), warn: (line) => lines.push(`warn ${line}`) },
+    { after: (_milliseconds, call) => due.push(call) },
+  );
+  return {
+    lines,
+    note: (error) => {
+      try {
+        return log.note(error);
+      } catch (thrown) {
+        return thrown === error;
+      }
+    },
+    minute: () => {
+      const calls = due;
+      due = [];
+      for (const call of calls) call();
+    },
+  };
+}
+
+const reply = (message: string): Error =>
+  storeUnavailable(Object.assign(new Error(message), { name: 'ReplyError' }), 'r:1');
+const oom = (): Error => reply("OOM command not allowed when used memory > 'maxmemory'");
+
+describe('the log of failures', () => {
+  it('tells a kind at once, each minute it goes on, and when it is over', () => {
+    const { lines, note, minute } = start();
+    for (let n = 0; n < 3; n++) expect(note(oom())).toBe(true);
+    expect(lines.splice(0)).toEqual([`warn Requests that use a session get 503: ${FULL}`]);
+    minute();
+    expect(lines.splice(0)).toEqual([`warn 2 failures more within a minute: ${FULL}`]);
+    minute();
+    expect(lines.splice(0)).toEqual([`log Over for a minute, after 3 failures: ${FULL}`]);
+    minute();
+    expect(lines).toEqual([]);
+    note(oom());
+    expect(lines).toEqual([`warn Requests that use a session get 503: ${FULL}`]);
+  });
+
+  it('keeps kinds apart, whatever numbers, names and ids they hold', () => {
+    const { lines, note } = start();
+    const id = 'aB3_'.repeat(12);
+    note(oom());
+    note(reply('NOPERM this user has no permissions'));
+    note(new SessionFormatError(`Session ${id} was written with the codec 'a'.`));
+    note(new SessionFormatError(`Session ${id.replace('B', 'C')} was written with the codec 'b'.`));
+    note(new SessionStoreUnavailableError('7 commands are waiting.'));
+    note(new SessionStoreUnavailableError('8 commands are waiting.'));
+    expect(lines.map((line) => /503: (.{20})/.exec(line)?.[1])).toEqual([
+      FULL.slice(0, 20),
+      'Redis at r:1 could n',
+      `Session ${id.slice(0, 12)}`,
+      '7 commands are waiti',
+    ]);
+  });
+
+  it('tells of answers that come too late, and not of a Redis that is not there, which its connection tells', () => {
+    const { lines, note } = start();
+    note(outage('Redis at r:1 is down.'));
+    note(storeUnavailable(Object.assign(new Error('connect'), { code: 'ECONNREFUSED' }), 'r:1'));
+    note(new TypeError('not ours'));
+    expect(lines).toEqual([]);
+    note(noAnswer('r:1', 500));
+    expect(lines).toHaveLength(1);
+  });
+});
