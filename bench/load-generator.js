@@ -42,7 +42,9 @@ async function fire({ url, requests }, connections, durationMs, onTime) {
   const instance = autocannon({
     url,
     connections,
-    duration: durationMs / 1000,
+    // autocannon looks at the clock only at its samples, one a second unless told: the load would last that much longer.
+    duration: (durationMs - 1) / 1000,
+    sampleInt: durationMs,
     setupClient: (each) => {
       const index = client++;
       each.setRequests(

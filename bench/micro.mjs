@@ -51,11 +51,11 @@ const id = idOf(token);
 const signer = new CookieSigner(['a-secret-of-the-benchmark-that-is-long-enough']);
 const signed = signer.sign('sid', token);
 const header = `theme=dark; _ga=GA1.1.123456789.1700000000; lang=en-GB; sid=${token}; consent=yes`;
-const reply = ['@v', 1, '@id', id, '@codec', 'msgpack', '@idle', 1800, '@created', 1.8e12, '@used', 1.8e12]
-  .concat(['@who', 'user-42', '@login', 1.8e12, '@auth', 1, 'user', '\xa7user-42', 'views', '\x01'])
+const reply = ['@v', `1 ${id.slice(-24)} 1800 0 0 1 0`, '@used', 1.8e12]
+  .concat(['@info', `${1.8e12} ${1.8e12} msgpack user-42`, 'user', '\xa7user-42', 'views', '\x01'])
   .map((piece) => Buffer.from(String(piece), 'latin1'));
 
-const quiet = { verbose: noop, debug: noop, warn: noop, error: noop, isVerbose: false, isDebug: false };
+const quiet = { verbose: noop, debug: noop, warn: noop, error: noop };
 const now = Date.now();
 const record = { status: 'found', now, record: readRecord(id, reply, now).record };
 record.record.attributes.set('cart', packed);
@@ -65,7 +65,14 @@ const store = {
   save: async () => ({ status: 'written', now, absoluteDeadline: undefined }),
 };
 const environment = {
-  ...{ store, codec: msgpackCodec, codecByName: () => msgpackCodec, log: quiet, locks: new KeyedLock() },
+  ...{
+    store,
+    busy: new Set(),
+    codec: msgpackCodec,
+    codecByName: () => msgpackCodec,
+    log: quiet,
+    locks: new KeyedLock(),
+  },
   ...{ random: randomBytes, now: Date.now, sleep: () => Promise.resolve(), events: { emit: noop } },
   rules: {
     ...{ ...limits, maxInactiveInterval: 1800, absoluteTimeout: 0, saveOnChange: false, alwaysSave: false },
@@ -125,7 +132,7 @@ for (const { name, result } of bench.tasks) {
 process.exit(0);
 
 function loaded() {
-  const attributes = new Attributes(msgpackCodec, limits, noop);
+  const attributes = new Attributes(msgpackCodec, limits, { refused: noop });
   attributes.load(stored, msgpackCodec);
   return attributes;
 }
@@ -139,7 +146,7 @@ function exchange(cookie) {
 
 async function request(cookie, use) {
   const { incoming, response } = exchange(cookie);
-  const { session } = await RequestSession.open(incoming, response, false, requestOptions);
+  const { session } = await new RequestSession(incoming, response, false, requestOptions).loaded;
   use(session.httpSession);
   const saved = session.commit();
   if (saved !== undefined) await saved;

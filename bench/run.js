@@ -30,10 +30,13 @@ const { values: options } = parseArgs({
 // Before the contestants are loaded, here and in their processes.
 if (options.other) process.env.BENCH_OTHER = new URL(options.other, pathToFileURL(`${process.cwd()}/`)).href;
 const { CONTESTANTS } = await import('./app/contestants.js');
-/** Long enough for the optimising compiler, which would otherwise be measured with the slower contestants. */
-const WARM_UP_MS = 1500;
+/** Once for each application: long enough for the optimising compiler, which would be measured otherwise. */
+const WARM_UP_MS = 2000;
+const WARM_UP = ['read', 'change', 'no session'];
+/** Once for each workload, whose own code is hot after that. */
+const SHORT_WARM_UP_MS = 400;
 const rounds = Number(options.rounds ?? (options.quick ? 2 : 5));
-const durationMs = 1000 * Number(options.seconds ?? (options.quick ? 0.5 : 1));
+const durationMs = 1000 * Number(options.seconds ?? (options.quick ? 0.5 : 0.8));
 const connections = Number(options.connections);
 const chosen = (names, list) => names.filter((name) => list === '' || list.split(',').includes(name));
 
@@ -46,7 +49,10 @@ for (const adapter of chosen(['express', 'fastify'], options.adapters)) {
   const names = chosen(Object.keys(CONTESTANTS), options.contestants);
   const contests = [];
   for (const name of names.filter((name) => (CONTESTANTS[name].adapter ?? adapter) === adapter)) {
-    contests.push(await new Contest(name, adapter, redis, connections).start());
+    const contest = await new Contest(name, adapter, redis, connections).start();
+    const warm = WARM_UP.filter((workload) => takesPart(name, workload));
+    for (const workload of warm) await sampleOf(contest, WORKLOADS[workload], WARM_UP_MS / warm.length);
+    contests.push(contest);
   }
   for (const workload of chosen(Object.keys(WORKLOADS), options.workloads)) {
     await measure(
@@ -75,8 +81,8 @@ async function measure(workload, contests) {
   const rows = new Map(contests.map((contest) => [contest, { samples: [] }]));
   for (let round = -1; round < rounds; round += 1) {
     for (const contest of contests) {
-      const sample = await sampleOf(contest, WORKLOADS[workload], round < 0 ? WARM_UP_MS : durationMs);
-      // The first round warms the application up.
+      const sample = await sampleOf(contest, WORKLOADS[workload], round < 0 ? SHORT_WARM_UP_MS : durationMs);
+      // The first round warms the workload up.
       if (round >= 0) rows.get(contest).samples.push(sample);
     }
   }

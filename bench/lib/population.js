@@ -14,7 +14,8 @@ export async function populate(redis, cookie, { from, total, cookies }) {
   const [key] = await redis.keys(`*${idOf(token).slice(4)}`);
   const prefix = key.slice(0, key.indexOf('{'));
   const fields = await redis.callBuffer('HGETALL', key);
-  const ownId = fields.findIndex((field, index) => index % 2 === 0 && field.equals(Buffer.from('@id'))) + 1;
+  const head = fields.findIndex((field, index) => index % 2 === 0 && field.equals(Buffer.from('@v'))) + 1;
+  const [version, , ...limits] = fields[head].toString().split(' ');
   const every = Math.max(1, Math.floor(total / cookies));
   const chosen = [];
   for (let done = from; done < total;) {
@@ -23,7 +24,7 @@ export async function populate(redis, cookie, { from, total, cookies }) {
       const copy = newToken(randomBytes);
       const id = idOf(copy);
       const copied = [...fields];
-      copied[ownId] = id;
+      copied[head] = [version, id.slice(-24), ...limits].join(' ');
       const copyKey = `${prefix}{${id.slice(0, 4)}}${id.slice(4)}`;
       pipeline.hset(copyKey, ...copied).pexpire(copyKey, 1_800_000);
       if (done % every === 0) chosen.push(`${name}=${copy}`);

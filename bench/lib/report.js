@@ -4,7 +4,7 @@ import { createRequire } from 'node:module';
 import { cpus, totalmem, type } from 'node:os';
 import { execFileSync } from 'node:child_process';
 import process from 'node:process';
-import { GOALS } from './goals.js';
+import { GOALS, GROWTH_GOALS } from './goals.js';
 import { median, pairedRatio } from './statistics.js';
 import { WORKLOADS } from './workloads.js';
 
@@ -83,20 +83,41 @@ function goals(results) {
   const find = (adapter, workload, name) =>
     results.find((r) => r.adapter === adapter && r.workload === workload && r.name === name);
   const lines = [
-    '| workload | adapter | of | against | goal | throughput | app CPU |',
-    '|---|---|---|---|---|---|---|',
+    '| workload | adapter | of | against | goal | throughput | app CPU | |',
+    '|---|---|---|---|---|--:|--:|---|',
   ];
+  const verdicts = [];
   for (const { workload, adapter, name, against, atLeast } of GOALS) {
     const [ours, theirs] = [find(adapter, workload, name), find(adapter, workload, against)];
     if (ours === undefined || theirs === undefined) continue;
     const ratio = pairedRatio(ours.samples, theirs.samples);
     const cpu = pairedRatio(theirs.samples, ours.samples, 'cpu');
-    const mark = ratio >= atLeast ? '✓' : '✗';
+    verdicts.push(ratio >= atLeast);
     lines.push(
-      `| ${workload} | ${adapter} | ${name} | ${against} | ≥ ${atLeast} | ${ratio.toFixed(2)} ${mark} | ${cpu.toFixed(2)} |`,
+      `| ${workload} | ${adapter} | ${name} | ${against} | ≥ ${atLeast} | ${ratio.toFixed(2)} | ${cpu.toFixed(2)} | ${told(ratio >= atLeast)} |`,
     );
   }
-  return lines;
+  return [...lines, '', summary(verdicts, GOALS.length), 'Throughput decides.'];
+}
+
+/** What growth.js has measured, against its goals. */
+export function growthGoals(measured) {
+  const found = GROWTH_GOALS.filter(({ figure }) => measured[figure] !== undefined);
+  const verdicts = found.map(({ figure, met }) => met(measured[figure]));
+  const rows = found.map(({ about, goal, figure, digits }, index) => {
+    return `| ${about} | ${goal} | ${measured[figure].toFixed(digits)} | ${told(verdicts[index])} |`;
+  });
+  const table = ['| what | goal | measured | |', '|---|---|--:|---|', ...rows];
+  return ['## Goals', '', ...table, '', summary(verdicts, GROWTH_GOALS.length), ''];
+}
+
+function told(met) {
+  return met ? 'met' : '**not met**';
+}
+
+function summary(verdicts, all) {
+  const left = all === verdicts.length ? '' : ` ${all - verdicts.length} were not measured in this run.`;
+  return `${verdicts.filter(Boolean).length} of ${verdicts.length} goals are met.${left}`;
 }
 
 function section(adapter, workload, rows) {
