@@ -52,7 +52,7 @@ export function rawResponse(response: AnyResponse): ServerResponse {
 
 function exchangeOf(request: AnyRequest, response: AnyResponse | undefined): RawExchange {
   const raw = rawRequest(request);
-  const answer = response ?? responses.get(raw) ?? (raw as { res?: AnyResponse }).res;
+  const answer = response ?? responses.get(raw) ?? (raw as { res?: AnyResponse }).res ?? carriedTo(raw);
   return new Exchange(request, raw, answer === undefined ? undefined : rawResponse(answer));
 }
 
@@ -61,6 +61,15 @@ const responses = new RequestNote<ServerResponse>('response');
 /** Notes which response answers a raw request, where the framework does not (Fastify). */
 export function rememberResponse(request: IncomingMessage, response: ServerResponse): void {
   responses.set(request, response);
+}
+
+/**
+ * The response that Node is sending on a request's connection, if it is that request's. Last resort: where Fastify
+ * listens on `localhost` and that has two addresses, it makes a second server that it shows to nobody.
+ */
+function carriedTo(request: IncomingMessage): ServerResponse | undefined {
+  const { _httpMessage: carried } = request.socket as { _httpMessage?: ServerResponse | null };
+  return carried?.req === request ? carried : undefined;
 }
 
 /** `secure` is asked for only where a session is opened: frameworks look through proxy headers for it. */
