@@ -11,20 +11,28 @@ export interface AvailabilityLog {
 export class Availability {
   readonly #address: string;
   readonly #log: AvailabilityLog;
+  readonly #whose: string;
   /** Called when it comes. */
   onBack: (() => void) | undefined;
   #there = true;
 
-  constructor(address: string, log: AvailabilityLog) {
+  /** @param whose Which requests its absence concerns, for messages. */
+  constructor(address: string, log: AvailabilityLog, whose = 'Requests with a session') {
     this.#address = address;
     this.#log = log;
+    this.#whose = whose;
+  }
+
+  /** The same for one node of it, where it is a cluster. */
+  ofNode(address: string): Availability {
+    return new Availability(address, this.#log, 'Requests whose session is on this node of the cluster');
   }
 
   gone(why: string): void {
     if (!this.#there) return;
     this.#there = false;
     this.#log.warn(
-      `Redis at ${this.#address}: ${why}. Requests with a session get 503 until it is back; others do not notice.`,
+      `Redis at ${this.#address}: ${why}. ${this.#whose} get 503 until it is back; others do not notice.`,
     );
   }
 

@@ -1,43 +1,32 @@
-import { circuitBreaker, CircuitState, ConsecutiveBreaker, handleWhen } from 'cockatiel';
 import { SessionStoreUnavailableError } from '../core/errors.js';
 import type { Availability } from './availability.js';
+import { Breaker } from './breaker.js';
 import type { Argument, RedisExecutor } from './redis-executor.js';
-import { isOutage, outage } from './redis-failure.js';
 import type { Script } from './scripts.js';
 
-/** Timeouts and connection failures in a row after which Redis counts as down. */
-const FAILURES_TO_OPEN = 5;
-/** How often a Redis that is down is asked whether it is back. No request waits for that. */
-const PROBE_INTERVAL_MS = 250;
-
 /**
- * Keeps an outage cheap. Once Redis counts as down, commands fail at once instead of each waiting for its deadline,
- * while a PING in the background finds out when it is back; and more commands than `maxInFlight` at a time are
- * refused, so that a Redis that is slow does not fill this process's memory.
+ * Stands between the store and Redis. A server that is down costs nothing while it is: see {@link Breaker}; on a cluster
+ * each node has a breaker of its own, so that one that is down takes nothing from sessions on the others. And more
+ * commands than `maxInFlight` at a time are refused, so that a Redis that is slow does not fill this process's memory.
  */
 export class GuardedExecutor implements RedisExecutor {
   readonly #inner: RedisExecutor;
   readonly #maxInFlight: number;
   readonly #availability: Availability;
-  readonly #breaker = circuitBreaker(handleWhen(isOutage), {
-    // Only the probe is ever let through while the breaker is open, and it keeps its own time.
-    halfOpenAfter: 0,
-    breaker: new ConsecutiveBreaker(FAILURES_TO_OPEN),
-  });
+  /** Of the only server; on a cluster of what may be sent to any node. */
+  readonly #whole: Breaker;
+  readonly #nodes = new Map<string, Breaker>();
+  readonly #settled = (): void => void (this.#inFlight -= 1);
   #inFlight = 0;
-  /** Whether the breaker has been told of a failure since the last success: of other successes it need not know. */
-  #failing = false;
-  #probe: NodeJS.Timeout | undefined;
   #closed = false;
 
   constructor(inner: RedisExecutor, maxInFlight: number, availability: Availability) {
     this.#inner = inner;
     this.#maxInFlight = maxInFlight;
     this.#availability = availability;
-    this.#breaker.onBreak(() => this.#opened());
-    this.#breaker.onReset(() => this.#availability.back());
+    this.#whole = this.#breaker(inner.address, availability, () => inner.call('PING'));
     // A new connection: no need to wait for the next turn.
-    availability.onBack = () => this.#ask();
+    availability.onBack = () => this.#breakers().forEach((breaker) => breaker.ask());
   }
 
   get address(): string {
@@ -49,81 +38,63 @@ export class GuardedExecutor implements RedisExecutor {
   }
 
   loadAndTouch(key: string, touch: Script, argument: number): Promise<[Buffer[], number | undefined]> {
-    return this.#refusal() ?? this.#watched(this.#inner.loadAndTouch(key, touch, argument));
+    return this.#guard(this.#breakerOf(key), () => this.#inner.loadAndTouch(key, touch, argument));
   }
 
   run(script: Script, keys: readonly string[], args: readonly Argument[]): Promise<unknown> {
-    return this.#refusal() ?? this.#watched(this.#inner.run(script, keys, args));
+    return this.#guard(this.#breakerOf(keys[0]), () => this.#inner.run(script, keys, args));
   }
 
   call(name: string, ...args: string[]): Promise<unknown> {
-    return this.#refusal() ?? this.#watched(this.#inner.call(name, ...args));
+    return this.#guard(this.#whole, () => this.#inner.call(name, ...args));
   }
 
   /** Nothing is sent any more. */
   close(): void {
     this.#closed = true;
-    clearTimeout(this.#probe);
+    this.#breakers().forEach((breaker) => breaker.close());
+  }
+
+  #breakers(): Breaker[] {
+    return [this.#whole, ...this.#nodes.values()];
+  }
+
+  #breakerOf(key: string | undefined): Breaker {
+    const node = key === undefined ? undefined : this.#inner.nodeOf?.(key);
+    if (key === undefined || node === undefined) return this.#whole;
+    let breaker = this.#nodes.get(node);
+    if (breaker === undefined) {
+      // By a key, which is what leads to a node.
+      breaker = this.#breaker(node, this.#availability.ofNode(node), () => this.#inner.call('EXISTS', key));
+      this.#nodes.set(node, breaker);
+    }
+    return breaker;
+  }
+
+  #breaker(address: string, availability: Availability, probe: () => Promise<unknown>): Breaker {
+    return new Breaker({ address, availability, probe, settled: this.#settled });
+  }
+
+  #guard<T>(breaker: Breaker, send: () => Promise<T>): Promise<T> {
+    const refusal = this.#refusal(breaker);
+    if (refusal !== undefined) return Promise.reject(refusal);
+    this.#inFlight += 1;
+    return breaker.watch(send());
   }
 
   /** Why nothing may be sent now, if so. */
-  #refusal(): Promise<never> | undefined {
+  #refusal(breaker: Breaker): Error | undefined {
     if (this.#closed) {
-      return Promise.reject(
-        new SessionStoreUnavailableError(
-          'The session store was closed because the application stops. Use sessions before its onApplicationShutdown hooks.',
-        ),
+      return new SessionStoreUnavailableError(
+        'The session store was closed because the application stops. Use sessions before its onApplicationShutdown hooks.',
       );
     }
-    if (this.#breaker.state !== CircuitState.Closed) {
-      return Promise.reject(
-        outage(
-          `Redis at ${this.address} is down: its last answers did not come. Nothing was sent; it is asked every ` +
-            `${PROBE_INTERVAL_MS} ms whether it is back. Check that the server is up and reachable.`,
-        ),
-      );
-    }
+    const down = breaker.refusal();
+    if (down !== undefined) return down;
     if (this.#inFlight < this.#maxInFlight) return undefined;
-    return Promise.reject(
-      new SessionStoreUnavailableError(
-        `${this.#maxInFlight} commands are waiting for Redis at ${this.address} already, so another one was not sent. ` +
-          'Check its load, or raise REDIS_SESSION_MAX_COMMANDS_IN_FLIGHT.',
-      ),
+    return new SessionStoreUnavailableError(
+      `${this.#maxInFlight} commands are waiting for Redis at ${this.address} already, so another one was not sent. ` +
+        'Check its load, or raise REDIS_SESSION_MAX_COMMANDS_IN_FLIGHT.',
     );
-  }
-
-  #watched<T>(command: Promise<T>): Promise<T> {
-    this.#inFlight += 1;
-    return command.then(this.#succeeded, this.#failed);
-  }
-
-  readonly #succeeded = <T>(reply: T): T | Promise<T> => {
-    this.#inFlight -= 1;
-    if (!this.#failing || this.#breaker.state !== CircuitState.Closed) return reply;
-    this.#failing = false;
-    return this.#breaker.execute(() => reply);
-  };
-
-  /** Told only once the breaker has counted it. */
-  readonly #failed = (error: unknown): Promise<never> => {
-    this.#inFlight -= 1;
-    const failure = Promise.reject(error instanceof Error ? error : new Error('unknown failure'));
-    if (this.#breaker.state !== CircuitState.Closed) return failure;
-    this.#failing = true;
-    return this.#breaker.execute(() => failure);
-  };
-
-  #opened(): void {
-    this.#availability.gone('it does not answer');
-    if (this.#closed) return;
-    this.#probe = setTimeout(() => this.#ask(), PROBE_INTERVAL_MS);
-    this.#probe.unref();
-  }
-
-  /** Its outcome is what the breaker makes of it. */
-  #ask(): void {
-    if (this.#breaker.state !== CircuitState.Open) return;
-    clearTimeout(this.#probe);
-    this.#breaker.execute(() => this.#inner.call('PING')).catch(() => undefined);
   }
 }

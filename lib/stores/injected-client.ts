@@ -48,7 +48,13 @@ export function riskyOptions(client: RedisClient): string[] {
   const options = client.options as ClientOptions;
   const node = 'slots' in client ? (options.redisOptions ?? {}) : options;
   const risks: string[] = [];
-  if (options.enableOfflineQueue !== false) {
+  // On a cluster it is the other way round: see createRedisClient.
+  if ('slots' in client && options.enableOfflineQueue === false) {
+    risks.push(
+      'enableOfflineQueue: true, or requests fail while a connection to a node of the cluster is being opened',
+    );
+  }
+  if (!('slots' in client) && options.enableOfflineQueue !== false) {
     risks.push(
       'enableOfflineQueue: false, or commands wait for a lost connection and run after they were given up',
     );

@@ -3,6 +3,11 @@ import { Cluster, Redis, type RedisOptions } from 'ioredis';
 /** An ioredis client of either kind. */
 export type RedisClient = Redis | Cluster;
 
+/** `isCluster` of ioredis, for the compiler. */
+export function isCluster(client: RedisClient): client is Cluster {
+  return client.isCluster;
+}
+
 /** An address. */
 export interface RedisAddress {
   readonly host: string;
@@ -94,7 +99,9 @@ export function createRedisClient(options: RedisConnectionOptions, hooks: Client
     const { natMap } = cluster;
     return new Cluster([...cluster.nodes], {
       lazyConnect: true,
-      enableOfflineQueue: false,
+      // Nodes are connected to when first asked. False would refuse whatever a node is asked in the few milliseconds that
+      // takes; what is asked while the whole cluster is out of reach, RedisCommands refuses.
+      enableOfflineQueue: true,
       slotsRefreshTimeout: 1000,
       // A command whose connection broke may have been applied: sent again, update() would count twice.
       retryDelayOnFailover: 0,

@@ -1,6 +1,7 @@
+import slotOf from 'cluster-key-slot';
 import type { Redis } from 'ioredis';
 import { Deadlines } from './deadline.js';
-import type { RedisClient } from './redis-client.js';
+import { isCluster, type RedisClient } from './redis-client.js';
 import type { Argument, RedisExecutor } from './redis-executor.js';
 import { noAnswer, storeUnavailable } from './redis-failure.js';
 import type { Script } from './scripts.js';
@@ -31,6 +32,7 @@ export class RedisCommands implements RedisExecutor {
   }
 
   loadAndTouch(key: string, touch: Script, argument: number): Promise<[Buffer[], number | undefined]> {
+    if (this.#isAdrift()) return Promise.reject(this.#adrift());
     this.#batch();
     // Upper case, so that ioredis hands out the flat reply: as an object, names would be mangled to strings.
     const load = this.client.callBuffer('HGETALL', key);
@@ -46,10 +48,24 @@ export class RedisCommands implements RedisExecutor {
   }
 
   run(script: Script, keys: readonly string[], args: readonly Argument[]): Promise<unknown> {
+    if (this.#isAdrift()) return Promise.reject(this.#adrift());
     this.#batch();
     const rest = [keys.length, ...keys, ...args];
     const work = this.client.callBuffer('EVALSHA', script.sha1, ...rest);
     return this.#deadlines.limit(work, (error) => this.#taught(error, script, rest));
+  }
+
+  nodeOf(key: string): string | undefined {
+    return isCluster(this.client) ? this.client.slots[slotOf(key)]?.[0] : undefined;
+  }
+
+  /** Whether a cluster is out of reach: ioredis would keep the command until it is not, see createRedisClient. */
+  #isAdrift(): boolean {
+    return this.client.isCluster && this.client.status !== 'ready';
+  }
+
+  #adrift(): Error {
+    return storeUnavailable(new Error('no node of the cluster is connected'), this.address);
   }
 
   /** A server that does not know a script yet (new, restarted, failed over) learns it by running it. */
@@ -59,6 +75,7 @@ export class RedisCommands implements RedisExecutor {
   }
 
   call(name: string, ...args: string[]): Promise<unknown> {
+    if (this.#isAdrift()) return Promise.reject(this.#adrift());
     return this.#deadlines.limit(this.client.call(name, ...args), nothing);
   }
 

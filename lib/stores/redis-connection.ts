@@ -57,6 +57,10 @@ export class RedisConnection implements RedisLink {
     return this.#commands.call(name, ...args);
   }
 
+  nodeOf(key: string): string | undefined {
+    return this.#commands.nodeOf(key);
+  }
+
   async connect(): Promise<void> {
     try {
       await this.#within(connectAndPing(this.client));

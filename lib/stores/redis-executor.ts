@@ -22,6 +22,9 @@ export interface RedisExecutor {
   run(script: Script, keys: readonly string[], args: readonly Argument[]): Promise<unknown>;
 
   call(name: string, ...args: string[]): Promise<unknown>;
+
+  /** On a cluster, which node a key lives on as far as is known, `host:port`; undefined where there is one server. */
+  nodeOf?(key: string): string | undefined;
 }
 
 /** An executor with a beginning and an end: one connection, a pool of them, or a client that is not ours. */

@@ -86,6 +86,12 @@ export class RedisPool implements RedisLink {
     return this.#use(({ commands }) => commands.call(name, ...args));
   }
 
+  /** As any of its connections knows it. */
+  nodeOf(key: string): string | undefined {
+    const [connection] = this.#connections;
+    return connection?.commands.nodeOf(key);
+  }
+
   async connect(): Promise<void> {
     this.#pool.start();
     try {

@@ -12,18 +12,21 @@ class Stub implements RedisExecutor {
   readonly timeoutMs = 100;
   sent: string[] = [];
   answer: (name: string) => Promise<unknown> = async () => 'PONG';
+  /** As of a cluster. */
+  nodeOf: (key: string) => string | undefined = () => undefined;
 
-  loadAndTouch(): Promise<[Buffer[], number | undefined]> {
-    return this.call('LOAD').then(() => [[], undefined]);
+  loadAndTouch(key: string): Promise<[Buffer[], number | undefined]> {
+    return this.call('LOAD', key).then(() => [[], undefined]);
   }
 
   run(): Promise<unknown> {
     return this.call('RUN');
   }
 
-  call(name: string): Promise<unknown> {
-    this.sent.push(name);
-    return this.answer(name);
+  call(...words: string[]): Promise<unknown> {
+    const command = words.join(' ');
+    this.sent.push(command);
+    return this.answer(command);
   }
 }
 
@@ -75,6 +78,31 @@ describe('the breaker', () => {
     stub.answer = async () => Promise.reject(reply(message));
     for (let n = 0; n < 20; n++) await expect(guard.run(never(), [], [])).rejects.toThrow(/could not serve/);
     expect(stub.sent).toHaveLength(20);
+    guard.close();
+  });
+
+  it('is one for each node of a cluster, and asks a node by a key of its own', async () => {
+    const { guard, stub, log } = guarded();
+    stub.nodeOf = (key) => `${key[0]}:1`;
+    stub.answer = async (command) =>
+      /^(LOAD|EXISTS) a/.test(command) ? Promise.reject(outage('gone')) : 'OK';
+    const load = (key: string): Promise<unknown> => guard.loadAndTouch(key, never(), 0);
+    for (let n = 0; n < 5; n++) await expect(load('a1')).rejects.toThrow('gone');
+    await expect(load('a2')).rejects.toThrow(/a:1 is down/);
+    for (let n = 0; n < 20; n++) await load('b1');
+    await guard.call('TIME');
+    await eventually('a probe', () => (stub.sent.includes('EXISTS a1') ? true : undefined));
+    stub.answer = async () => 'OK';
+    await eventually('it serves again', () =>
+      load('a2').then(
+        () => true,
+        () => undefined,
+      ),
+    );
+    expect(log.entries.map(({ message }) => message)).toEqual([
+      expect.stringMatching(/a:1: it does not answer.*on this node of the cluster get 503/),
+      expect.stringMatching(/a:1 is back/),
+    ]);
     guard.close();
   });
 

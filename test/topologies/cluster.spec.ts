@@ -1,5 +1,6 @@
 import { beforeAll, describe, expect, it } from '@jest/globals';
 import { SessionStoreUnavailableError } from '../../lib/core/errors.js';
+import type { SessionId } from '../../lib/core/token.js';
 import { change, freshId, newSession } from '../contract/builders.js';
 import { keyOf } from '../contract/redis-rig.js';
 import { describeSessionStore } from '../contract/session-store.contract.js';
@@ -32,6 +33,41 @@ describe('a cluster', () => {
     }
     expect([...owners].sort()).toEqual([0, 1, 2]);
   });
+
+  it('serves the first requests of a node, which all come while it still connects to the masters', async () => {
+    for (let n = 0; n < 5; n++) {
+      const store = await storeOn({ settings: settings() });
+      const created = Array.from({ length: 60 }, () => store.create(freshId(), newSession()));
+      expect((await Promise.all(created)).map(({ status }) => status)).toEqual(created.map(() => 'written'));
+      await store.close();
+    }
+  });
+
+  it('one master down: its sessions fail fast after a few timeouts, those of the others do not notice', async () => {
+    const store = await storeOn({ settings: { ...settings(), REDIS_SESSION_TIMEOUT: '300' } });
+    const ids = Array.from({ length: 40 }, () => freshId());
+    for (const id of ids) await store.create(id, newSession());
+    const isTheirs = async (id: SessionId): Promise<boolean> =>
+      (await slotOf(cluster, keyOf(id))) * 3 < 16_384;
+    const theirs: SessionId[] = [];
+    for (const id of ids) if (await isTheirs(id)) theirs.push(id);
+    const [id] = theirs;
+    if (id === undefined) throw new Error('No session on the first master.');
+    cluster.servers[0]?.pause();
+    // One after the other: in a row, as far as this process can tell.
+    for (let n = 0; n < 6; n++) await expect(store.load(id)).rejects.toThrow(SessionStoreUnavailableError);
+    await expect(store.load(id)).rejects.toThrow(/Redis at 127\.0\.0\.1:\d+ is down/);
+    for (const other of ids) {
+      if (!theirs.includes(other)) expect(await store.load(other)).toMatchObject({ status: 'found' });
+    }
+    cluster.servers[0]?.resume();
+    await eventually('it serves again', async () =>
+      store.load(id).then(
+        ({ status }) => (status === 'found' ? true : undefined),
+        () => undefined,
+      ),
+    );
+  }, 30_000);
 
   it('is reached through the map where its nodes call themselves by other addresses', async () => {
     const proxies = await Promise.all(cluster.servers.map(({ port }) => startProxy(port)));

@@ -82,6 +82,9 @@ describe('an injected client', () => {
       owned(new Cluster([node()], { lazyConnect: true, scaleReads: 'slave' })),
     ).join();
     for (const option of ['scaleReads', 'retryDelayOnFailover']) expect(ofCluster).toContain(option);
+    expect(ofCluster).not.toContain('enableOfflineQueue');
+    const hasty = new Cluster([node()], { lazyConnect: true, enableOfflineQueue: false });
+    expect(riskyOptions(owned(hasty)).join()).toContain('enableOfflineQueue: true');
   });
 
   it('that is set as it should be is not warned of', () => {
@@ -93,10 +96,9 @@ describe('an injected client', () => {
       socketTimeout: 1000,
     };
     expect(riskyOptions(owned(new Redis({ port: redis.port, ...options })))).toEqual([]);
-    const { lazyConnect, enableOfflineQueue, ...redisOptions } = options;
+    const { lazyConnect, enableOfflineQueue: _ofServers, ...redisOptions } = options;
     const ofCluster = new Cluster([node()], {
       lazyConnect,
-      enableOfflineQueue,
       retryDelayOnFailover: 0,
       redisOptions,
     });
