@@ -1,0 +1,58 @@
+import { adapters, type Adapter } from '../support/start-app.js';
+import { type ChaosRow, type Finding } from './row.js';
+
+/** What came out of one row on one adapter. */
+export interface Outcome {
+  readonly row: ChaosRow;
+  readonly adapter: Adapter;
+  readonly findings: readonly Finding[];
+  readonly passed: boolean;
+  readonly seconds: number;
+}
+
+const BEGIN = '<!-- chaos:begin -->';
+const END = '<!-- chaos:end -->';
+
+/** One outcome, to be read while the others run. */
+export function consoleLines({ row, adapter, findings, passed, seconds }: Outcome): string[] {
+  const width = Math.max(...findings.map(({ what }) => what.length));
+  return [
+    `${passed ? '✓' : '✗'} ${row.row} ${row.fault} (${row.on}, ${adapter}, ${seconds.toFixed(1)} s)`,
+    ...findings.map(({ what, figure, met }) => `    ${met ? ' ' : '✗'} ${what.padEnd(width)}  ${figure}`),
+  ];
+}
+
+/** All outcomes as a table: a line for each row, a column for each adapter, and what was found in words. */
+export function readmeTable(outcomes: readonly Outcome[]): string {
+  const rows = [...new Set(outcomes.map(({ row }) => row))];
+  const lines = rows.map(({ row, fault, on }, at) => {
+    const cells = adapters.map((adapter) => {
+      const outcome = outcomes.find((it) => it.row === rows[at] && it.adapter === adapter);
+      return outcome ? cellOf(outcome) : 'not run';
+    });
+    return `| ${[row, `${escaped(fault)} (${on})`, ...cells].join(' | ')} |`;
+  });
+  return ['| # | fault | Express | Fastify |', '|---|---|---|---|', ...lines].join('\n');
+}
+
+function cellOf({ findings, passed }: Outcome): string {
+  const parts = findings.map(({ what, figure, met }) => {
+    const words = escaped(`${what}: ${figure.split('\n', 1)[0]}`);
+    return met ? words : `**${words}**`;
+  });
+  return [passed ? '✓' : '✗', ...parts].join('<br>');
+}
+
+/** Puts a table between the markers of a README. */
+export function intoReadme(readme: string, table: string): string {
+  const [begin, end] = [readme.indexOf(BEGIN), readme.indexOf(END)];
+  if (begin < 0 || end < begin) {
+    throw new Error(`README.md has no place for the table: add the lines ${BEGIN} and ${END}.`);
+  }
+  return `${readme.slice(0, begin + BEGIN.length)}\n\n${table}\n\n${readme.slice(end)}`;
+}
+
+/** A pipe would end the cell, and angle brackets are no markup here. */
+function escaped(text: string): string {
+  return text.replaceAll('|', '\\|').replaceAll('<', '&lt;').replaceAll('>', '&gt;');
+}
