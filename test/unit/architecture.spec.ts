@@ -33,7 +33,7 @@ const MAY_USE: Readonly<Record<string, RegExp>> = {
   core: /^node:(crypto|util)$/,
   codecs: /^(msgpackr|node:util)$/,
   stores: /^(ioredis|lru-cache|cockatiel|generic-pool|cluster-key-slot|node:[\w/]+)$/,
-  http: /^(cookie|node:(http|crypto))$/,
+  http: /^(cookie|lru-cache|node:(http|crypto))$/,
   config: /^(class-validator|class-transformer|ioredis|node:fs|node:util)$/,
   nest: /^(@nestjs\/(common|core|config)|rxjs|node:[\w/]+)$/,
   health: /^@nestjs\/(common|terminus)$/,
