@@ -73,14 +73,14 @@ export class ResponseHold {
     const { writeHead, write, end, flushHeaders } = response as HeldMethods;
     this.#before = { writeHead, write, end, flushHeaders };
     this.#ours = this.#methods();
+    if (!response.headersSent) {
+      putAll(response as HeldMethods, this.#ours);
+      return;
+    }
     // A session that is first asked for in the middle of a stream is still saved at its end.
-    if (response.headersSent) this.#state = 'released';
-    if (response.headersSent) (response as HeldMethods).end = this.#ours.end;
-    else putAll(response as HeldMethods, this.#ours);
-    response.on('close', () => {
-      // Gone without an end: a stream that the client left. The session is told, nothing waits for it.
-      if (this.#state === 'released' && !this.#endAsked) void this.#hooks.beforeEnd();
-    });
+    this.#state = 'released';
+    (response as HeldMethods).end = this.#ours.end;
+    this.#lookOut();
   }
 
   /** Whether the headers have left, so that no cookie can be added any more. */
@@ -154,8 +154,16 @@ export class ResponseHold {
     // Where the response ends as it begins, nobody is left to call them, and putting them back costs too.
     if (!this.#answersFailure && !this.#endAsked) {
       for (const name of HELD_METHODS) if (name !== 'end') this.#takeOff(name);
+      this.#lookOut();
     }
     this.#hooks.addHeaders(this.#response);
+  }
+
+  /** For a stream that its client leaves, which is gone without an end: the session is told, nothing waits for it. */
+  #lookOut(): void {
+    this.#response.once('close', () => {
+      if (!this.#endAsked) void this.#hooks.beforeEnd();
+    });
   }
 
   #replay(): void {
