@@ -38,15 +38,17 @@ export class GuardedExecutor implements RedisExecutor {
   }
 
   loadAndTouch(key: string, touch: Script, argument: number): Promise<[Buffer[], number | undefined]> {
-    return this.#guard(this.#breakerOf(key), () => this.#inner.loadAndTouch(key, touch, argument));
+    const breaker = this.#breakerOf(key);
+    return this.#refused(breaker) ?? breaker.watch(this.#inner.loadAndTouch(key, touch, argument));
   }
 
   run(script: Script, keys: readonly string[], args: readonly Argument[]): Promise<unknown> {
-    return this.#guard(this.#breakerOf(keys[0]), () => this.#inner.run(script, keys, args));
+    const breaker = this.#breakerOf(keys[0]);
+    return this.#refused(breaker) ?? breaker.watch(this.#inner.run(script, keys, args));
   }
 
   call(name: string, ...args: string[]): Promise<unknown> {
-    return this.#guard(this.#whole, () => this.#inner.call(name, ...args));
+    return this.#refused(this.#whole) ?? this.#whole.watch(this.#inner.call(name, ...args));
   }
 
   /** Nothing is sent any more. */
@@ -62,12 +64,14 @@ export class GuardedExecutor implements RedisExecutor {
   #breakerOf(key: string | undefined): Breaker {
     const node = key === undefined ? undefined : this.#inner.nodeOf?.(key);
     if (key === undefined || node === undefined) return this.#whole;
-    let breaker = this.#nodes.get(node);
-    if (breaker === undefined) {
-      // By a key, which is what leads to a node.
-      breaker = this.#breaker(node, this.#availability.ofNode(node), () => this.#inner.call('EXISTS', key));
-      this.#nodes.set(node, breaker);
-    }
+    return this.#nodes.get(node) ?? this.#nodeBreaker(node, key);
+  }
+
+  #nodeBreaker(node: string, key: string): Breaker {
+    // By a key, which is what leads to a node.
+    const ask = (): Promise<unknown> => this.#inner.call('EXISTS', key);
+    const breaker = this.#breaker(node, this.#availability.ofNode(node), ask);
+    this.#nodes.set(node, breaker);
     return breaker;
   }
 
@@ -75,11 +79,12 @@ export class GuardedExecutor implements RedisExecutor {
     return new Breaker({ address, availability, probe, settled: this.#settled });
   }
 
-  #guard<T>(breaker: Breaker, send: () => Promise<T>): Promise<T> {
+  /** Lets a command in, which is then to be watched; or refuses it. */
+  #refused(breaker: Breaker): Promise<never> | undefined {
     const refusal = this.#refusal(breaker);
     if (refusal !== undefined) return Promise.reject(refusal);
     this.#inFlight += 1;
-    return breaker.watch(send());
+    return undefined;
   }
 
   /** Why nothing may be sent now, if so. */
