@@ -8,6 +8,7 @@ import process from 'node:process';
 import { URL } from 'node:url';
 import { Contest } from './lib/contest.js';
 import { startNode, startRedis } from './lib/processes.js';
+import { allocationFrames, busyFrames, cpuFrames, packageOf, placeOf, sums } from './lib/profile-frames.js';
 import { WORKLOADS } from './lib/workloads.js';
 
 const [name = 'module', adapter = 'fastify', workload = 'read', seconds = '4', kind = 'cpu'] =
@@ -27,10 +28,7 @@ const result = await load.ask(job);
 const profile = await contest.endProfile();
 await Promise.all([contest.stop(), load.stop(), redis.stop()]);
 
-const frames = kind === 'cpu' ? await cpuFrames() : allocationFrames(profile.head, undefined);
-const busy = frames.filter(
-  ({ callFrame }) => !['(idle)', '(program)', '(root)'].includes(callFrame.functionName),
-);
+const busy = busyFrames(kind === 'cpu' ? await keptCpuFrames() : allocationFrames(profile.head, undefined));
 const unit = kind === 'cpu' ? 'µs' : 'bytes';
 console.log(
   `${name}, ${adapter}, ${workload}: ${Math.round(result.rps)} requests/s under the profiler. ${unit} per request.\n`,
@@ -40,26 +38,11 @@ print('By function, without what it calls', sums(busy, placeOf), 45);
 print("The library's functions, with what they call", inclusive(busy), 40);
 process.exit(0);
 
-/** Nodes of the call tree, each with `self` and `parent`. */
-async function cpuFrames() {
+async function keptCpuFrames() {
   await mkdir(new URL('out/', import.meta.url), { recursive: true });
   const file = `${name}-${adapter}-${workload}`.replaceAll(/\W+/g, '-');
   await writeFile(new URL(`out/${file}.cpuprofile`, import.meta.url), JSON.stringify(profile));
-  const byId = new Map(profile.nodes.map((node) => [node.id, { ...node, self: 0 }]));
-  profile.samples.forEach((id, index) => (byId.get(id).self += profile.timeDeltas[index]));
-  for (const node of byId.values()) for (const child of node.children ?? []) byId.get(child).parent = node;
-  return [...byId.values()];
-}
-
-function allocationFrames(node, parent) {
-  const frame = { callFrame: node.callFrame, self: node.selfSize, parent };
-  return [frame, ...node.children.flatMap((child) => allocationFrames(child, frame))];
-}
-
-function sums(list, keyOf) {
-  const total = new Map();
-  for (const node of list) total.set(keyOf(node), (total.get(keyOf(node)) ?? 0) + node.self);
-  return total;
+  return cpuFrames(profile);
 }
 
 /** A function that calls itself counts once. */
@@ -75,18 +58,6 @@ function inclusive(list) {
     }
   }
   return total;
-}
-
-function packageOf({ callFrame: { url, functionName } }) {
-  if (url === '') return functionName.startsWith('(') ? functionName : 'V8';
-  if (url.startsWith('node:')) return url;
-  const [, found] = /.*node_modules\/((?:@[^/]+\/)?[^/]+)/.exec(url) ?? [];
-  return found ?? (url.includes('/dist/') ? 'this library' : 'the application');
-}
-
-function placeOf({ callFrame: { url, functionName, lineNumber } }) {
-  const place = url.replace(/.*\/node_modules\//, '').replace(/.*\/dist\//, 'dist/');
-  return `${functionName || '(anonymous)'}  ${place}${url === '' ? '' : `:${lineNumber + 1}`}`;
 }
 
 function print(title, totals, most) {

@@ -35,11 +35,17 @@ export function readmeTable(outcomes: readonly Outcome[]): string {
   return ['| # | fault | Express | Fastify |', '|---|---|---|---|', ...lines].join('\n');
 }
 
+/** What has to be none, and is, in one line: it is the same for most rows. */
 function cellOf({ findings, passed }: Outcome): string {
-  const parts = findings.map(({ what, figure, met }) => {
-    const words = escaped(`${what}: ${figure.split('\n', 1)[0]}`);
-    return met ? words : `**${words}**`;
-  });
+  const isNone = ({ figure, met }: Finding): boolean => met && figure === '0';
+  const parts = findings
+    .filter((finding) => !isNone(finding))
+    .map(({ what, figure, met }) => {
+      const words = escaped(`${what}: ${figure.split('\n', 1)[0]}`);
+      return met ? words : `**${words}**`;
+    });
+  const nones = findings.filter(isNone).map(({ what }) => escaped(what));
+  if (nones.length > 0) parts.push(`0 each: ${nones.join('; ')}`);
   return [passed ? '✓' : '✗', ...parts].join('<br>');
 }
 
