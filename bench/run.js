@@ -1,6 +1,6 @@
 /**
  * `npm run bench`: every contestant side by side. Options: `--quick`, `--contestants=A,B`, `--adapters=A`,
- * `--workloads=A,B`, `--rounds=N`, `--seconds=N`, `--connections=N`, `--no-write`,
+ * `--workloads=A,B`, `--heats=N`, `--rounds=N` (of each heat), `--seconds=N`, `--connections=N`, `--no-write`,
  * `--other=DIST/index.js` (another build of the library, as the contestant `module-other`).
  */
 import { writeFile } from 'node:fs/promises';
@@ -20,6 +20,7 @@ const { values: options } = parseArgs({
     contestants: { type: 'string', default: '' },
     adapters: { type: 'string', default: '' },
     workloads: { type: 'string', default: '' },
+    heats: { type: 'string' },
     rounds: { type: 'string' },
     seconds: { type: 'string' },
     connections: { type: 'string', default: '32' },
@@ -31,21 +32,45 @@ const { values: options } = parseArgs({
 if (options.other) process.env.BENCH_OTHER = new URL(options.other, pathToFileURL(`${process.cwd()}/`)).href;
 const { CONTESTANTS } = await import('./app/contestants.js');
 /** Once for each application: long enough for the optimising compiler, which would be measured otherwise. */
-const WARM_UP_MS = 2000;
+const WARM_UP_MS = 6000;
 const WARM_UP = ['read', 'change', 'no session'];
 /** Once for each workload, whose own code is hot after that. */
 const SHORT_WARM_UP_MS = 400;
-const rounds = Number(options.rounds ?? (options.quick ? 2 : 5));
-const durationMs = 1000 * Number(options.seconds ?? (options.quick ? 0.5 : 0.8));
+const heats = Number(options.heats ?? (options.quick ? 1 : 2));
+const rounds = Number(options.rounds ?? 3);
+const durationMs = 1000 * Number(options.seconds ?? 0.8);
 const connections = Number(options.connections);
 const chosen = (names, list) => names.filter((name) => list === '' || list.split(',').includes(name));
 
 const redis = await startRedis();
 const load = await startNode('load-generator.js');
 const started = new Date();
+/** Of each workload, adapter and contestant: `{ workload, adapter, name, samples, cost }`. */
 const results = [];
 
 for (const adapter of chosen(['express', 'fastify'], options.adapters)) {
+  for (let heat = 0; heat < heats; heat += 1) await runHeat(adapter, heat);
+}
+await load.stop();
+await redis.stop();
+
+const report = markdownReport(results, {
+  started,
+  rounds: heats * rounds,
+  heats,
+  durationMs,
+  connections,
+  contestants: CONTESTANTS,
+});
+console.log(report);
+if (!options['no-write']) await writeFile(new URL('RESULTS.md', import.meta.url), report);
+process.exit(0);
+
+/**
+ * All workloads with processes that are new: two processes of one and the same application differ by up to a fifth, for as long
+ * as they live, and more rounds would not tell.
+ */
+async function runHeat(adapter, heat) {
   const names = chosen(Object.keys(CONTESTANTS), options.contestants);
   const contests = [];
   for (const name of names.filter((name) => (CONTESTANTS[name].adapter ?? adapter) === adapter)) {
@@ -55,43 +80,37 @@ for (const adapter of chosen(['express', 'fastify'], options.adapters)) {
     contests.push(contest);
   }
   for (const workload of chosen(Object.keys(WORKLOADS), options.workloads)) {
-    await measure(
-      workload,
-      contests.filter(({ name }) => takesPart(name, workload)),
-    );
+    const taking = contests.filter(({ name }) => takesPart(name, workload));
+    await measure(workload, taking, heat);
   }
   for (const contest of contests) await contest.stop();
 }
-await load.stop();
-await redis.stop();
-
-const report = markdownReport(results, {
-  started,
-  rounds,
-  durationMs,
-  connections,
-  contestants: CONTESTANTS,
-});
-console.log(report);
-if (!options['no-write']) await writeFile(new URL('RESULTS.md', import.meta.url), report);
-process.exit(0);
 
 /** Rounds are interleaved, so that a machine whose speed drifts is as unfair to one as to the other. */
-async function measure(workload, contests) {
-  const rows = new Map(contests.map((contest) => [contest, { samples: [] }]));
+async function measure(workload, contests, heat) {
+  for (const contest of contests) resultOf(workload, contest);
   for (let round = -1; round < rounds; round += 1) {
-    for (const contest of contests) {
+    // Another one begins each time: who follows whom is no matter of the alphabet.
+    const first = (heat * rounds + round + 1) % contests.length;
+    for (const contest of [...contests.slice(first), ...contests.slice(0, first)]) {
       const sample = await sampleOf(contest, WORKLOADS[workload], round < 0 ? SHORT_WARM_UP_MS : durationMs);
       // The first round warms the workload up.
-      if (round >= 0) rows.get(contest).samples.push(sample);
+      if (round >= 0) resultOf(workload, contest).samples.push(sample);
     }
   }
-  for (const [contest, { samples }] of rows) {
-    const cost = await contest.cost(workload);
-    results.push({ workload, adapter: contest.adapter, name: contest.name, samples, cost });
-    const rps = Math.round(median(samples.map((sample) => sample.rps)));
+  for (const contest of contests) {
+    const result = resultOf(workload, contest);
+    result.cost ??= await contest.cost(workload);
+    const rps = Math.round(median(result.samples.map((sample) => sample.rps)));
     console.error(`${contest.adapter}  ${workload}  ${contest.name}  ${rps}/s`);
   }
+}
+
+function resultOf(workload, { adapter, name }) {
+  const isIt = (it) => it.workload === workload && it.adapter === adapter && it.name === name;
+  let result = results.find(isIt);
+  if (result === undefined) results.push((result = { workload, adapter, name, samples: [] }));
+  return result;
 }
 
 async function sampleOf(contest, workload, milliseconds) {

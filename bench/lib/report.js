@@ -49,15 +49,15 @@ export function markdownReport(results, run) {
 }
 
 /** The machine and the versions: figures mean nothing without them. */
-export function machine({ command, started, rounds, durationMs, connections }) {
+export function machine({ command, started, rounds, heats = 1, durationMs, connections }) {
   const redis = /v=(\S+)/.exec(execFileSync('redis-server', ['--version'], { encoding: 'utf8' }))?.[1];
   return [
     `Written by \`${command}\` on ${started.toISOString().slice(0, 16)}Z: ${cpus().length} cores (${cpus()[0].model}), ` +
       `${Math.round(totalmem() / 2 ** 30)} GiB, ${type()}, Node ${process.version}, Redis ${redis}. Application, Redis and load ` +
       'share the cores.',
     '',
-    `${connections} connections, each with a session of its own; ${rounds} interleaved rounds of ${durationMs / 1000} s after one to ` +
-      'warm up; medians. Absolute figures are those of this machine: compare ratios.',
+    `${connections} connections, each with a session of its own; ${rounds} interleaved rounds of ${durationMs / 1000} s after some to ` +
+      `warm up${heats > 1 ? `, in ${heats} heats, each with new processes` : ''}; medians. Absolute figures are those of this machine: compare ratios.`,
     '',
     `Versions: ${PACKAGES.map((name) => `${name} ${versionOf(name)}`).join(', ')}.`,
   ];

@@ -160,4 +160,32 @@ describe('a cluster', () => {
       (await store.load(id)).status === 'found' ? true : undefined,
     );
   }, 30_000);
+
+  it('a master dies and its replica takes over: served again by itself, with all that was acknowledged', async () => {
+    const own = await startCluster();
+    const store = await storeOn({
+      settings: { REDIS_SESSION_CLUSTER_NODES: own.nodes, REDIS_SESSION_TIMEOUT: '500' },
+    });
+    const ids = Array.from({ length: 30 }, () => freshId());
+    for (const id of ids) await store.create(id, newSession());
+    for (const admin of own.admins.slice(0, 3)) expect(await admin.wait(1, 5000)).toBe(1);
+    const slots = await Promise.all(ids.map((id) => slotOf(own, keyOf(id))));
+    const theirs = ids.filter((_, at) => (slots[at] ?? 0) * 3 < 16_384);
+    const [id] = theirs;
+    if (id === undefined) throw new Error('No session on the first master.');
+    await own.servers[0]?.kill();
+    // Enough for the breaker: it is its probe that finds the new master.
+    for (let n = 0; n < 6; n++) await expect(store.load(id)).rejects.toThrow(SessionStoreUnavailableError);
+    await own.admins[3]?.call('CLUSTER', 'FAILOVER', 'TAKEOVER');
+    await eventually('it serves again', async () =>
+      store.load(id).then(
+        ({ status }) => (status === 'found' ? true : undefined),
+        () => undefined,
+      ),
+    );
+    for (const each of ids) {
+      expect(await store.load(each)).toMatchObject({ status: 'found' });
+      expect(await store.save(each, change({ after: 'yes' }))).toMatchObject({ status: 'written' });
+    }
+  }, 60_000);
 });
