@@ -42,7 +42,8 @@ export class CookieSigner {
       valid = (given.length === expected.length && timingSafeEqual(given, expected)) || valid;
     }
     if (!valid) return undefined;
-    this.#valid.set(signed, name);
+    // A copy: what was cut out of a Cookie header keeps all of that header in memory.
+    this.#valid.set(Buffer.from(signed).toString(), name);
     return value;
   }
 }
