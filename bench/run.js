@@ -1,6 +1,6 @@
 /**
  * `npm run bench`: every contestant side by side. Options: `--quick`, `--contestants=A,B`, `--adapters=A`,
- * `--workloads=A,B`, `--heats=N`, `--rounds=N` (of each heat), `--seconds=N`, `--connections=N`, `--no-write`,
+ * `--workloads=A,B`, `--heats=N`, `--rounds=N` (of each heat), `--turns=N` (of each round), `--connections=N`, `--no-write`,
  * `--other=DIST/index.js` (another build of the library, as the contestant `module-other`).
  */
 import { writeFile } from 'node:fs/promises';
@@ -8,10 +8,11 @@ import process from 'node:process';
 import { pathToFileURL, URL } from 'node:url';
 import { parseArgs } from 'node:util';
 import { Contest } from './lib/contest.js';
+import { isCloseGoal } from './lib/goals.js';
 import { startNode, startRedis } from './lib/processes.js';
 import { serverUsage } from './lib/redis-usage.js';
 import { markdownReport } from './lib/report.js';
-import { median } from './lib/statistics.js';
+import { inTurns, together } from './lib/turns.js';
 import { takesPart, WORKLOADS } from './lib/workloads.js';
 
 const { values: options } = parseArgs({
@@ -22,7 +23,7 @@ const { values: options } = parseArgs({
     workloads: { type: 'string', default: '' },
     heats: { type: 'string' },
     rounds: { type: 'string' },
-    seconds: { type: 'string' },
+    turns: { type: 'string', default: '8' },
     connections: { type: 'string', default: '32' },
     other: { type: 'string' },
     'no-write': { type: 'boolean', default: false },
@@ -31,14 +32,17 @@ const { values: options } = parseArgs({
 // Before the contestants are loaded, here and in their processes.
 if (options.other) process.env.BENCH_OTHER = new URL(options.other, pathToFileURL(`${process.cwd()}/`)).href;
 const { CONTESTANTS } = await import('./app/contestants.js');
-/** Once for each application: long enough for the optimising compiler, which would be measured otherwise. */
-const WARM_UP_MS = 6000;
+/** Of one application at a time, short, so that no turn has the machine at its best or worst, and nobody stands idle for long. */
+const TURN_MS = 250;
+/** Of each application before anything is measured: the optimising compiler would be measured otherwise. */
+const WARM_UP_TURNS = 32;
 const WARM_UP = ['read', 'change', 'no session'];
-/** Once for each workload, whose own code is hot after that. */
-const SHORT_WARM_UP_MS = 400;
+/** Before each workload, whose own code is hot after that. */
+const SHORT_WARM_UP_TURNS = 4;
 const heats = Number(options.heats ?? (options.quick ? 1 : 2));
-const rounds = Number(options.rounds ?? 3);
-const durationMs = 1000 * Number(options.seconds ?? 0.8);
+const rounds = Number(options.rounds ?? 5);
+/** Of a round, where a few per cent decide; a quarter of them otherwise. */
+const turns = Number(options.turns);
 const connections = Number(options.connections);
 const chosen = (names, list) => names.filter((name) => list === '' || list.split(',').includes(name));
 
@@ -58,7 +62,8 @@ const report = markdownReport(results, {
   started,
   rounds: heats * rounds,
   heats,
-  durationMs,
+  turns,
+  durationMs: TURN_MS,
   connections,
   contestants: CONTESTANTS,
 });
@@ -67,18 +72,19 @@ if (!options['no-write']) await writeFile(new URL('RESULTS.md', import.meta.url)
 process.exit(0);
 
 /**
- * All workloads with processes that are new: two processes of one and the same application differ by up to a fifth, for as long
- * as they live, and more rounds would not tell.
+ * All workloads with processes that are new: two processes of one and the same application differ for as long as they live, and
+ * more rounds would not tell.
  */
 async function runHeat(adapter, heat) {
   const names = chosen(Object.keys(CONTESTANTS), options.contestants);
   const contests = [];
   for (const name of names.filter((name) => (CONTESTANTS[name].adapter ?? adapter) === adapter)) {
-    const contest = await new Contest(name, adapter, redis, connections).start();
-    const warm = WARM_UP.filter((workload) => takesPart(name, workload));
-    for (const workload of warm) await sampleOf(contest, WORKLOADS[workload], WARM_UP_MS / warm.length);
-    contests.push(contest);
+    contests.push(await new Contest(name, adapter, redis, connections).start());
   }
+  await inTurns(contests, WARM_UP_TURNS, heat, (contest, turn) => {
+    const warm = WARM_UP.filter((workload) => takesPart(contest.name, workload));
+    return turnOf(contest, WORKLOADS[warm[turn % warm.length]]);
+  });
   for (const workload of chosen(Object.keys(WORKLOADS), options.workloads)) {
     const taking = contests.filter(({ name }) => takesPart(name, workload));
     await measure(workload, taking, heat);
@@ -86,23 +92,21 @@ async function runHeat(adapter, heat) {
   for (const contest of contests) await contest.stop();
 }
 
-/** Rounds are interleaved, so that a machine whose speed drifts is as unfair to one as to the other. */
 async function measure(workload, contests, heat) {
+  const fire = (contest) => turnOf(contest, WORKLOADS[workload]);
+  const turnsOf = ({ adapter, name }) =>
+    isCloseGoal(workload, adapter, name) ? turns : Math.ceil(turns / 4);
   for (const contest of contests) resultOf(workload, contest);
-  for (let round = -1; round < rounds; round += 1) {
-    // Another one begins each time: who follows whom is no matter of the alphabet.
-    const first = (heat * rounds + round + 1) % contests.length;
-    for (const contest of [...contests.slice(first), ...contests.slice(0, first)]) {
-      const sample = await sampleOf(contest, WORKLOADS[workload], round < 0 ? SHORT_WARM_UP_MS : durationMs);
-      // The first round warms the workload up.
-      if (round >= 0) resultOf(workload, contest).samples.push(sample);
-    }
+  await inTurns(contests, SHORT_WARM_UP_TURNS, heat, fire);
+  for (let round = 0; round < rounds; round += 1) {
+    const taken = await inTurns(contests, turnsOf, heat + round, fire);
+    for (const contest of contests) resultOf(workload, contest).samples.push(together(taken.get(contest)));
   }
   for (const contest of contests) {
     const result = resultOf(workload, contest);
     result.cost ??= await contest.cost(workload);
-    const rps = Math.round(median(result.samples.map((sample) => sample.rps)));
-    console.error(`${contest.adapter}  ${workload}  ${contest.name}  ${rps}/s`);
+    const { rps } = result.samples.at(-1);
+    console.error(`${contest.adapter}  ${workload}  ${contest.name}  ${Math.round(rps)}/s`);
   }
 }
 
@@ -113,17 +117,17 @@ function resultOf(workload, { adapter, name }) {
   return result;
 }
 
-async function sampleOf(contest, workload, milliseconds) {
+async function turnOf(contest, workload) {
   const target = await contest.target(workload);
   const [cpuBefore, redisBefore] = [await contest.usage(), await serverUsage(redis.client)];
-  const result = await load.ask({ targets: [target], connections, durationMs: milliseconds });
+  const result = await load.ask({ targets: [target], connections, durationMs: TURN_MS });
   const [cpuAfter, redisAfter] = [await contest.usage(), await serverUsage(redis.client)];
-  if (result.error !== undefined || result.failures > 0) {
+  if (result.error !== undefined || result.failures > 0 || result.requests === 0) {
     throw new Error(`${contest.name} on ${contest.adapter}: ${JSON.stringify(result)}`);
   }
   return {
     ...result,
-    cpu: (cpuAfter - cpuBefore) / result.requests,
-    redisCpu: ((redisAfter.cpuSeconds - redisBefore.cpuSeconds) * 1e6) / result.requests,
+    cpuMicroseconds: cpuAfter - cpuBefore,
+    redisMicroseconds: (redisAfter.cpuSeconds - redisBefore.cpuSeconds) * 1e6,
   };
 }

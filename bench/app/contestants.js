@@ -8,6 +8,7 @@ import { randomBytes } from 'node:crypto';
 import process from 'node:process';
 import * as library from '../../dist/index.js';
 import { rawController, sessionController } from './controllers.js';
+import { racesController } from './races.js';
 import { mgcreaFastifySession, officialFastifySession, expressSession } from './peers.js';
 
 const SECRET = 'a-secret-of-the-benchmark-that-is-long-enough';
@@ -23,6 +24,8 @@ const moduleAccess = ({ Session }) => ({
     await session.authenticate(user);
     return session;
   },
+  user: (session) => session.principal,
+  logout: (session) => session.destroy(),
 });
 
 /** For a handler that gets no session at all. */
@@ -48,7 +51,7 @@ function module(about, options = {}) {
           ...options.settings,
         }),
       ],
-      controllers: [sessionController(moduleAccess(build))],
+      controllers: [sessionController(moduleAccess(build)), racesController(moduleAccess(build))],
     }),
   };
 }
@@ -71,7 +74,11 @@ function peer(about, adapter, { access, prepare }) {
   return {
     about,
     adapter,
-    create: () => ({ controllers: [sessionController({ session: PeerSession, ...access })] }),
+    create: () => ({
+      controllers: [sessionController, racesController].map((make) =>
+        make({ session: PeerSession, ...access }),
+      ),
+    }),
     prepare,
   };
 }

@@ -1,9 +1,7 @@
-/**
- * The routes that every contestant serves. Plain JavaScript, so decorators are called by hand: `route()` is what
- * `@Get('read') read(@Session() session)` compiles to.
- */
-import { Controller, Get, HttpCode, Post, Query, Req, Res } from '@nestjs/common';
+/** The routes that every contestant serves. */
+import { Controller, Get, Post, Query, Req, Res } from '@nestjs/common';
 import { cartOf } from '../lib/session-data.js';
+import { route } from './route.js';
 
 /** A user that an application would find in its database. */
 const USER = 'user-42';
@@ -14,6 +12,8 @@ const USER = 'user-42';
  * @property {(session: any, name: string) => unknown} get
  * @property {(session: any, name: string, value: unknown) => void} set
  * @property {(session: any, request: any) => Promise<any>} login Resolves to the session after the login.
+ * @property {(session: any) => unknown} user Who is logged in; undefined: nobody.
+ * @property {(session: any, request: any) => Promise<void>} logout
  */
 
 /** Handlers that work on a session. @param {SessionAccess} access */
@@ -126,12 +126,4 @@ function keyOf(request) {
 async function load(redis, key) {
   const [[, hash]] = await redis.pipeline().hgetall(key).expire(key, 1800).exec();
   return Number(hash.views);
-}
-
-function route(target, name, verb, ...parameters) {
-  const { prototype } = target;
-  const descriptor = Object.getOwnPropertyDescriptor(prototype, name);
-  parameters.forEach((decorate, index) => decorate(prototype, name, index));
-  verb(prototype, name, descriptor);
-  HttpCode(200)(prototype, name, descriptor);
 }

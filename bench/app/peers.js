@@ -21,6 +21,9 @@ export const expressSession = {
           resolve(request.session);
         });
       }),
+    user: (session) => session.user,
+    logout: (session) =>
+      new Promise((resolve, reject) => session.destroy((error) => (error ? reject(error) : resolve()))),
   },
   async prepare(app, { redisPort }) {
     const { default: session } = await import('express-session');
@@ -44,6 +47,8 @@ export const officialFastifySession = {
       request.session.user = user;
       return request.session;
     },
+    user: (session) => session.user,
+    logout: (session) => session.destroy(),
   },
   async prepare(app, { redisPort }) {
     const { default: cookie } = await import('@fastify/cookie');
@@ -68,6 +73,8 @@ export const mgcreaFastifySession = {
       session.set('user', user);
       return session;
     },
+    user: (session) => session.get('user'),
+    logout: (_session, request) => request.destroySession(),
   },
   async prepare(app, { redisPort }) {
     const { default: cookie } = await import('@fastify/cookie');

@@ -30,6 +30,17 @@ export const GOALS = [
   ...onBoth({ workload: 'change', name: 'module-signed', against: 'module', atLeast: 0.97 }),
 ];
 
+/** Whether somebody's figure decides a goal that a few per cent can decide. */
+export function isCloseGoal(workload, adapter, name) {
+  return GOALS.some(
+    (goal) =>
+      goal.atLeast <= 1 &&
+      goal.workload === workload &&
+      goal.adapter === adapter &&
+      (goal.name === name || goal.against === name),
+  );
+}
+
 /** The goals that growth.js measures. */
 export const GROWTH_GOALS = [
   {

@@ -34,6 +34,9 @@ export async function startRedis() {
   return {
     port,
     client,
+    /** From now on it answers nobody, and keeps all connections, until it is resumed. */
+    pause: () => child.kill('SIGSTOP'),
+    resume: () => child.kill('SIGCONT'),
     async stop() {
       client.disconnect();
       child.kill();

@@ -5,7 +5,7 @@ import { cpus, totalmem, type } from 'node:os';
 import { execFileSync } from 'node:child_process';
 import process from 'node:process';
 import { GOALS, GROWTH_GOALS } from './goals.js';
-import { median, pairedRatio } from './statistics.js';
+import { median, pairedRatio, pairedRatios, quantile } from './statistics.js';
 import { WORKLOADS } from './workloads.js';
 
 const PACKAGES = [
@@ -49,27 +49,43 @@ export function markdownReport(results, run) {
 }
 
 /** The machine and the versions: figures mean nothing without them. */
-export function machine({ command, started, rounds, heats = 1, durationMs, connections }) {
+export function machine({ command, started, rounds, heats = 1, turns, durationMs, connections }) {
   const redis = /v=(\S+)/.exec(execFileSync('redis-server', ['--version'], { encoding: 'utf8' }))?.[1];
   return [
     `Written by \`${command}\` on ${started.toISOString().slice(0, 16)}Z: ${cpus().length} cores (${cpus()[0].model}), ` +
       `${Math.round(totalmem() / 2 ** 30)} GiB, ${type()}, Node ${process.version}, Redis ${redis}. Application, Redis and load ` +
       'share the cores.',
     '',
-    `${connections} connections, each with a session of its own; ${rounds} interleaved rounds of ${durationMs / 1000} s after some to ` +
-      `warm up${heats > 1 ? `, in ${heats} heats, each with new processes` : ''}; medians. Absolute figures are those of this machine: compare ratios.`,
+    `${connections} connections, each with a session of its own; ${method({ rounds, heats, turns, durationMs })}; medians. ` +
+      'Absolute figures are those of this machine: compare ratios.',
     '',
-    `Versions: ${PACKAGES.map((name) => `${name} ${versionOf(name)}`).join(', ')}.`,
+    `Versions: ${versions()}.`,
   ];
+}
+
+export function versions() {
+  return PACKAGES.map((name) => `${name} ${versionOf(name)}`).join(', ');
+}
+
+function method({ rounds, heats, turns, durationMs }) {
+  const seconds = `${durationMs / 1000} s`;
+  const inHeats = heats > 1 ? `, in ${heats} heats, each with new processes` : '';
+  if (turns === undefined)
+    return `${rounds} interleaved rounds of ${seconds} after some to warm up${inHeats}`;
+  return (
+    `${rounds} rounds after some to warm up${inHeats}; in a round the contestants take ${turns} turns of ${seconds} ` +
+    `each where a few per cent decide a goal, ${Math.ceil(turns / 4)} otherwise`
+  );
 }
 
 const LEGEND =
   'Ratios are medians of the ratios round by round. `app µs`: CPU of the application per request; `Redis µs`: of the server. ' +
   'Commands, round trips and bytes are counted by the server, one request at a time; commands inside scripts not.';
 
-const LIMIT =
-  'Throughput decides. `the limit`: the same ratio for `raw+interceptor`, a handler that sends as many Redis round trips itself and ' +
-  'does nothing else: what a session that loads from Redis can reach at most on this machine.';
+const LIMITS =
+  'Throughput decides; behind it, between which figures the middle half of the rounds lies. For comparison with the same peer: `the limit` is ' +
+  '`raw+interceptor`, a handler that sends as many Redis round trips itself and does nothing else; `no session` is ' +
+  '`none+interceptor` on a route that uses no session and sends nothing to Redis at all (measured in rounds of its own).';
 
 function versionOf(name) {
   const require = createRequire(import.meta.url);
@@ -87,24 +103,33 @@ function goals(results) {
   const find = (adapter, workload, name) =>
     results.find((r) => r.adapter === adapter && r.workload === workload && r.name === name);
   const lines = [
-    '| workload | adapter | of | against | goal | throughput | app CPU | | the limit |',
-    '|---|---|---|---|---|--:|--:|---|--:|',
+    '| workload | adapter | of | against | goal | throughput | app CPU | | the limit | no session |',
+    '|---|---|---|---|---|--:|--:|---|--:|--:|',
   ];
   const verdicts = [];
   for (const { workload, adapter, name, against, atLeast } of GOALS) {
     const [ours, theirs] = [find(adapter, workload, name), find(adapter, workload, against)];
     if (ours === undefined || theirs === undefined) continue;
-    const ratio = pairedRatio(ours.samples, theirs.samples);
+    const ratios = pairedRatios(ours.samples, theirs.samples);
+    const ratio = median(ratios);
+    const [low, high] = [0.25, 0.75].map((part) => quantile(ratios, part).toFixed(2));
     const cpu = pairedRatio(theirs.samples, ours.samples, 'cpu');
     // For peers only: what they are measured against elsewhere has no session.
-    const raw = /session/.test(against) ? find(adapter, workload, 'raw+interceptor') : undefined;
+    const isPeer = /session/.test(against);
+    const raw = isPeer ? find(adapter, workload, 'raw+interceptor') : undefined;
     const limit = raw === undefined ? '' : pairedRatio(raw.samples, theirs.samples).toFixed(2);
+    const none = isPeer ? find(adapter, 'no session', 'none+interceptor') : undefined;
+    const most = none === undefined ? '' : (rpsOf(none) / rpsOf(theirs)).toFixed(2);
     verdicts.push(ratio >= atLeast);
     lines.push(
-      `| ${workload} | ${adapter} | ${name} | ${against} | ≥ ${atLeast} | ${ratio.toFixed(2)} | ${cpu.toFixed(2)} | ${told(ratio >= atLeast)} | ${limit} |`,
+      `| ${workload} | ${adapter} | ${name} | ${against} | ≥ ${atLeast} | ${ratio.toFixed(2)} (${low} to ${high}) | ${cpu.toFixed(2)} | ${told(ratio >= atLeast)} | ${limit} | ${most} |`,
     );
   }
-  return [...lines, '', summary(verdicts, GOALS.length), LIMIT];
+  return [...lines, '', summary(verdicts, GOALS.length), '', LIMITS];
+}
+
+function rpsOf({ samples }) {
+  return median(samples.map(({ rps }) => rps));
 }
 
 /** What growth.js has measured, against its goals. */

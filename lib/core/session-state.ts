@@ -1,6 +1,6 @@
 import { Attributes, type AttributeDifference, type RefusalListener } from './attributes.js';
 import type { SessionEnvironment } from './environment.js';
-import { expiryOf, type SessionTimes } from './session-times.js';
+import { expiryOf, timesAfter, type SessionTimes } from './session-times.js';
 import type { Found, NotThere, Written } from './store.js';
 import { idOf, newToken, type SessionId, type SessionToken } from './token.js';
 
@@ -142,7 +142,7 @@ export class SessionState implements RefusalListener {
   used(written: Written): void {
     this.written = true;
     this.needed = false;
-    this.times = { ...this.times, accessedAt: written.now, deadline: written.absoluteDeadline };
+    this.times = timesAfter(this.times, written);
   }
 
   /** The store does not have it any more. The cookie may belong to a newer login by now: hands off. */

@@ -1,5 +1,5 @@
 import type { SessionRules } from './environment.js';
-import type { Found } from './store.js';
+import type { Found, Written } from './store.js';
 
 /** The times of a session, epoch milliseconds of its store's clock; the interval in seconds. */
 export interface SessionTimes {
@@ -33,6 +33,12 @@ export function newTimes(
 ): SessionTimes {
   const deadline = absoluteTimeout > 0 ? now + absoluteTimeout * 1000 : undefined;
   return { createdAt: now, lastAccessedAt: now, accessedAt: now, maxInactiveInterval, deadline };
+}
+
+/** Times after a write. Written out, since many requests need it and a spread takes V8 several times as long. */
+export function timesAfter(before: SessionTimes, { now, absoluteDeadline }: Written): SessionTimes {
+  const { createdAt, lastAccessedAt, maxInactiveInterval } = before;
+  return { createdAt, lastAccessedAt, accessedAt: now, maxInactiveInterval, deadline: absoluteDeadline };
 }
 
 /** The times of a session as a store has just handed it out. */

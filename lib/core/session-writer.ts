@@ -105,8 +105,10 @@ export class SessionWriter {
 
   #change(difference: AttributeDifference | undefined): SessionChange {
     const { intervalChanged, times } = this.#state;
+    const { set, remove } = difference ?? NOTHING;
     return {
-      ...(difference ?? NOTHING),
+      set,
+      remove,
       maxInactiveInterval: intervalChanged ? times.maxInactiveInterval : undefined,
       authenticated: this.#isAuthenticated(),
     };

@@ -1,4 +1,5 @@
 import type { OutgoingHttpHeaders, ServerResponse } from 'node:http';
+import { holdingPlace, type HeldMethods, type HoldingPlace } from './held-methods.js';
 import { joinHeaders, type GivenHeaders } from './join-headers.js';
 
 /** What a held response asks of the session. */
@@ -23,15 +24,6 @@ export interface ResponseHoldHooks {
 
 type Call = () => void;
 
-/** What starts or ends a response. */
-interface HeldMethods {
-  writeHead: (statusCode: number, ...rest: unknown[]) => ServerResponse;
-  write: (...args: Parameters<ServerResponse['write']>) => boolean;
-  end: (...args: Parameters<ServerResponse['end']>) => ServerResponse;
-  flushHeaders: () => void;
-}
-const HELD_METHODS = ['writeHead', 'write', 'end', 'flushHeaders'] as const satisfies (keyof HeldMethods)[];
-
 /** Headers that describe the body or the outcome of the response that is replaced by an error. */
 const REPLACED_HEADERS = [
   'content-length',
@@ -51,14 +43,13 @@ const REPLACED_HEADERS = [
 
 /**
  * Holds a raw Node response back until the session is saved: headers and body wait, whoever writes them (a
- * framework, `@Res()`, a pipe). Installed on the one response that needs it, over whatever its methods are at that
- * moment (others patch them too: compression, timing). Where a body follows, taken off when the headers have left, but for
- * `end`, so that what a stream's handler changed on the way is saved before the stream ends.
+ * framework, `@Res()`, a pipe). Takes its place on the one response that needs it. Where a body follows, it gives it up when
+ * the headers have left, but for `end`, so that what a stream's handler changed on the way is saved before the stream ends.
  */
 export class ResponseHold {
   readonly #response: ServerResponse;
   readonly #hooks: ResponseHoldHooks;
-  readonly #before: HeldMethods;
+  readonly #place: HoldingPlace;
   readonly #ours: HeldMethods;
   readonly #queue: Call[] = [];
   #state: 'open' | 'holding' | 'released' | 'replaced' = 'open';
@@ -70,17 +61,15 @@ export class ResponseHold {
   constructor(response: ServerResponse, hooks: ResponseHoldHooks) {
     this.#response = response;
     this.#hooks = hooks;
-    const { writeHead, write, end, flushHeaders } = response as HeldMethods;
-    this.#before = { writeHead, write, end, flushHeaders };
+    this.#place = holdingPlace(response);
     this.#ours = this.#methods();
     if (!response.headersSent) {
-      putAll(response as HeldMethods, this.#ours);
+      this.#place.lead(this.#ours);
       return;
     }
     // A session that is first asked for in the middle of a stream is still saved at its end.
     this.#state = 'released';
-    (response as HeldMethods).end = this.#ours.end;
-    this.#lookOut();
+    this.#leadEnd();
   }
 
   /** Whether the headers have left, so that no cookie can be added any more. */
@@ -97,7 +86,7 @@ export class ResponseHold {
     };
     const write = (...args: Parameters<ServerResponse['write']>): boolean => {
       let accepted = true;
-      this.#pass(() => (accepted = this.#before.write.apply(response, args)));
+      this.#pass(() => (accepted = this.#place.before.write.apply(response, args)));
       if (this.#state !== 'holding') return accepted;
       // The producer pauses, so that what is held stays small.
       this.#drainOwed = true;
@@ -107,11 +96,11 @@ export class ResponseHold {
       if (this.#endAsked) return response;
       this.#endAsked = true;
       // Where it is also the beginning, everything has just been saved.
-      if (this.#state === 'open') this.#pass(() => this.#before.end.apply(response, args));
+      if (this.#state === 'open') this.#pass(() => this.#place.before.end.apply(response, args));
       else this.#pass(() => this.#endLate(args));
       return response;
     };
-    const flushHeaders = (): void => this.#pass(() => this.#before.flushHeaders.call(response));
+    const flushHeaders = (): void => this.#pass(() => this.#place.before.flushHeaders.call(response));
     return { writeHead, write, end, flushHeaders };
   }
 
@@ -151,16 +140,15 @@ export class ResponseHold {
 
   #release(): void {
     this.#state = 'released';
-    // Where the response ends as it begins, nobody is left to call them, and putting them back costs too.
-    if (!this.#answersFailure && !this.#endAsked) {
-      for (const name of HELD_METHODS) if (name !== 'end') this.#takeOff(name);
-      this.#lookOut();
-    }
+    // Most responses end as they begin: then nobody is left to call us, and stepping aside would only cost.
+    if (!this.#answersFailure && !this.#endAsked) queueMicrotask(() => this.#endAsked || this.#leadEnd());
     this.#hooks.addHeaders(this.#response);
   }
 
-  /** For a stream that its client leaves, which is gone without an end: the session is told, nothing waits for it. */
-  #lookOut(): void {
+  /** Holds nothing any more but the end of a stream. */
+  #leadEnd(): void {
+    this.#place.lead({ end: this.#ours.end });
+    // A stream that its client leaves is gone without an end: the session is told, nothing waits for it.
     this.#response.once('close', () => {
       if (!this.#endAsked) void this.#hooks.beforeEnd();
     });
@@ -183,36 +171,30 @@ export class ResponseHold {
     this.#stopPretending();
     this.#queue.length = 0;
     const response = this.#response;
-    const { writeHead, end } = this.#before;
+    const { writeHead, end } = this.#place.before;
     this.#state = 'replaced';
     if (response.destroyed) return;
     const { statusCode, headers, body } = this.#hooks.errorResponse(error);
     for (const name of REPLACED_HEADERS) response.removeHeader(name);
-    for (const name of HELD_METHODS) this.#takeOff(name);
+    this.#place.lead({});
     writeHead.call(response, statusCode, { ...headers, 'content-length': Buffer.byteLength(body) });
     end.call(response, body, 'utf8');
-    putAll(response as HeldMethods, this.#ours);
+    this.#place.lead(this.#ours);
   }
 
   #writeHead(statusCode: number, [second, third]: unknown[]): void {
     const message = typeof second === 'string' ? second : undefined;
     joinHeaders(this.#response, (message === undefined ? second : third) as GivenHeaders);
-    if (message === undefined) this.#before.writeHead.call(this.#response, statusCode);
-    else this.#before.writeHead.call(this.#response, statusCode, message);
+    if (message === undefined) this.#place.before.writeHead.call(this.#response, statusCode);
+    else this.#place.before.writeHead.call(this.#response, statusCode, message);
   }
 
   #endLate(args: Parameters<ServerResponse['end']>): void {
-    this.#takeOff('end');
+    this.#place.lead({});
     const pending = this.#hooks.beforeEnd();
-    const end = (): ServerResponse => this.#before.end.apply(this.#response, args);
+    const end = (): ServerResponse => this.#place.before.end.apply(this.#response, args);
     if (pending === undefined) end();
     else void pending.then(end);
-  }
-
-  /** Puts back what was there before us; what somebody else put over ours since stays, and passes through us. */
-  #takeOff(name: keyof HeldMethods): void {
-    const response = this.#response as Record<typeof name, HeldMethods[typeof name]>;
-    if (response[name] === this.#ours[name]) response[name] = this.#before[name];
   }
 
   /** While held, the response looks to the application as what it asked for: started, and ended if it was. */
@@ -225,17 +207,6 @@ export class ResponseHold {
     Reflect.deleteProperty(this.#response, 'headersSent');
     Reflect.deleteProperty(this.#response, 'writableEnded');
   }
-}
-
-/**
- * Each response with a session pays for these. Written out, since V8 makes a slow dictionary of an object that many
- * properties are added to by computed names; and assigned, which is several times as fast as defining a property.
- */
-function putAll(response: HeldMethods, { writeHead, write, end, flushHeaders }: HeldMethods): void {
-  response.writeHead = writeHead;
-  response.write = write;
-  response.end = end;
-  response.flushHeaders = flushHeaders;
 }
 
 function getter(target: object, name: string, get: () => unknown): void {

@@ -16,6 +16,14 @@ export class RequestNote<T> {
     return (request as unknown as Record<symbol, T | undefined>)[this.#key];
   }
 
+  /**
+   * Makes room for it on a request that no framework has seen yet. Express gives each request another prototype, after
+   * which a new property costs some 3 µs.
+   */
+  reserve(request: IncomingMessage): void {
+    (request as unknown as Record<symbol, T | undefined>)[this.#key] = undefined;
+  }
+
   set(request: IncomingMessage, value: T): void {
     (request as unknown as Record<symbol, T>)[this.#key] = value;
   }

@@ -1,9 +1,10 @@
 import { Inject, Injectable } from '@nestjs/common';
-import type { IncomingMessage } from 'node:http';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Observable } from 'rxjs';
 import { SessionUsageError } from '../core/errors.js';
 import type { SessionEvent } from '../core/events.js';
 import type { HttpSession, SessionAttributes } from '../core/members.js';
+import { prepareResponse } from '../http/held-methods.js';
 import { RequestSession, type RequestSessionOptions } from '../http/request-session.js';
 import { rawExchange, type AnyResponse, type RawExchange, type SessionSource } from './raw-http.js';
 import { RequestNote } from './request-note.js';
@@ -70,6 +71,12 @@ export class SessionService {
   opened(request: IncomingMessage): RequestSession | undefined {
     const opening = this.#openings.get(request);
     return opening?.isLoaded ? opening : undefined;
+  }
+
+  /** Makes room on a request and a response that no framework has seen yet, for a session if it is asked for. @internal */
+  prepare(request: IncomingMessage, response: ServerResponse): void {
+    this.#openings.reserve(request);
+    prepareResponse(response);
   }
 
   /** Resolves when no operation of any session is under way. @internal */

@@ -38,7 +38,7 @@ export class RedisCommands implements RedisExecutor {
     const load = this.client.callBuffer('HGETALL', key);
     const rest = [1, key, argument];
     const touched = this.client
-      .callBuffer('EVALSHA', touch.sha1, ...rest)
+      .callBuffer('evalsha', touch.sha1, ...rest)
       .then(Number, (error: unknown) => this.#taught(error, touch, rest)?.then(Number))
       .catch(nothing);
     const both = load.then((reply) =>
@@ -51,7 +51,7 @@ export class RedisCommands implements RedisExecutor {
     if (this.#isAdrift()) return Promise.reject(this.#adrift());
     this.#batch();
     const rest = [keys.length, ...keys, ...args];
-    const work = this.client.callBuffer('EVALSHA', script.sha1, ...rest);
+    const work = this.client.callBuffer('evalsha', script.sha1, ...rest);
     return this.#deadlines.limit(work, (error) => this.#taught(error, script, rest));
   }
 
@@ -71,7 +71,7 @@ export class RedisCommands implements RedisExecutor {
   /** A server that does not know a script yet (new, restarted, failed over) learns it by running it. */
   #taught(error: unknown, script: Script, rest: readonly Argument[]): Promise<unknown> | undefined {
     const unknown = error instanceof Error && error.message.startsWith('NOSCRIPT');
-    return unknown ? this.client.callBuffer('EVAL', script.lua, ...rest) : undefined;
+    return unknown ? this.client.callBuffer('eval', script.lua, ...rest) : undefined;
   }
 
   call(name: string, ...args: string[]): Promise<unknown> {

@@ -92,7 +92,7 @@ export class RedisStore implements SessionStore, Quarantine {
   }
 
   save(id: SessionId, change: SessionChange): Promise<WriteOutcome> {
-    return this.#write(SAVE, [this.#key(id)], [...this.#changeArguments(change), ...fieldArguments(change)]);
+    return this.#write(SAVE, [this.#key(id)], withFields(this.#changeArguments(change), change));
   }
 
   renew(id: SessionId, renewal: SessionRenewal): Promise<WriteOutcome> {
@@ -100,13 +100,15 @@ export class RedisStore implements SessionStore, Quarantine {
     return this.#write(
       RENEW,
       [this.#key(id), this.#key(newId)],
-      [
-        ...this.#changeArguments(renewal),
-        this.#options.endedMarkerMs,
-        login === undefined ? '' : opaque(login.principal),
-        login !== undefined && login.absoluteTimeout > 0 ? login.absoluteTimeout : 0,
-        ...fieldArguments(renewal),
-      ],
+      withFields(
+        [
+          ...this.#changeArguments(renewal),
+          this.#options.endedMarkerMs,
+          login === undefined ? '' : opaque(login.principal),
+          login !== undefined && login.absoluteTimeout > 0 ? login.absoluteTimeout : 0,
+        ],
+        renewal,
+      ),
     );
   }
 
@@ -175,18 +177,20 @@ export class RedisStore implements SessionStore, Quarantine {
     return this.#write(
       CREATE,
       [this.#key(id)],
-      [
-        session.codec,
-        session.maxInactiveInterval,
-        absoluteTimeout !== undefined && absoluteTimeout > 0 ? absoluteTimeout : 0,
-        session.principal === undefined ? '' : opaque(session.principal),
-        flag(session.authenticated),
-        this.#copy(session.authenticated),
-        times.createdAt ?? 0,
-        times.absoluteDeadline ?? 0,
-        times.authenticatedAt ?? 0,
-        ...fieldArguments({ set: session.attributes, remove: [] }),
-      ],
+      withFields(
+        [
+          session.codec,
+          session.maxInactiveInterval,
+          absoluteTimeout !== undefined && absoluteTimeout > 0 ? absoluteTimeout : 0,
+          session.principal === undefined ? '' : opaque(session.principal),
+          flag(session.authenticated),
+          this.#copy(session.authenticated),
+          times.createdAt ?? 0,
+          times.absoluteDeadline ?? 0,
+          times.authenticatedAt ?? 0,
+        ],
+        { set: session.attributes, remove: [] },
+      ),
     );
   }
 
@@ -202,10 +206,10 @@ export class RedisStore implements SessionStore, Quarantine {
     return this.#outcome(await this.#run(script, keys, args));
   }
 
-  async #run(script: Script, keys: readonly string[], args: readonly Argument[]): Promise<unknown[]> {
+  #run(script: Script, keys: readonly string[], args: readonly Argument[]): Promise<unknown[]> {
     const now = this.#clock.now();
     const deadline = now === undefined ? 0 : now + this.#commands.timeoutMs - DEADLINE_MARGIN_MS;
-    return (await this.#commands.run(script, keys, [deadline, ...args])) as unknown[];
+    return this.#commands.run(script, keys, [deadline, ...args]) as Promise<unknown[]>;
   }
 
   #outcome(reply: readonly unknown[]): WriteOutcome {
@@ -243,8 +247,9 @@ function millisecondsOf(reply: unknown): number {
   return seconds * 1000 + Math.floor(micros / 1000);
 }
 
-function fieldArguments(change: Pick<SessionChange, 'set' | 'remove'>): Argument[] {
-  const args: Argument[] = [change.set.size];
+/** Puts a change's attributes behind the arguments that a script has of its own. */
+function withFields(args: Argument[], change: Pick<SessionChange, 'set' | 'remove'>): Argument[] {
+  args.push(change.set.size);
   for (const [name, bytes] of change.set) args.push(fieldOf(name), opaque(bytes));
   for (const name of change.remove) args.push(fieldOf(name));
   return args;

@@ -212,6 +212,26 @@ eachAdapter('the hold on the response', (adapter) => {
       });
     });
 
+    const placed =
+      adapter === 'express'
+        ? 'has its place on request and response before Express makes new properties slow'
+        : 'makes itself a place on request and response, which Fastify leaves fast';
+    it(placed, async () => {
+      const before = new Map<object, PropertyKey[]>();
+      const browser = await start({}, (app) => {
+        app.use((request: IncomingMessage, response: ServerResponse, next: () => void) => {
+          for (const each of [request, response]) before.set(each, ownKeys(each));
+          next();
+        });
+      });
+      before.clear();
+      await site.visit(browser, () => undefined);
+      const [request, response] = [...before.keys()] as [IncomingMessage, ServerResponse];
+      const added = [request, response].map((each) => ownKeys(each).length - (before.get(each)?.length ?? 0));
+      if (adapter === 'express') expect(added).toEqual([0, 0]);
+      else expect(Math.min(...added)).toBeGreaterThan(0);
+    });
+
     it.each(['before', 'after'])(
       'works beside what patches the response %s it, as compression does',
       async (when) => {
@@ -234,6 +254,14 @@ eachAdapter('the hold on the response', (adapter) => {
     );
   });
 });
+
+/** What of an object's own is the library's: its symbols, and the methods that start or end a response. */
+function ownKeys(object: object): PropertyKey[] {
+  const methods = ['writeHead', 'write', 'end', 'flushHeaders'];
+  return Reflect.ownKeys(object).filter((key) =>
+    typeof key === 'symbol' ? key.description?.startsWith('nestjs-redis-session') : methods.includes(key),
+  );
+}
 
 /** As compression does it: changes headers and body on the way, whoever writes them. */
 function shout(response: ServerResponse): void {

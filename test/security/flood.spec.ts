@@ -10,8 +10,8 @@ import { connectTo, startBank } from './bank.js';
 const redis = await startRedis();
 const client = connectTo(redis);
 
-/** Of each adapter. A million by hand: `SECURITY_FLOOD=1000000 npm test -- test/security/flood`. */
-const REQUESTS = Number(process.env['SECURITY_FLOOD'] ?? 25_000);
+/** Of each adapter. A million: `npm run test:flood:long`. */
+const REQUESTS = Number(process.env['SECURITY_FLOOD'] ?? 15_000);
 const CONNECTIONS = 10;
 /** Requests that are sent ahead on one connection. */
 const PIPELINED = 100;
