@@ -105,15 +105,21 @@ export class RequestSession implements ResponseHoldHooks, SessionClient {
     return Promise.reject(this.#failure);
   }
 
-  /** Whether a response with this status keeps what its handler wrote to the session. */
-  keeps(statusCode: number): boolean {
-    return this.#options.saveOnServerError || statusCode < 500;
+  /** What it owes before a handler's value becomes the response. Undefined also where it is for the hold to save it. */
+  commitEarly(): Promise<void> | undefined {
+    // Once the headers have left, as with each event of SSE, it is the end of the response that saves.
+    return this.#hold.begun || !this.#isKept() ? undefined : this.commit();
   }
 
-  beforeHeaders(statusCode: number): ReturnType<ResponseHoldHooks['beforeHeaders']> {
+  /** Whether a response with its status keeps what its handler wrote to the session. */
+  #isKept(): boolean {
+    return this.#options.saveOnServerError || this.#hold.statusCode < 500;
+  }
+
+  beforeHeaders(): ReturnType<ResponseHoldHooks['beforeHeaders']> {
     switch (this.#state) {
       case 'loaded':
-        return this.#beforeHeaders(statusCode);
+        return this.#beforeHeaders();
       case 'failed':
         return undefined;
       case 'loading':
@@ -122,24 +128,24 @@ export class RequestSession implements ResponseHoldHooks, SessionClient {
         return this.loaded
           .then(noop, noop)
           .then(nextTurn)
-          .then(async () => void (await this.beforeHeaders(statusCode)));
+          .then(async () => void (await this.beforeHeaders()));
     }
   }
 
-  #beforeHeaders(statusCode: number): ReturnType<ResponseHoldHooks['beforeHeaders']> {
+  #beforeHeaders(): ReturnType<ResponseHoldHooks['beforeHeaders']> {
     // The response already says that something failed; it may be the application's own words for it.
-    if (this.#failure !== undefined && statusCode >= 500) return 'failed';
-    this.#discarded = !this.keeps(statusCode);
+    if (this.#failure !== undefined && this.#hold.statusCode >= 500) return 'failed';
+    this.#discarded = !this.#isKept();
     const pending = this.#discarded ? undefined : this.commit();
-    if (pending === undefined && !this.#saved) this.#tellNotSaved(statusCode);
+    if (pending === undefined && !this.#saved) this.#tellNotSaved();
     return pending;
   }
 
-  #tellNotSaved(statusCode: number): void {
+  #tellNotSaved(): void {
     const { session } = this;
     // The id of a new session is not asked for: making one costs randomness and a hash.
     const name = session.phase === 'new' ? 'A new session' : `Session ${session.id}`;
-    const reason = this.keeps(statusCode) ? 'nothing changed' : `the response is ${statusCode}`;
+    const reason = this.#discarded ? `the response is ${this.#hold.statusCode}` : 'nothing changed';
     if (session.phase === 'new' || session.phase === 'stored')
       this.#options.log.verbose(`${name}: not saved because ${reason}.`);
   }

@@ -5,11 +5,11 @@ import { joinHeaders, type GivenHeaders } from './join-headers.js';
 /** What a held response asks of the session. */
 export interface ResponseHoldHooks {
   /**
-   * The response is about to start with this status. Returns what it has to wait for, undefined if nothing.
+   * The response is about to start. Returns what it has to wait for, undefined if nothing.
    * A rejection becomes a neutral error response in place of this one. `failed`: this one already is the answer to a
    * failure; whatever a handler that knows nothing of it (a stream it pipes) writes after its end is dropped.
    */
-  beforeHeaders(statusCode: number): Promise<void> | 'failed' | undefined;
+  beforeHeaders(): Promise<void> | 'failed' | undefined;
   /** Adds headers, last thing before they leave. Not called for an error response. */
   addHeaders(response: ServerResponse): void;
   /** The body is about to end, long after the headers: what changed meanwhile. Must not reject. */
@@ -72,6 +72,16 @@ export class ResponseHold {
     this.#leadEnd();
   }
 
+  /** Whether somebody has asked for the response to start. As its `headersSent`, which takes long to find on Express. */
+  get begun(): boolean {
+    return this.#state !== 'open';
+  }
+
+  /** The response's, also where `writeHead` brings it. */
+  get statusCode(): number {
+    return this.#explicitStatus ?? this.#response.statusCode;
+  }
+
   /** Whether the headers have left, so that no cookie can be added any more. */
   get released(): boolean {
     return this.#state === 'released' || this.#state === 'replaced';
@@ -122,7 +132,7 @@ export class ResponseHold {
   }
 
   #start(call: Call): void {
-    const pending = this.#hooks.beforeHeaders(this.#explicitStatus ?? this.#response.statusCode);
+    const pending = this.#hooks.beforeHeaders();
     if (pending === undefined || pending === 'failed') {
       this.#answersFailure = pending === 'failed';
       this.#release();

@@ -1,5 +1,5 @@
 import type { ArgumentsHost } from '@nestjs/common';
-import type { IncomingMessage, ServerResponse } from 'node:http';
+import { IncomingMessage, ServerResponse } from 'node:http';
 import { SessionUsageError } from '../core/errors.js';
 import { RequestNote } from './request-note.js';
 
@@ -42,12 +42,13 @@ export function responseOf(host: ArgumentsHost): AnyResponse {
 
 /** What is behind a framework's request. */
 export function rawRequest(request: AnyRequest): IncomingMessage {
-  return 'raw' in request ? request.raw : request;
+  // Looked for last: on Express's requests, which are Node's own, it takes long to find out that it is not there.
+  return request instanceof IncomingMessage || !('raw' in request) ? request : request.raw;
 }
 
 /** What is behind a framework's response. */
 export function rawResponse(response: AnyResponse): ServerResponse {
-  return 'raw' in response ? response.raw : response;
+  return response instanceof ServerResponse || !('raw' in response) ? response : response.raw;
 }
 
 function exchangeOf(request: AnyRequest, response: AnyResponse | undefined): RawExchange {
@@ -85,7 +86,7 @@ class Exchange implements RawExchange {
   }
 
   get secure(): boolean {
-    return isSecure(this.#request) || isSecure(this.request);
+    return isSecure(this.#request) || (this.#request !== this.request && isSecure(this.request));
   }
 }
 

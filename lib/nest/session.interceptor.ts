@@ -6,7 +6,7 @@ import {
   type NestInterceptor,
 } from '@nestjs/common';
 import { Observable, Subscriber } from 'rxjs';
-import { rawRequest, rawResponse, requestOf, responseOf } from './raw-http.js';
+import { rawRequest, requestOf } from './raw-http.js';
 import { SessionService } from './session.service.js';
 
 /**
@@ -31,12 +31,7 @@ export class RedisSessionInterceptor implements NestInterceptor {
 
   /** What the request's session owes the store at this moment; undefined: nothing. */
   #owed(context: ExecutionContext): Promise<void> | undefined {
-    const opened = this.#sessions.opened(rawRequest(requestOf(context)));
-    if (opened === undefined) return undefined;
-    const response = rawResponse(responseOf(context));
-    // Once the headers have left, as with each event of SSE, it is the end of the response that saves.
-    if (response.headersSent || !opened.keeps(response.statusCode)) return undefined;
-    return opened.commit();
+    return this.#sessions.opened(rawRequest(requestOf(context)))?.commitEarly();
   }
 }
 

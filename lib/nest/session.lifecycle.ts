@@ -125,11 +125,11 @@ export class SessionLifecycle
     registerService(adapter.getInstance<object>(), this.#service);
     const server = adapter.getHttpServer() as Server;
     this.#drain = ConnectionDrain.of(server);
-    // Express links a request to its response itself, and slows down both for what comes after it; Fastify neither.
-    const meet =
-      adapter.getType() === 'fastify'
-        ? rememberResponse
-        : (request: IncomingMessage, response: ServerResponse) => this.#service.prepare(request, response);
-    server.prependListener('request', meet);
+    // Fastify leaves them as Node makes them, where a property can be added at any time.
+    const prepares = adapter.getType() !== 'fastify';
+    server.prependListener('request', (request: IncomingMessage, response: ServerResponse) => {
+      rememberResponse(request, response);
+      if (prepares) this.#service.prepare(request, response);
+    });
   }
 }
