@@ -16,6 +16,8 @@ import { WORKLOADS } from './lib/workloads.js';
 
 const { values: options } = parseArgs({ options: { seconds: { type: 'string', default: '2' } } });
 const ROUNDS = 3;
+/** Or the optimising compiler, and code that it has not got to yet, would be in the picture. */
+const WARM_UP_ROUNDS = 4;
 const CONNECTIONS = 32;
 const NAMES = ['raw+interceptor', 'module', 'express-session', '@fastify/session'];
 
@@ -65,7 +67,9 @@ process.exit(0);
 
 async function section(adapter, workload, contests) {
   const profiles = new Map(contests.map((contest) => [contest, []]));
-  for (const contest of contests) await fire(contest, workload);
+  for (let round = 0; round < WARM_UP_ROUNDS; round += 1) {
+    for (const contest of contests) await fire(contest, workload);
+  }
   for (let round = 0; round < ROUNDS; round += 1) {
     for (const contest of contests) {
       await contest.startProfile('cpu');

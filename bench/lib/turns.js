@@ -23,11 +23,12 @@ export async function inTurns(contests, count, first, fire) {
 export function together(turns) {
   const sum = (figure) => turns.reduce((total, turn) => total + figure(turn), 0);
   const requests = sum((turn) => turn.requests);
+  const answered = turns.filter((turn) => turn.requests > 0);
   return {
-    rps: requests / sum((turn) => turn.requests / turn.rps),
+    rps: requests / sum((turn) => turn.seconds),
     cpu: sum((turn) => turn.cpuMicroseconds) / requests,
     redisCpu: sum((turn) => turn.redisMicroseconds) / requests,
-    p50: median(turns.map((turn) => turn.p50)),
-    p99: median(turns.map((turn) => turn.p99)),
+    p50: median(answered.map((turn) => turn.p50)),
+    p99: median(answered.map((turn) => turn.p99)),
   };
 }

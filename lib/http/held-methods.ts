@@ -17,9 +17,9 @@ export interface HoldingPlace {
   lead(ours: Partial<HeldMethods>): void;
 }
 
-/** The place on one response: in its methods if nobody else is, else over whatever is there (compression, timing). */
+/** The place on one response: the one prepared for it, or over whatever is there (compression, timing, another hold). */
 export function holdingPlace(response: ServerResponse): HoldingPlace {
-  return isPrepared(response) ? new PreparedMethods(response) : new OwnMethods(response);
+  return isVacant(response) ? new PreparedMethods(response) : new OwnMethods(response);
 }
 
 /** What the methods of a prepared response lead to; undefined: to Node's own. */
@@ -56,8 +56,8 @@ export function prepareResponse(response: ServerResponse): void {
   (response as PreparedResponse)[HOLD] = undefined;
 }
 
-function isPrepared(response: ServerResponse): response is PreparedResponse {
-  return isMadeOf(response as HeldMethods, PREPARED) && HOLD in response;
+function isVacant(response: ServerResponse): response is PreparedResponse {
+  return isMadeOf(response as HeldMethods, PREPARED) && (response as PreparedResponse)[HOLD] === undefined;
 }
 
 function isMadeOf(response: HeldMethods, methods: HeldMethods): boolean {

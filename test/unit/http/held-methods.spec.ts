@@ -140,6 +140,19 @@ describe.each([true, false])('the place of a hold on a response, prepared %s', (
     expect(calls).toEqual(['theirs']);
   });
 
+  it('is over that of another hold, which is asked when the first one lets a call pass', () => {
+    const response = begin();
+    const calls: string[] = [];
+    holdingPlace(response).lead(notedIn(calls, response));
+    const place = holdingPlace(response);
+    const second: string[] = [];
+    place.lead(notedIn(second, response));
+    callAll(response);
+    expect([calls.splice(0), second.splice(0)]).toEqual([[], ALL]);
+    Reflect.apply(place.before.end, response, ['passed']);
+    expect([calls, second]).toEqual([['end passed'], []]);
+  });
+
   it('leaves alone what somebody put over it since', () => {
     const response = begin();
     const calls: string[] = [];
