@@ -8,7 +8,7 @@ import process from 'node:process';
 import { pathToFileURL, URL } from 'node:url';
 import { parseArgs } from 'node:util';
 import { Contest } from './lib/contest.js';
-import { isCloseGoal } from './lib/goals.js';
+import { isInGoal } from './lib/goals.js';
 import { startNode, startRedis } from './lib/processes.js';
 import { serverUsage } from './lib/redis-usage.js';
 import { markdownReport } from './lib/report.js';
@@ -36,14 +36,11 @@ const { CONTESTANTS } = await import('./app/contestants.js');
 const TURN_MS = 250;
 /** Where one request of a peer can take longer than that: sessions of 256 KiB. */
 const LONG_TURN_MS = 1000;
-/** Of each application before anything is measured: the optimising compiler would be measured otherwise. */
-const WARM_UP_TURNS = 32;
-const WARM_UP = ['read', 'change', 'no session'];
-/** Before each workload, whose own code is hot after that. */
-const SHORT_WARM_UP_TURNS = 3;
+/** Of each application before each workload: the optimising compiler would be measured otherwise. */
+const WARM_UP_TURNS = { close: 16, other: 3 };
 const heats = Number(options.heats ?? (options.quick ? 1 : 2));
-const rounds = Number(options.rounds ?? 4);
-/** Of a round, where a few per cent decide; a quarter of them otherwise. */
+const rounds = Number(options.rounds ?? 3);
+/** Of a round, for whose figure decides a goal; a quarter of them otherwise. */
 const turns = Number(options.turns);
 const connections = Number(options.connections);
 const chosen = (names, list) => names.filter((name) => list === '' || list.split(',').includes(name));
@@ -83,10 +80,6 @@ async function runHeat(adapter, heat) {
   for (const name of names.filter((name) => (CONTESTANTS[name].adapter ?? adapter) === adapter)) {
     contests.push(await new Contest(name, adapter, redis, connections).start());
   }
-  await inTurns(contests, WARM_UP_TURNS, heat, (contest, turn) => {
-    const warm = WARM_UP.filter((workload) => takesPart(contest.name, workload));
-    return turnOf(contest, WORKLOADS[warm[turn % warm.length]]);
-  });
   for (const workload of chosen(Object.keys(WORKLOADS), options.workloads)) {
     const taking = contests.filter(({ name }) => takesPart(name, workload));
     await measure(workload, taking, heat);
@@ -98,9 +91,10 @@ async function measure(workload, contests, heat) {
   const fire = (contest) => turnOf(contest, WORKLOADS[workload]);
   const isLong = turnMsOf(WORKLOADS[workload]) === LONG_TURN_MS;
   const few = isLong ? 1 : Math.ceil(turns / 4);
-  const turnsOf = ({ adapter, name }) => (isCloseGoal(workload, adapter, name) ? turns : few);
+  const turnsOf = ({ adapter, name }) => (!isLong && isInGoal(workload, adapter, name) ? turns : few);
   for (const contest of contests) resultOf(workload, contest);
-  await inTurns(contests, isLong ? 1 : SHORT_WARM_UP_TURNS, heat, fire);
+  const isClose = contests.some((contest) => turnsOf(contest) !== few);
+  await inTurns(contests, isClose ? WARM_UP_TURNS.close : WARM_UP_TURNS.other, heat, fire);
   for (let round = 0; round < rounds; round += 1) {
     const taken = await inTurns(contests, turnsOf, heat + round, fire);
     for (const contest of contests) resultOf(workload, contest).samples.push(together(taken.get(contest)));

@@ -30,14 +30,11 @@ export const GOALS = [
   ...onBoth({ workload: 'change', name: 'module-signed', against: 'module', atLeast: 0.97 }),
 ];
 
-/** Whether somebody's figure decides a goal that a few per cent can decide. */
-export function isCloseGoal(workload, adapter, name) {
+/** Whether somebody's figure decides a goal. */
+export function isInGoal(workload, adapter, name) {
   return GOALS.some(
     (goal) =>
-      goal.atLeast <= 1 &&
-      goal.workload === workload &&
-      goal.adapter === adapter &&
-      (goal.name === name || goal.against === name),
+      goal.workload === workload && goal.adapter === adapter && (goal.name === name || goal.against === name),
   );
 }
 

@@ -74,7 +74,7 @@ function method({ rounds, heats, turns, durationMs }) {
     return `${rounds} interleaved rounds of ${seconds} after some to warm up${inHeats}`;
   return (
     `${rounds} rounds after some to warm up${inHeats}; in a round the contestants take ${turns} turns of ${seconds} ` +
-    `each where a few per cent decide a goal, ${Math.ceil(turns / 4)} otherwise, and one of 1 s with 256 KiB`
+    `each where that decides a goal, ${Math.ceil(turns / 4)} otherwise, and one of 1 s with 256 KiB`
   );
 }
 

@@ -1,9 +1,11 @@
 import { type Cluster, Redis } from 'ioredis';
 import { type Shown } from '../apps/chaos-node.js';
-import { allOf, none, type Finding } from '../row.js';
+import { allOf, atMostMs, none, type Finding } from '../row.js';
 import { onCleanup } from '../../support/cleanup.js';
 import { type Ledger } from './ledger.js';
 import { type User } from './load.js';
+
+const OPEN_P99_MS = 50;
 
 export interface CheckOptions {
   /** Of the server that holds the sessions now: what it has is compared with what reads show. */
@@ -76,6 +78,15 @@ export function statuses(answers: readonly { readonly status: number }[]): Recor
 export function percentile(values: readonly number[], share: number): number {
   const sorted = [...values].sort((a, b) => a - b);
   return sorted[Math.max(0, Math.ceil(sorted.length * share) - 1)] ?? NaN;
+}
+
+/** How soon a session is refused while the breaker is open, beside what routes without one take at the same time. */
+export function fastOnceOpen(refused: readonly { readonly ms: number }[], freeMs: readonly number[]): Finding {
+  const p99 = percentile(
+    refused.map(({ ms }) => ms),
+    0.99,
+  );
+  return atMostMs('p99 once the breaker is open', p99, OPEN_P99_MS, percentile(freeMs, 0.99));
 }
 
 export type { Ledger };

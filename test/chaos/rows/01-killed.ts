@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { allOf, atLeast, atMostMs, exactly, type ChaosRow } from '../row.js';
 import { startRedis } from '../../support/redis-server.js';
-import { adminOf, checkUsers, percentile, statuses } from '../rig/check.js';
+import { adminOf, checkUsers, fastOnceOpen, statuses } from '../rig/check.js';
 import { startFleet, TIMEOUT_MS } from '../rig/fleet.js';
 import { startLoad } from '../rig/load.js';
 import { recoveryMs } from '../rig/recovery.js';
@@ -40,15 +40,7 @@ export const row: ChaosRow = {
       atLeast('503s while down', asked.filter(({ status }) => status === 503).length, 50),
       allOf('routes without session served', count(down, 'plain', 200), count(down, 'plain')),
       exactly('answers with a session while down', statuses(asked), { 503: asked.length }),
-      atMostMs(
-        'p99 once the breaker is open',
-        percentile(
-          open.map(({ ms }) => ms),
-          0.99,
-        ),
-        50,
-        percentile(free, 0.99),
-      ),
+      fastOnceOpen(open, free),
       atMostMs(
         'longest answer while down',
         Math.max(...asked.map(({ ms }) => ms)),

@@ -3,10 +3,10 @@ import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { allOf, atMostMs, exactly, none, type ChaosContext, type ChaosRow, type Finding } from '../row.js';
-import { startSwitchboard, type Switchboard } from '../../faults/rig/switchboard.js';
 import { startRedis } from '../../support/redis-server.js';
 import { adminOf, checkUsers } from '../rig/check.js';
 import { type User } from '../rig/load.js';
+import { switchboards } from '../rig/switchboards.js';
 import {
   answered,
   askAll,
@@ -25,12 +25,7 @@ export const row: ChaosRow = {
   fault: 'READONLY after a role change; NOREPLICAS; MISCONF',
   on: 'standalone',
   run: async (context) => {
-    const boards: Switchboard[] = [];
-    const between = async (port: number): Promise<Switchboard> => {
-      const board = await startSwitchboard(port);
-      boards.push(board);
-      return board;
-    };
+    const { boards, between } = switchboards();
     const server = { args: ['--enable-protected-configs', 'yes', '--repl-diskless-sync-delay', '0'] };
     const scene = await startScene(context, { server, between, users: context.scale(60, 18) });
     const { admin, redis } = scene;

@@ -1,10 +1,10 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { atLeast, atMostMs, exactly, type ChaosRow, type Finding } from '../row.js';
-import { startSwitchboard, type Switchboard } from '../../faults/rig/switchboard.js';
 import { checkUsers } from '../rig/check.js';
 import { TIMEOUT_MS } from '../rig/fleet.js';
 import { startLoad } from '../rig/load.js';
 import { recoveryMs } from '../rig/recovery.js';
+import { switchboards } from '../rig/switchboards.js';
 import { answered, startScene } from '../rig/scene.js';
 
 const RECONNECTED_WITHIN_MS = 2500;
@@ -15,12 +15,7 @@ export const row: ChaosRow = {
   fault: 'half-open: idle, mid-command, during the handshake',
   on: 'standalone',
   run: async (context) => {
-    const boards: Switchboard[] = [];
-    const between = async (port: number): Promise<Switchboard> => {
-      const board = await startSwitchboard(port);
-      boards.push(board);
-      return board;
-    };
+    const { boards, between } = switchboards();
     const { admin, fleet, users, ledger } = await startScene(context, { between, users: 3 });
     const [board] = boards;
     const [reader] = users;
