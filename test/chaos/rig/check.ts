@@ -81,7 +81,10 @@ export function percentile(values: readonly number[], share: number): number {
 }
 
 /** How soon a session is refused while the breaker is open, beside what routes without one take at the same time. */
-export function fastOnceOpen(refused: readonly { readonly ms: number }[], freeMs: readonly number[]): Finding {
+export function fastOnceOpen(
+  refused: readonly { readonly ms: number }[],
+  freeMs: readonly number[],
+): Finding {
   const p99 = percentile(
     refused.map(({ ms }) => ms),
     0.99,
