@@ -59,7 +59,7 @@ function exchangeOf(request: AnyRequest, response: AnyResponse | undefined): Raw
 
 const responses = new RequestNote<ServerResponse>('response');
 
-/** Notes which response answers a raw request, where the framework does not (Fastify). */
+/** Notes which response answers a raw request: Fastify does not, and what Express notes is slower to find. */
 export function rememberResponse(request: IncomingMessage, response: ServerResponse): void {
   responses.set(request, response);
 }
