@@ -39,12 +39,8 @@ export class RedisCommands implements RedisExecutor {
     const rest = [1, key, argument];
     const touched = this.client
       .callBuffer('evalsha', touch.sha1, ...rest)
-      .then(Number, (error: unknown) => this.#taught(error, touch, rest)?.then(Number))
-      .catch(nothing);
-    const both = load.then((reply) =>
-      touched.then((now): [Buffer[], number | undefined] => [flatReply(reply), now]),
-    );
-    return this.#deadlines.limit(both, nothing);
+      .then(Number, (error: unknown) => this.#taught(error, touch, rest)?.then(Number, nothing));
+    return this.#deadlines.limit(both(load, touched), nothing);
   }
 
   run(script: Script, keys: readonly string[], args: readonly Argument[]): Promise<unknown> {
@@ -95,6 +91,14 @@ export class RedisCommands implements RedisExecutor {
       stream.uncork();
     });
   }
+}
+
+/** Each read pays for it: one promise, where a chain or `Promise.all` makes several. */
+async function both(
+  load: Promise<unknown>,
+  touched: Promise<number | undefined>,
+): Promise<[Buffer[], number | undefined]> {
+  return [flatReply(await load), await touched];
 }
 
 function nothing(): undefined {

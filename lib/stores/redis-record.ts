@@ -18,9 +18,10 @@ export const NAME_LENGTH = 24;
 const OWN = '@';
 const OWN_CODE = OWN.charCodeAt(0);
 
-/** What follows the name in `@v`: see scripts.ts. */
-const LIMITS = /^(-?\d+) (\d+) \d+ ([01]) [01]$/;
-const INFO = /^(\d+) (\d+) (\S+) (.*)$/s;
+/** What follows the name in `@v`: see scripts.ts. A time of more than 15 digits is none, and no number to count with. */
+const LIMITS = /^(-?\d+) (\d{1,15}) \d+ ([01]) [01]$/;
+const INFO = /^(\d{1,15}) (\d{1,15}) (\S+) (.*)$/s;
+const USED = /^\d{1,15}$/;
 
 const NO_RECORD = { status: 'unreadable', reason: 'it is not a session record' } as const;
 
@@ -93,25 +94,18 @@ function recordOf(
 ): SessionRecord | undefined {
   const [, idle, until, authenticated] = LIMITS.exec(limits) ?? [];
   const [, created, login, codec, principal] = INFO.exec(info) ?? [];
-  if (authenticated === undefined || codec === undefined || !/^\d+$/.test(used)) return undefined;
-  const record = {
+  const maxInactiveInterval = Number(idle);
+  if (authenticated === undefined || codec === undefined || !USED.test(used)) return undefined;
+  if (!Number.isSafeInteger(maxInactiveInterval)) return undefined;
+  return {
     attributes,
     codec,
     createdAt: Number(created),
     lastAccessedAt: Number(used),
-    maxInactiveInterval: Number(idle),
+    maxInactiveInterval,
     absoluteDeadline: until === '0' ? undefined : Number(until),
     principal: principal === '' ? undefined : principal,
     authenticatedAt: login === '0' ? undefined : Number(login),
     authenticated: authenticated === '1',
   };
-  const {
-    createdAt,
-    lastAccessedAt,
-    maxInactiveInterval,
-    absoluteDeadline = 0,
-    authenticatedAt = 0,
-  } = record;
-  const numbers = [createdAt, lastAccessedAt, maxInactiveInterval, absoluteDeadline, authenticatedAt];
-  return numbers.every(Number.isSafeInteger) ? record : undefined;
 }

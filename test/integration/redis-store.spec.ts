@@ -74,6 +74,13 @@ describe('a key that holds something else is unreadable, and is set aside as it 
         (key) => setPart(client, key, part, '12x'),
       ],
     ),
+    ...(['idle', 'created', 'used', 'until', 'login'] as const).map(
+      (part): [string, string, (key: string) => Promise<unknown>] => [
+        `damaged by digits after ${part}`,
+        'one of its own fields is damaged',
+        (key) => setPart(client, key, part, '99999999999999999999'),
+      ],
+    ),
   ];
 
   it.each(broken)('%s', async (what, reason, breakIt) => {
