@@ -64,9 +64,9 @@ export class Ledger {
     if (kind === 'plain') return;
     const book = this.#book(user);
     if (status !== 200) {
-      // Without its cookie nobody can see the session of a login that was refused.
-      if (kind === 'login' || kind === 'read') return;
-      const state = kind === 'logout' ? ANONYMOUS : stateOf(book.who, sent);
+      if (kind === 'read') return;
+      // A login may have moved what a guest had to an id whose cookie nobody got.
+      const state = kind === 'write' ? stateOf(book.who, sent) : ANONYMOUS;
       book.possible.set(state, answer);
       if (kind === 'write') book.attempts.set(state, answer);
       return;
@@ -76,9 +76,13 @@ export class Ledger {
       return;
     }
     if (shown === undefined) throw new Error(`Chaos rig: a ${kind} was answered 200 and shows no session.`);
+    // After a refused logout or login the cookie may be that of a session which has just ended: what is written with it is
+    // not stored, and says so by setting no cookie. See README, Limits.
+    const isStraggler = !answer.setsCookie && shown.who === null && book.possible.has(ANONYMOUS);
     if (kind === 'login') settle(book, shown.who, stateOf(shown.who, shown.value));
     else this.#see(user, book, shown);
-    if (kind === 'write') settle(book, shown.who, stateOf(shown.who, sent));
+    const isStored = kind === 'write' && !(isStraggler && book.certain === ANONYMOUS);
+    if (isStored) settle(book, shown.who, stateOf(shown.who, sent));
     book.id = shown.id;
   }
 
