@@ -22,6 +22,8 @@ export default {
       },
     ],
   },
+  // Suites wait for servers more than they compute: on two cores jest would run one at a time.
+  maxWorkers: 2,
   testTimeout: 30000,
   reporters: ['default', '<rootDir>/test/support/count-reporter.js'],
 };

@@ -7,8 +7,7 @@ import { redisAt, startPlayground, type AnySession, type Playground } from './ri
 
 const NODES = 3;
 const ATTRIBUTES = 100;
-/** All 10 000: `npm run test:concurrency:long`. */
-const REQUESTS = Number(process.env['SESSION_TEST_REQUESTS'] ?? 2_000);
+const REQUESTS = 10_000;
 const IN_FLIGHT = 200;
 
 let redis: RedisProcess;

@@ -11,7 +11,7 @@ const redis = await startRedis();
 const client = connectTo(redis);
 
 /** Of each adapter. A million: `npm run test:flood:long`. */
-const REQUESTS = Number(process.env['SECURITY_FLOOD'] ?? 15_000);
+const REQUESTS = Number(process.env['SECURITY_FLOOD'] ?? 25_000);
 const CONNECTIONS = 10;
 /** Requests that are sent ahead on one connection. */
 const PIPELINED = 100;
