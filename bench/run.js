@@ -36,8 +36,11 @@ const { CONTESTANTS } = await import('./app/contestants.js');
 const TURN_MS = 250;
 /** Where one request of a peer can take longer than that: sessions of 256 KiB. */
 const LONG_TURN_MS = 1000;
-/** Of each application before each workload: the optimising compiler would be measured otherwise. */
-const WARM_UP_TURNS = { close: 16, other: 3 };
+/**
+ * Before a workload: the optimising compiler would be measured otherwise. Whose figure decides a goal is to be as it is for the
+ * rest of its life; the others of such a workload nearly so.
+ */
+const WARM_UP_TURNS = { deciding: 48, besides: 16, elsewhere: 3 };
 const heats = Number(options.heats ?? (options.quick ? 1 : 2));
 const rounds = Number(options.rounds ?? 3);
 /** Of a round, for whose figure decides a goal; a quarter of them otherwise. */
@@ -91,10 +94,11 @@ async function measure(workload, contests, heat) {
   const fire = (contest) => turnOf(contest, WORKLOADS[workload]);
   const isLong = turnMsOf(WORKLOADS[workload]) === LONG_TURN_MS;
   const few = isLong ? 1 : Math.ceil(turns / 4);
-  const turnsOf = ({ adapter, name }) => (!isLong && isInGoal(workload, adapter, name) ? turns : few);
+  const decides = ({ adapter, name }) => !isLong && isInGoal(workload, adapter, name);
+  const turnsOf = (contest) => (decides(contest) ? turns : few);
   for (const contest of contests) resultOf(workload, contest);
-  const isClose = contests.some((contest) => turnsOf(contest) !== few);
-  await inTurns(contests, isClose ? WARM_UP_TURNS.close : WARM_UP_TURNS.other, heat, fire);
+  const besides = contests.some(decides) ? WARM_UP_TURNS.besides : WARM_UP_TURNS.elsewhere;
+  await inTurns(contests, (contest) => (decides(contest) ? WARM_UP_TURNS.deciding : besides), heat, fire);
   for (let round = 0; round < rounds; round += 1) {
     const taken = await inTurns(contests, turnsOf, heat + round, fire);
     for (const contest of contests) resultOf(workload, contest).samples.push(together(taken.get(contest)));
