@@ -1,6 +1,7 @@
 import { nameOf, type SettingPath } from './names.js';
 import { maskedRedisUrl, parseRedisUrl } from './redis-url.js';
-import type { NodeSettings, RedisSettings, ResolvedSettings } from './settings.js';
+import type { NodeSettings, RedisSettings } from './redis-settings.js';
+import type { ResolvedSettings } from './settings.js';
 
 type Line = readonly [SettingPath, unknown];
 

@@ -2,18 +2,20 @@ import type { Draft, Fault } from './draft.js';
 import type { SettingPath } from './names.js';
 import { readPem } from './pem.js';
 import { timeoutsOf } from './presets.js';
-import { parseRedisUrl } from './redis-url.js';
 import {
   ClusterSettings,
-  CookieNames,
-  CookieSettings,
-  MemorySettings,
   NodeSettings,
   PoolSettings,
   RedisSettings,
   SentinelSettings,
-  SessionSettings,
   TlsSettings,
+} from './redis-settings.js';
+import { parseRedisUrl } from './redis-url.js';
+import {
+  CookieNames,
+  CookieSettings,
+  MemorySettings,
+  SessionSettings,
   TransportSettings,
 } from './settings.js';
 

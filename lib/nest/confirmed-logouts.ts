@@ -1,4 +1,4 @@
-import type { RedisSettings } from '../config/settings.js';
+import type { RedisSettings } from '../config/redis-settings.js';
 import { Availability } from '../stores/availability.js';
 import { ConfirmedEnds } from '../stores/confirmed-ends.js';
 import { GuardedExecutor } from '../stores/guarded-executor.js';

@@ -1,5 +1,5 @@
 import { Logger } from '@nestjs/common';
-import type { RedisSettings } from '../config/settings.js';
+import type { RedisSettings } from '../config/redis-settings.js';
 import { Availability } from '../stores/availability.js';
 import { EndsApart } from '../stores/confirmed-ends.js';
 import { evictionRisk } from '../stores/eviction-risk.js';
