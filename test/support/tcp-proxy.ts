@@ -53,7 +53,9 @@ export async function startProxy(targetPort: number): Promise<TcpProxy> {
     links.add(link);
     for (const pipe of link.pipes) pipe.hold(stalled);
     const closed = (): void => {
-      if (link.sockets.every((socket) => socket.closed)) links.delete(link);
+      if (!link.sockets.every((socket) => socket.closed)) return;
+      for (const pipe of link.pipes) pipe.abandon();
+      links.delete(link);
     };
     for (const socket of link.sockets) socket.on('error', () => undefined).on('close', closed);
   };
