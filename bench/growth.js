@@ -13,6 +13,7 @@ import { startNode, startRedis } from './lib/processes.js';
 import { growthGoals, machine } from './lib/report.js';
 import { median } from './lib/statistics.js';
 import { linePlot } from './lib/svg.js';
+import { inTurns } from './lib/turns.js';
 
 const { values: options } = parseArgs({
   options: {
@@ -25,6 +26,8 @@ const { values: options } = parseArgs({
 const ROUNDS = Number(options.rounds ?? (options.quick ? 1 : 3));
 const DURATION_MS = 1000 * Number(options.seconds ?? (options.quick ? 0.3 : 0.8));
 const WARM_UP_MS = 1000;
+/** Where one process takes turns with what it serves. */
+const TURN_MS = 250;
 const CONNECTIONS = 32;
 const RIVALS = ['module', 'raw+interceptor', '@fastify/session', '@mgcrea/fastify-session'];
 const read = { method: 'GET', path: '/read' };
@@ -104,28 +107,37 @@ async function grow(title, unit, points, names, workloadAt) {
   await section(title, unit, names, rows);
 }
 
-/** Does a request get slower when there are many others' sessions? */
+/**
+ * Does a request get slower when there are many others' sessions? One process and one server take turns with each number:
+ * they lie in databases of their own, and the one whose turn it is becomes the application's.
+ */
 async function storedSessions() {
   const redis = await startRedis();
   const contest = await new Contest('module', 'fastify', redis, CONNECTIONS).start();
   const [cookie] = await contest.cookies(0);
   const totals = options.quick ? [1e3, 1e4] : [1e3, 1e4, 1e5, 1e6];
-  const rows = [];
-  let from = 0;
-  for (const total of totals) {
-    const cookies = await populate(redis.client, cookie, { from, total, cookies: 3200 });
-    from = total;
+  const points = [];
+  for (const [index, total] of totals.entries()) {
+    const database = index + 1;
+    const cookies = await populate(redis.client, cookie, { database, total, cookies: 960 });
     const perConnection = chunks(cookies, CONNECTIONS);
-    const requests = perConnection[0].map((_, index) => ({
+    const requests = perConnection[0].map((_, at) => ({
       ...read,
-      cookies: perConnection.map((own) => own[index % own.length]),
+      cookies: perConnection.map((own) => own[at]),
     }));
-    rows.push([
-      total,
-      await rounds([{ targets: [{ url: contest.url, requests }], connections: CONNECTIONS }]),
-    ]);
-    console.error(`stored sessions  ${total}  ${Math.round(rows.at(-1)[1][0])}`);
+    points.push({ total, database, target: { url: contest.url, requests } });
+    console.error(`stored sessions  ${total} are there`);
   }
+  const fire = async ({ database, target }) => {
+    await redis.client.call('SWAPDB', 0, database);
+    const result = await load.ask({ targets: [target], connections: CONNECTIONS, durationMs: TURN_MS });
+    await redis.client.call('SWAPDB', 0, database);
+    if (result.error !== undefined || result.failures > 0) throw new Error(JSON.stringify(result));
+    return result;
+  };
+  await inTurns(points, options.quick ? 4 : 16, 0, fire);
+  const taken = await inTurns(points, options.quick ? 8 : 40, 0, fire);
+  const rows = points.map((point) => [point.total, [median(taken.get(point).map(({ rps }) => rps))]]);
   await contest.stop();
   await redis.stop();
   measured.storedRatio = rows.at(-1)[1][0] / rows[0][1][0];

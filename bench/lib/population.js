@@ -6,10 +6,10 @@ import { idOf, newToken } from '../../dist/core/token.js';
 const BATCH = 2000;
 
 /**
- * Copies of one session of the module under ids of their own, until there are `total`. Returns cookies of some of
- * them, chosen evenly.
+ * Puts as many copies of one session of the module, under ids of their own, into another database. Returns cookies of
+ * some of them, chosen evenly.
  */
-export async function populate(redis, cookie, { from, total, cookies }) {
+export async function populate(redis, cookie, { database, total, cookies }) {
   const [name, token] = cookie.split('=');
   const [key] = await redis.keys(`*${idOf(token).slice(4)}`);
   const prefix = key.slice(0, key.indexOf('{'));
@@ -18,8 +18,9 @@ export async function populate(redis, cookie, { from, total, cookies }) {
   const [version, , ...limits] = fields[head].toString().split(' ');
   const every = Math.max(1, Math.floor(total / cookies));
   const chosen = [];
-  for (let done = from; done < total;) {
-    const pipeline = redis.pipeline();
+  const there = redis.duplicate({ db: database });
+  for (let done = 0; done < total;) {
+    const pipeline = there.pipeline();
     for (const end = Math.min(total, done + BATCH); done < end; done += 1) {
       const copy = newToken(randomBytes);
       const id = idOf(copy);
@@ -27,9 +28,10 @@ export async function populate(redis, cookie, { from, total, cookies }) {
       copied[head] = [version, id.slice(-24), ...limits].join(' ');
       const copyKey = `${prefix}{${id.slice(0, 4)}}${id.slice(4)}`;
       pipeline.hset(copyKey, ...copied).pexpire(copyKey, 1_800_000);
-      if (done % every === 0) chosen.push(`${name}=${copy}`);
+      if (done % every === 0 && chosen.length < cookies) chosen.push(`${name}=${copy}`);
     }
     await pipeline.exec();
   }
+  there.disconnect();
   return chosen;
 }
