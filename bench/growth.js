@@ -79,8 +79,7 @@ await load.stop();
 const about = machine({
   command: 'npm --prefix bench run growth',
   started,
-  rounds: ROUNDS,
-  durationMs: DURATION_MS,
+  method: `${ROUNDS} interleaved rounds of ${DURATION_MS / 1000} s after some to warm up`,
   connections: CONNECTIONS,
 });
 const report = ['# Growth', '', ...about, '', ...growthGoals(measured), ...sections.flat()].join('\n');

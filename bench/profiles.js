@@ -56,7 +56,8 @@ await Promise.all([load.stop(), redis.stop()]);
 
 const command = 'npm --prefix bench run profiles';
 const durationMs = 1000 * options.seconds;
-const head = machine({ command, started, rounds: ROUNDS, durationMs, connections: CONNECTIONS });
+const method = `${ROUNDS} interleaved rounds of ${durationMs / 1000} s after some to warm up`;
+const head = machine({ command, started, method, connections: CONNECTIONS });
 const about =
   'CPU of the application in µs a request under the profiler, without what is called. `raw+interceptor` does the same round trips in ' +
   'the handler and nothing else that a session needs. What the figures mean is told in [README.md](README.md#what-the-profiles-say).';

@@ -1,7 +1,7 @@
 /**
- * `npm run bench`: every contestant side by side. Options: `--quick`, `--contestants=A,B`, `--adapters=A`,
- * `--workloads=A,B`, `--heats=N`, `--rounds=N` (of each heat), `--turns=N` (of each round), `--connections=N`, `--no-write`,
- * `--other=DIST/index.js` (another build of the library, as the contestant `module-other`).
+ * `npm run bench`: every contestant side by side, then those whose figures decide the goals again and again. Options:
+ * `--quick`, `--contestants=A,B`, `--adapters=A`, `--workloads=A,B`, `--rounds=N` (of all), `--heats=N` (of those that decide),
+ * `--connections=N`, `--no-write`, `--other=DIST/index.js` (another build of the library, as the contestant `module-other`).
  */
 import { writeFile } from 'node:fs/promises';
 import process from 'node:process';
@@ -23,7 +23,6 @@ const { values: options } = parseArgs({
     workloads: { type: 'string', default: '' },
     heats: { type: 'string' },
     rounds: { type: 'string' },
-    turns: { type: 'string', default: '8' },
     connections: { type: 'string', default: '32' },
     other: { type: 'string' },
     'no-write': { type: 'boolean', default: false },
@@ -36,35 +35,43 @@ const { CONTESTANTS } = await import('./app/contestants.js');
 const TURN_MS = 250;
 /** Where one request of a peer can take longer than that: sessions of 256 KiB. */
 const LONG_TURN_MS = 1000;
+/** Of everybody: a table of all. Before each workload some turns to warm up. */
+const TABLE = { warmUpTurns: 6, rounds: Number(options.rounds ?? (options.quick ? 1 : 3)), turns: 2 };
 /**
- * Before a workload: the optimising compiler would be measured otherwise. Whose figure decides a goal is to be as it is for the
- * rest of its life; the others of such a workload nearly so.
+ * Of those whose figures decide a goal, each time with new processes: two of one and the same application differ by up to a tenth
+ * for as long as they live, whatever else is measured. Warmed up for longer, or the optimising compiler would be.
  */
-const WARM_UP_TURNS = { deciding: 48, besides: 16, elsewhere: 3 };
-const heats = Number(options.heats ?? (options.quick ? 1 : 2));
-const rounds = Number(options.rounds ?? 3);
-/** Of a round, for whose figure decides a goal; a quarter of them otherwise. */
-const turns = Number(options.turns);
+const HEAT = { warmUpTurns: 24, rounds: 1, turns: 12 };
+const heats = Number(options.heats ?? (options.quick ? 1 : 4));
 const connections = Number(options.connections);
 const chosen = (names, list) => names.filter((name) => list === '' || list.split(',').includes(name));
 
 const redis = await startRedis();
 const load = await startNode('load-generator.js');
 const started = new Date();
+const adapters = chosen(['express', 'fastify'], options.adapters);
+const workloads = chosen(Object.keys(WORKLOADS), options.workloads);
 /** Of each workload, adapter and contestant: `{ workload, adapter, name, samples, cost }`. */
-const results = [];
+const table = [];
+/** Likewise of those that decide; a sample is a heat. */
+const deciding = [];
 
-for (const adapter of chosen(['express', 'fastify'], options.adapters)) {
-  for (let heat = 0; heat < heats; heat += 1) await runHeat(adapter, heat);
+for (const adapter of adapters) await run(adapter, workloads, takesPart, measureAll);
+for (let heat = 0; heat < heats; heat += 1) {
+  for (const adapter of adapters) {
+    const takesPart = (name, workload) => isInGoal(workload, adapter, name);
+    const short = workloads.filter((workload) => turnMsOf(WORKLOADS[workload]) === TURN_MS);
+    await run(adapter, short, takesPart, (...job) => measureHeat(heat, ...job));
+  }
 }
 await load.stop();
 await redis.stop();
 
-const report = markdownReport(results, {
+const report = markdownReport(table, deciding, {
   started,
-  rounds: heats * rounds,
+  table: TABLE,
+  heat: HEAT,
   heats,
-  turns,
   durationMs: TURN_MS,
   connections,
   contestants: CONTESTANTS,
@@ -73,45 +80,47 @@ console.log(report);
 if (!options['no-write']) await writeFile(new URL('RESULTS.md', import.meta.url), report);
 process.exit(0);
 
-/**
- * All workloads with processes that are new: two processes of one and the same application differ for as long as they live, and
- * more rounds would not tell.
- */
-async function runHeat(adapter, heat) {
-  const names = chosen(Object.keys(CONTESTANTS), options.contestants);
+/** Some workloads with new processes of those that take part in one of them. */
+async function run(adapter, workloads, takesPart, measure) {
+  const names = chosen(Object.keys(CONTESTANTS), options.contestants).filter(
+    (name) =>
+      (CONTESTANTS[name].adapter ?? adapter) === adapter &&
+      workloads.some((workload) => takesPart(name, workload)),
+  );
   const contests = [];
-  for (const name of names.filter((name) => (CONTESTANTS[name].adapter ?? adapter) === adapter)) {
-    contests.push(await new Contest(name, adapter, redis, connections).start());
-  }
-  for (const workload of chosen(Object.keys(WORKLOADS), options.workloads)) {
+  for (const name of names) contests.push(await new Contest(name, adapter, redis, connections).start());
+  for (const workload of workloads) {
     const taking = contests.filter(({ name }) => takesPart(name, workload));
-    await measure(workload, taking, heat);
+    if (taking.length > 0) await measure(workload, taking);
   }
   for (const contest of contests) await contest.stop();
 }
 
-async function measure(workload, contests, heat) {
+async function measureAll(workload, contests) {
+  await measure(table, TABLE, workload, contests, 0);
+  for (const contest of contests) resultOf(table, workload, contest).cost = await contest.cost(workload);
+}
+
+function measureHeat(heat, workload, contests) {
+  return measure(deciding, HEAT, workload, contests, heat);
+}
+
+async function measure(results, { warmUpTurns, rounds, turns }, workload, contests, first) {
   const fire = (contest) => turnOf(contest, WORKLOADS[workload]);
-  const isLong = turnMsOf(WORKLOADS[workload]) === LONG_TURN_MS;
-  const few = isLong ? 1 : Math.ceil(turns / 4);
-  const decides = ({ adapter, name }) => !isLong && isInGoal(workload, adapter, name);
-  const turnsOf = (contest) => (decides(contest) ? turns : few);
-  for (const contest of contests) resultOf(workload, contest);
-  const besides = contests.some(decides) ? WARM_UP_TURNS.besides : WARM_UP_TURNS.elsewhere;
-  await inTurns(contests, (contest) => (decides(contest) ? WARM_UP_TURNS.deciding : besides), heat, fire);
+  const count = turnMsOf(WORKLOADS[workload]) === TURN_MS ? turns : 1;
+  await inTurns(contests, warmUpTurns, first, fire);
   for (let round = 0; round < rounds; round += 1) {
-    const taken = await inTurns(contests, turnsOf, heat + round, fire);
-    for (const contest of contests) resultOf(workload, contest).samples.push(together(taken.get(contest)));
+    const taken = await inTurns(contests, count, first + round, fire);
+    for (const contest of contests)
+      resultOf(results, workload, contest).samples.push(together(taken.get(contest)));
   }
   for (const contest of contests) {
-    const result = resultOf(workload, contest);
-    result.cost ??= await contest.cost(workload);
-    const { rps } = result.samples.at(-1);
+    const { rps } = resultOf(results, workload, contest).samples.at(-1);
     console.error(`${contest.adapter}  ${workload}  ${contest.name}  ${Math.round(rps)}/s`);
   }
 }
 
-function resultOf(workload, { adapter, name }) {
+function resultOf(results, workload, { adapter, name }) {
   const isIt = (it) => it.workload === workload && it.adapter === adapter && it.name === name;
   let result = results.find(isIt);
   if (result === undefined) results.push((result = { workload, adapter, name, samples: [] }));

@@ -22,17 +22,21 @@ const PACKAGES = [
   'autocannon',
 ];
 
-export function markdownReport(results, run) {
+/**
+ * @param {object[]} results of everybody, for the tables.
+ * @param {object[]} deciding of those that decide goals, one sample for each heat.
+ */
+export function markdownReport(results, deciding, run) {
   const parts = [
     '# Benchmark results',
     '',
-    ...machine({ command: 'npm run bench', ...run }),
+    ...machine({ command: 'npm run bench', ...run, method: methodOf(run) }),
     '',
     LEGEND,
     '',
     '## Goals',
     '',
-    ...goals(results),
+    ...goals([...deciding, ...results]),
     '',
   ];
   for (const adapter of new Set(results.map((result) => result.adapter))) {
@@ -49,14 +53,14 @@ export function markdownReport(results, run) {
 }
 
 /** The machine and the versions: figures mean nothing without them. */
-export function machine({ command, started, rounds, heats = 1, turns, durationMs, connections }) {
+export function machine({ command, started, method, connections }) {
   const redis = /v=(\S+)/.exec(execFileSync('redis-server', ['--version'], { encoding: 'utf8' }))?.[1];
   return [
     `Written by \`${command}\` on ${started.toISOString().slice(0, 16)}Z: ${cpus().length} cores (${cpus()[0].model}), ` +
       `${Math.round(totalmem() / 2 ** 30)} GiB, ${type()}, Node ${process.version}, Redis ${redis}. Application, Redis and load ` +
       'share the cores.',
     '',
-    `${connections} connections, each with a session of its own; ${method({ rounds, heats, turns, durationMs })}; medians. ` +
+    `${connections} connections, each with a session of its own; ${method}; medians. ` +
       'Absolute figures are those of this machine: compare ratios.',
     '',
     `Versions: ${versions()}.`,
@@ -67,23 +71,21 @@ export function versions() {
   return PACKAGES.map((name) => `${name} ${versionOf(name)}`).join(', ');
 }
 
-function method({ rounds, heats, turns, durationMs }) {
-  const seconds = `${durationMs / 1000} s`;
-  const inHeats = heats > 1 ? `, in ${heats} heats, each with new processes` : '';
-  if (turns === undefined)
-    return `${rounds} interleaved rounds of ${seconds} after some to warm up${inHeats}`;
+function methodOf({ table, heat, heats, durationMs }) {
+  const turns = (count) => `${count} turns of ${durationMs / 1000} s`;
   return (
-    `${rounds} rounds after some to warm up${inHeats}; in a round the contestants take ${turns} turns of ${seconds} ` +
-    `each where that decides a goal, ${Math.ceil(turns / 4)} otherwise, and one of 1 s with 256 KiB`
+    `everybody takes turns with the others. Tables: ${table.rounds} rounds of ${turns(table.turns)} each (one of 1 s with 256 KiB) ` +
+    `after ${table.warmUpTurns} to warm up. Goals: ${heats} heats, each with new processes of those that they are about, of ` +
+    `${turns(heat.turns)} after ${heat.warmUpTurns} to warm up; with 256 KiB, what the tables say`
   );
 }
 
 const LEGEND =
-  'Ratios are medians of the ratios round by round. `app µs`: CPU of the application per request; `Redis µs`: of the server. ' +
+  'Ratios are medians of the ratios round by round, or heat by heat. `app µs`: CPU of the application per request; `Redis µs`: of the server. ' +
   'Commands, round trips and bytes are counted by the server, one request at a time; commands inside scripts not.';
 
 const LIMITS =
-  'Throughput decides; behind it, between which figures the middle half of the rounds lies. For comparison with the same peer: `the limit` is ' +
+  'Throughput decides; behind it, between which figures the middle half of the heats lies. For comparison with the same peer: `the limit` is ' +
   '`raw+interceptor`, a handler that sends as many Redis round trips itself and does nothing else; `no session` is ' +
   '`none+interceptor` on a route that uses no session and sends nothing to Redis at all (measured in rounds of its own).';
 
@@ -99,6 +101,7 @@ function versionOf(name) {
   return 'not installed';
 }
 
+/** Of what is there twice, the first counts. */
 function goals(results) {
   const find = (adapter, workload, name) =>
     results.find((r) => r.adapter === adapter && r.workload === workload && r.name === name);

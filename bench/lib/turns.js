@@ -2,19 +2,16 @@
 import { median } from './statistics.js';
 
 /**
- * Lets everybody take turns, one after the other; another one begins each time, so that nobody always follows the same one.
- * @param {number | ((contest) => number)} count of turns, for all or for each.
+ * Lets everybody take so many turns, one after the other; another one begins each time, so that nobody always follows the
+ * same one.
  * @returns {Promise<Map<object, object[]>>} what `fire(contest, turn)` made of each turn.
  */
 export async function inTurns(contests, count, first, fire) {
-  const countOf = typeof count === 'number' ? () => count : count;
   const taken = new Map(contests.map((contest) => [contest, []]));
-  const most = Math.max(0, ...contests.map(countOf));
-  for (let turn = 0; turn < most; turn += 1) {
+  for (let turn = 0; turn < count; turn += 1) {
     const begin = (first + turn) % contests.length;
-    for (const contest of [...contests.slice(begin), ...contests.slice(0, begin)]) {
-      if (turn < countOf(contest)) taken.get(contest).push(await fire(contest, turn));
-    }
+    for (const contest of [...contests.slice(begin), ...contests.slice(0, begin)])
+      taken.get(contest).push(await fire(contest, turn));
   }
   return taken;
 }
