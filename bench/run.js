@@ -36,7 +36,7 @@ const TURN_MS = 250;
 /** Where one request of a peer can take longer than that: sessions of 256 KiB. */
 const LONG_TURN_MS = 1000;
 /** Of everybody: a table of all. Before each workload some turns to warm up. */
-const TABLE = { warmUpTurns: 6, rounds: Number(options.rounds ?? (options.quick ? 1 : 3)), turns: 2 };
+const TABLE = { warmUpTurns: 6, rounds: Number(options.rounds ?? (options.quick ? 1 : 2)), turns: 2 };
 /**
  * Of those whose figures decide a goal, each time with new processes: two of one and the same application differ by up to a tenth
  * for as long as they live, whatever else is measured. Warmed up for longer, or the optimising compiler would be.
@@ -107,10 +107,10 @@ function measureHeat(heat, workload, contests) {
 
 async function measure(results, { warmUpTurns, rounds, turns }, workload, contests, first) {
   const fire = (contest) => turnOf(contest, WORKLOADS[workload]);
-  const count = turnMsOf(WORKLOADS[workload]) === TURN_MS ? turns : 1;
-  await inTurns(contests, warmUpTurns, first, fire);
+  const isLong = turnMsOf(WORKLOADS[workload]) === LONG_TURN_MS;
+  await inTurns(contests, isLong ? 2 : warmUpTurns, first, fire);
   for (let round = 0; round < rounds; round += 1) {
-    const taken = await inTurns(contests, count, first + round, fire);
+    const taken = await inTurns(contests, isLong ? 1 : turns, first + round, fire);
     for (const contest of contests)
       resultOf(results, workload, contest).samples.push(together(taken.get(contest)));
   }
