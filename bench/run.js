@@ -38,8 +38,8 @@ const LONG_TURN_MS = 1000;
 /** Of everybody: a table of all. Before each workload some turns to warm up. */
 const TABLE = { warmUpTurns: 6, rounds: Number(options.rounds ?? (options.quick ? 1 : 2)), turns: 2 };
 /**
- * Of those whose figures decide a goal, each time with new processes: two of one and the same application differ by up to a tenth
- * for as long as they live, whatever else is measured. Warmed up for longer, or the optimising compiler would be.
+ * Of those whose figures decide a goal, each workload and each time with new processes: two of one and the same application
+ * differ by up to a tenth for as long as they live. Warmed up for longer, or the optimising compiler would be measured.
  */
 const HEAT = { warmUpTurns: 24, rounds: 1, turns: 12 };
 const heats = Number(options.heats ?? (options.quick ? 1 : 4));
@@ -59,9 +59,11 @@ const deciding = [];
 for (const adapter of adapters) await run(adapter, workloads, takesPart, measureAll);
 for (let heat = 0; heat < heats; heat += 1) {
   for (const adapter of adapters) {
-    const takesPart = (name, workload) => isInGoal(workload, adapter, name);
+    const decides = (name, workload) => isInGoal(workload, adapter, name);
     const short = workloads.filter((workload) => turnMsOf(WORKLOADS[workload]) === TURN_MS);
-    await run(adapter, short, takesPart, (...job) => measureHeat(heat, ...job));
+    // One workload for each process: what it served before stays in its compiled code, and not all serve the same.
+    for (const workload of short)
+      await run(adapter, [workload], decides, (...job) => measureHeat(heat, ...job));
   }
 }
 await load.stop();

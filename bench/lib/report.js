@@ -75,7 +75,7 @@ function methodOf({ table, heat, heats, durationMs }) {
   const turns = (count) => `${count} turns of ${durationMs / 1000} s`;
   return (
     `everybody takes turns with the others. Tables: ${table.rounds} rounds of ${turns(table.turns)} each (one of 1 s with 256 KiB) ` +
-    `after ${table.warmUpTurns} to warm up. Goals: ${heats} heats, each with new processes of those that they are about, of ` +
+    `after ${table.warmUpTurns} to warm up. Goals: ${heats} heats, each workload of each with new processes of those that it is about, of ` +
     `${turns(heat.turns)} after ${heat.warmUpTurns} to warm up; with 256 KiB, what the tables say`
   );
 }
