@@ -65,7 +65,7 @@ export class Deadlines {
     if (this.#last === undefined) this.#first = due;
     else this.#last.next = due;
     this.#last = due;
-    if (this.#timer === undefined) this.#timer = setTimeout(this.#check, this.#milliseconds);
+    if (this.#timer === undefined) this.#timer = setTimeout(this.#afterReading, this.#milliseconds);
     else if (this.#first === due) this.#timer.ref();
     return due;
   }
@@ -84,6 +84,9 @@ export class Deadlines {
     this.#timer?.unref();
   }
 
+  /** When a process was stuck itself, its timers come first, and only then the answers that have long been there. */
+  readonly #afterReading = (): void => void setImmediate(this.#check);
+
   readonly #check = (): void => {
     this.#timer = undefined;
     const now = performance.now();
@@ -93,6 +96,6 @@ export class Deadlines {
     }
     this.#forgetSettled();
     if (this.#first === undefined) return;
-    this.#timer = setTimeout(this.#check, Math.max(1, Math.ceil(this.#first.at - now)));
+    this.#timer = setTimeout(this.#afterReading, Math.max(1, Math.ceil(this.#first.at - now)));
   };
 }

@@ -1,4 +1,5 @@
 import { Cluster, Redis, type RedisOptions } from 'ioredis';
+import { graceMs } from './silence.js';
 
 /** An ioredis client of either kind. */
 export type RedisClient = Redis | Cluster;
@@ -110,7 +111,11 @@ export function createRedisClient(options: RedisConnectionOptions, hooks: Client
       scaleReads: 'master',
       clusterRetryStrategy: backoff,
       ...(natMap !== undefined && { natMap: typeof natMap === 'function' ? natMap : { ...natMap } }),
-      redisOptions: commonOptions(options, {}),
+      redisOptions: {
+        ...commonOptions(options, {}),
+        // The connections to its nodes are the client's own; those that are not a cluster's: see SilenceWatch.
+        socketTimeout: options.timeoutMs + graceMs(options.timeoutMs),
+      },
     });
   }
   const common = commonOptions(options, hooks);
@@ -137,9 +142,8 @@ export function createRedisClient(options: RedisConnectionOptions, hooks: Client
 
 /**
  * Differs from ioredis's defaults where those would break a promise: commands that wait for a connection or are
- * sent again after one was lost can be applied long after they were reported as failed, and only a socket timeout
- * notices a connection that is half open. How long a command may take is not for ioredis to say, which starts a timer for
- * each: see RedisCommands.
+ * sent again after one was lost can be applied long after they were reported as failed. How long a command may take is
+ * not for ioredis to say, which starts a timer for each: see RedisCommands.
  */
 function commonOptions(
   options: Pick<RedisConnectionOptions, 'username' | 'password' | 'timeoutMs' | 'tls'>,
@@ -152,9 +156,6 @@ function commonOptions(
     autoResendUnfulfilledCommands: false,
     maxRetriesPerRequest: 0,
     connectTimeout: timeoutMs,
-    // Counts while an answer is due and no byte comes. A little longer than a command may take, so that the first
-    // one to find the connection half open is not followed by a second.
-    socketTimeout: timeoutMs + Math.min(250, timeoutMs),
     // Finds one that is half open and idle.
     keepAlive: KEEP_ALIVE_MS,
     disconnectTimeout: DISCONNECT_MS,

@@ -20,15 +20,16 @@ export class RedisCommands implements RedisExecutor {
   readonly #deadlines: Deadlines;
   #batching = false;
 
-  constructor(client: RedisClient, address: string, timeoutMs: number) {
+  /** @param onLate Called when a command takes longer than it may. */
+  constructor(client: RedisClient, address: string, timeoutMs: number, onLate: () => void = nothing) {
     this.client = client;
     this.address = address;
     this.timeoutMs = timeoutMs;
-    this.#deadlines = new Deadlines(
-      timeoutMs,
-      () => noAnswer(address, timeoutMs),
-      (error) => storeUnavailable(error, address),
-    );
+    const late = (): Error => {
+      onLate();
+      return noAnswer(address, timeoutMs);
+    };
+    this.#deadlines = new Deadlines(timeoutMs, late, (error) => storeUnavailable(error, address));
   }
 
   loadAndTouch(key: string, touch: Script, argument: number): Promise<[Buffer[], number | undefined]> {

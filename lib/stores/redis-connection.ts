@@ -1,11 +1,12 @@
 import type { Availability } from './availability.js';
 import { within } from './deadline.js';
-import type { ClientHooks, RedisClient } from './redis-client.js';
+import { isCluster, type ClientHooks, type RedisClient } from './redis-client.js';
 import { RedisCommands } from './redis-commands.js';
 import type { Argument, RedisLink } from './redis-executor.js';
 import { failureKind } from './redis-failure.js';
 import { unreachable } from './redis-unreachable.js';
 import type { Script } from './scripts.js';
+import { SilenceWatch } from './silence.js';
 
 /** Least time between two looks for a server that takes writes. */
 const RENEWAL_INTERVAL_MS = 500;
@@ -89,7 +90,9 @@ export class RedisConnection implements RedisLink {
       this.#served.add(client);
       this.#availability.back();
     });
-    return new RedisCommands(client, this.address, this.timeoutMs);
+    if (isCluster(client)) return new RedisCommands(client, this.address, this.timeoutMs);
+    const silence = new SilenceWatch(client, this.timeoutMs);
+    return new RedisCommands(client, this.address, this.timeoutMs, () => silence.suspect());
   }
 
   /**

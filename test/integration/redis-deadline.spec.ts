@@ -73,3 +73,14 @@ describe('a write that was reported as failed', () => {
     expect(await client.hget(keyOf(id), 'a')).toBe('2');
   });
 });
+
+describe('an answer that is there when its time is up', () => {
+  it('counts: a process that was stuck does not blame Redis', async () => {
+    const timeoutMs = 100;
+    const commands = new RedisCommands(client, 'here', timeoutMs);
+    const answer = commands.call('ECHO', 'heard');
+    const end = performance.now() + 2 * timeoutMs;
+    while (performance.now() < end);
+    await expect(answer).resolves.toBe('heard');
+  });
+});
