@@ -44,7 +44,6 @@ function module(about, options = {}) {
       imports: [
         build.RedisSessionModule.forRoot({
           ...(options.memoryOnly !== true && { redis: { host: '127.0.0.1', port: redisPort } }),
-          cookie: { secure: 'auto' },
           // The 256 KiB workloads are over the default limit of 64 KiB.
           maxSessionBytes: 4 * 1024 * 1024,
           memory: { maxSessions: 1_000_000, maxBytes: 4 * 1024 ** 3 },

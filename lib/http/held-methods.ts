@@ -19,28 +19,34 @@ export interface HoldingPlace {
 
 /** The place on one response: the one prepared for it, or over whatever is there (compression, timing, another hold). */
 export function holdingPlace(response: ServerResponse): HoldingPlace {
-  return isVacant(response) ? new PreparedMethods(response) : new OwnMethods(response);
+  const lead = vacantLead(response);
+  return lead === undefined ? new OwnMethods(response) : new PreparedMethods(lead);
 }
 
-/** What the methods of a prepared response lead to; undefined: to Node's own. */
+/** Where the methods of a prepared response lead: to Node's own as long as nobody holds it. */
+interface Lead {
+  to: HeldMethods | undefined;
+}
+
+/** Of an object, since to change a property takes Express's responses 1 µs. None where the methods were copied elsewhere. */
 const HOLD = Symbol('nestjs-redis-session:hold');
-type PreparedResponse = ServerResponse & { [HOLD]: HeldMethods | undefined };
+type PreparedResponse = ServerResponse & { [HOLD]?: Lead };
 
 /** Asked for one by one when they are called: tracing tools put others there. */
 const NODE = ServerResponse.prototype as unknown as HeldMethods;
 
 const PREPARED: HeldMethods & ThisType<PreparedResponse> = {
   writeHead(...args) {
-    return (this[HOLD] ?? NODE).writeHead.apply(this, args);
+    return (this[HOLD]?.to ?? NODE).writeHead.apply(this, args);
   },
   write(...args) {
-    return (this[HOLD] ?? NODE).write.apply(this, args);
+    return (this[HOLD]?.to ?? NODE).write.apply(this, args);
   },
   end(...args) {
-    return (this[HOLD] ?? NODE).end.apply(this, args);
+    return (this[HOLD]?.to ?? NODE).end.apply(this, args);
   },
   flushHeaders() {
-    (this[HOLD] ?? NODE).flushHeaders.call(this);
+    (this[HOLD]?.to ?? NODE).flushHeaders.call(this);
   },
 };
 
@@ -53,11 +59,14 @@ export function prepareResponse(response: ServerResponse): void {
   // What somebody has put there already is not to be covered up for requests that use no session.
   if (!isMadeOf(response as HeldMethods, NODE)) return;
   putAll(response as HeldMethods, PREPARED);
-  (response as PreparedResponse)[HOLD] = undefined;
+  (response as PreparedResponse)[HOLD] = { to: undefined };
 }
 
-function isVacant(response: ServerResponse): response is PreparedResponse {
-  return isMadeOf(response as HeldMethods, PREPARED) && (response as PreparedResponse)[HOLD] === undefined;
+/** That of a response which is as it was prepared, and which nobody holds. */
+function vacantLead(response: PreparedResponse): Lead | undefined {
+  if (!isMadeOf(response as HeldMethods, PREPARED)) return undefined;
+  const lead = response[HOLD];
+  return lead?.to === undefined ? lead : undefined;
 }
 
 function isMadeOf(response: HeldMethods, methods: HeldMethods): boolean {
@@ -71,14 +80,14 @@ function isMadeOf(response: HeldMethods, methods: HeldMethods): boolean {
 
 class PreparedMethods implements HoldingPlace {
   readonly before = NODE;
-  readonly #response: PreparedResponse;
+  readonly #lead: Lead;
 
-  constructor(response: PreparedResponse) {
-    this.#response = response;
+  constructor(lead: Lead) {
+    this.#lead = lead;
   }
 
   lead({ writeHead, write, end, flushHeaders }: Partial<HeldMethods>): void {
-    this.#response[HOLD] = {
+    this.#lead.to = {
       writeHead: writeHead ?? NODE.writeHead,
       write: write ?? NODE.write,
       end: end ?? NODE.end,

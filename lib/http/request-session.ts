@@ -5,7 +5,7 @@ import type { SessionEvents } from '../core/events.js';
 import type { ManagedSession } from '../core/managed-session.js';
 import type { SessionManager } from '../core/manager.js';
 import { ResponseHold, type ResponseHoldHooks } from './response-hold.js';
-import type { TokenTransport } from './token-transport.js';
+import type { RequestConnection, TokenTransport } from './token-transport.js';
 
 /** The one sentence a client is told when sessions cannot be served. Names no server, setting or session. */
 export const UNAVAILABLE_MESSAGE = 'The service is temporarily unavailable. Please try again.';
@@ -31,7 +31,7 @@ export class RequestSession implements ResponseHoldHooks, SessionClient {
   /** Resolves to this once the session is there. Rejects if it cannot be loaded. */
   readonly loaded: Promise<this>;
   readonly #options: RequestSessionOptions;
-  readonly #secure: boolean;
+  readonly #connection: RequestConnection;
   readonly #hold: ResponseHold;
   #state: 'loading' | 'loaded' | 'failed' = 'loading';
   #session: ManagedSession | undefined;
@@ -39,20 +39,17 @@ export class RequestSession implements ResponseHoldHooks, SessionClient {
   #saved = false;
   #discarded = false;
 
-  /**
-   * Begins to load the session of a request, and holds its response.
-   * @param secure Whether the request came over TLS, as the framework sees it.
-   */
+  /** Begins to load the session of a request, and holds its response. */
   constructor(
     request: IncomingMessage,
     response: ServerResponse,
-    secure: boolean,
+    connection: RequestConnection,
     options: RequestSessionOptions,
   ) {
-    const { tokens, forged } = options.transport.receive(request.headers, secure);
+    const { tokens, forged } = options.transport.receive(request.headers, connection);
     if (forged) options.events.emit({ type: 'rejected', reason: 'forged', id: undefined });
     this.#options = options;
-    this.#secure = secure;
+    this.#connection = connection;
     this.cameWithToken = tokens.length > 0;
     // Installed before the load, so that whoever awaits the session finds its response held.
     this.#hold = new ResponseHold(response, this);
@@ -157,7 +154,7 @@ export class RequestSession implements ResponseHoldHooks, SessionClient {
     if (!response.hasHeader('cache-control')) response.setHeader('Cache-Control', 'private, no-store');
     const instruction = this.#session.state.cookie;
     if (instruction === undefined) return;
-    const { name, value } = transport.send(instruction, this.#secure);
+    const { name, value } = transport.send(instruction, this.#connection);
     response.appendHeader(name, value);
   }
 

@@ -4,7 +4,7 @@ import type { CookieInstruction } from '../core/session-state.js';
 import { isToken, type SessionToken } from '../core/token.js';
 import { cookieValues } from './cookie-header.js';
 import { CookieSigner } from './signer.js';
-import type { ReceivedTokens, TokenTransport } from './token-transport.js';
+import type { ReceivedTokens, RequestConnection, TokenTransport } from './token-transport.js';
 
 /** How the session's cookie looks. Contradictions have been refused at boot. */
 export interface SessionCookieOptions {
@@ -35,9 +35,9 @@ export class SessionCookie implements TokenTransport {
     this.#signer = secrets.length > 0 ? new CookieSigner(secrets) : undefined;
   }
 
-  receive(headers: IncomingHttpHeaders, secureRequest: boolean): ReceivedTokens {
+  receive(headers: IncomingHttpHeaders, connection: RequestConnection): ReceivedTokens {
     if (headers.cookie === undefined) return NOTHING;
-    const name = this.#name(secureRequest);
+    const name = this.#name(connection);
     const tokens: SessionToken[] = [];
     let forged = false;
     for (const value of cookieValues(headers.cookie, name)) {
@@ -48,14 +48,14 @@ export class SessionCookie implements TokenTransport {
     return { tokens, forged };
   }
 
-  send(instruction: CookieInstruction, secureRequest: boolean): { name: string; value: string } {
-    return { name: 'Set-Cookie', value: this.#setCookie(instruction, secureRequest) };
+  send(instruction: CookieInstruction, connection: RequestConnection): { name: string; value: string } {
+    return { name: 'Set-Cookie', value: this.#setCookie(instruction, connection) };
   }
 
-  #setCookie(instruction: CookieInstruction, secureRequest: boolean): string {
+  #setCookie(instruction: CookieInstruction, connection: RequestConnection): string {
     const { path, domain, sameSite, maxAgeSeconds, partitioned } = this.#options;
-    const secure = this.#isSecure(secureRequest);
-    const name = this.#name(secureRequest);
+    const secure = this.#isSecure(connection);
+    const name = this.#name(connection);
     const set = instruction.action === 'set';
     const maxAge = set ? maxAgeSeconds : 0;
     return stringifySetCookie({
@@ -75,12 +75,12 @@ export class SessionCookie implements TokenTransport {
     return this.#signer === undefined ? token : this.#signer.sign(name, token);
   }
 
-  #isSecure(secureRequest: boolean): boolean {
-    return this.#options.secure === 'auto' ? secureRequest : this.#options.secure;
+  #isSecure(connection: RequestConnection): boolean {
+    return this.#options.secure === 'auto' ? connection.secure : this.#options.secure;
   }
 
-  #name(secureRequest: boolean): string {
+  #name(connection: RequestConnection): string {
     const { secure, plain } = this.#options.names;
-    return this.#isSecure(secureRequest) ? secure : plain;
+    return secure === plain || this.#isSecure(connection) ? secure : plain;
   }
 }

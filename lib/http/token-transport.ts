@@ -10,6 +10,12 @@ export interface ReceivedTokens {
   readonly forged: boolean;
 }
 
+/** The connection that a request came over. */
+export interface RequestConnection {
+  /** Whether it was TLS, as the framework sees it, which takes Express a while to find out: ask where it matters. */
+  readonly secure: boolean;
+}
+
 /** How a session's token travels between client and server. */
 export interface TokenTransport {
   /** The request header it comes in: what a response that touched a session varies on. */
@@ -17,10 +23,10 @@ export interface TokenTransport {
   /** Whether a browser sends it unasked, so that another site can make it do so (CSRF). */
   readonly ambient: boolean;
   /** Reads hostile input: never throws, in linear time. */
-  receive(headers: IncomingHttpHeaders, secureRequest: boolean): ReceivedTokens;
+  receive(headers: IncomingHttpHeaders, connection: RequestConnection): ReceivedTokens;
   /** The response header that carries out an instruction. */
   send(
     instruction: CookieInstruction,
-    secureRequest: boolean,
+    connection: RequestConnection,
   ): { readonly name: string; readonly value: string };
 }

@@ -1,6 +1,7 @@
 import type { ArgumentsHost } from '@nestjs/common';
 import { IncomingMessage, ServerResponse } from 'node:http';
 import { SessionUsageError } from '../core/errors.js';
+import type { RequestConnection } from '../http/token-transport.js';
 import { RequestNote } from './request-note.js';
 
 /** A request as a framework or Node hands it out: Express's and Node's own are raw, Fastify's carries the raw one. */
@@ -10,12 +11,10 @@ export type AnyResponse = ServerResponse | { readonly raw: ServerResponse };
 /** Where a session can be asked for. */
 export type SessionSource = ArgumentsHost | AnyRequest;
 
-/** A raw request, its response where that is known, and how the framework sees the connection. */
-export interface RawExchange {
+/** A raw request, its response where that is known, and the connection by the framework's own trust in proxies. */
+export interface RawExchange extends RequestConnection {
   readonly request: IncomingMessage;
   readonly response: ServerResponse | undefined;
-  /** Came over TLS, by the framework's own trust in proxies (Express `trust proxy`, Fastify `trustProxy`). */
-  readonly secure: boolean;
 }
 
 /** Finds what is behind a source. @throws SessionUsageError for one that is not HTTP. */
@@ -73,9 +72,9 @@ function carriedTo(request: IncomingMessage): ServerResponse | undefined {
   return carried?.req === request ? carried : undefined;
 }
 
-/** `secure` is asked for only where a session is opened: frameworks look through proxy headers for it. */
 class Exchange implements RawExchange {
   readonly #request: AnyRequest;
+  #secure: boolean | undefined;
   readonly request: IncomingMessage;
   readonly response: ServerResponse | undefined;
 
@@ -85,8 +84,10 @@ class Exchange implements RawExchange {
     this.response = response;
   }
 
+  /** Express: `trust proxy`, Fastify: `trustProxy`. Asked once: the socket knows less when the client has left. */
   get secure(): boolean {
-    return isSecure(this.#request) || (this.#request !== this.request && isSecure(this.request));
+    return (this.#secure ??=
+      isSecure(this.#request) || (this.#request !== this.request && isSecure(this.request)));
   }
 }
 

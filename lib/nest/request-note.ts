@@ -1,5 +1,9 @@
 import type { IncomingMessage } from 'node:http';
 
+interface Place<T> {
+  value: T | undefined;
+}
+
 /**
  * Something noted on a raw request, which lives as long as that does. A property under a symbol of its own and not a
  * WeakMap: several times as fast to set, and it leaves the garbage collector nothing to look after.
@@ -13,18 +17,24 @@ export class RequestNote<T> {
   }
 
   get(request: IncomingMessage): T | undefined {
-    return (request as unknown as Record<symbol, T | undefined>)[this.#key];
+    return this.#noted(request)[this.#key]?.value;
   }
 
   /**
    * Makes room for it on a request that no framework has seen yet. Express gives each request another prototype, after
-   * which a new property costs some 3 µs.
+   * which a new property costs some 3 µs, and a change of one 1.
    */
   reserve(request: IncomingMessage): void {
-    (request as unknown as Record<symbol, T | undefined>)[this.#key] = undefined;
+    this.#noted(request)[this.#key] = { value: undefined };
   }
 
   set(request: IncomingMessage, value: T): void {
-    (request as unknown as Record<symbol, T>)[this.#key] = value;
+    const place = this.#noted(request)[this.#key];
+    if (place === undefined) this.#noted(request)[this.#key] = { value };
+    else place.value = value;
+  }
+
+  #noted(request: IncomingMessage): Record<symbol, Place<T> | undefined> {
+    return request as unknown as Record<symbol, Place<T> | undefined>;
   }
 }

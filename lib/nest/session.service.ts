@@ -89,14 +89,15 @@ export class SessionService {
     return this.#openings.get(exchange.request) ?? this.#open(exchange);
   }
 
-  #open({ request, response, secure }: RawExchange): RequestSession {
+  #open(exchange: RawExchange): RequestSession {
+    const { request, response } = exchange;
     if (response === undefined) {
       throw new SessionUsageError(
         'The response that belongs to this request is not known, so its session could not be saved before it leaves. ' +
           'Pass it too: sessions.of(request, response).',
       );
     }
-    const opening = new RequestSession(request, response, secure, this.#options);
+    const opening = new RequestSession(request, response, exchange, this.#options);
     this.#openings.set(request, opening);
     return opening;
   }

@@ -21,7 +21,7 @@ const cookie = new SessionCookie(OPTIONS, []);
 const signed = new SessionCookie(OPTIONS, ['Tr0ub4dor-horse-battery-lamp-moon-7']);
 
 const tokens = (header: string, secure = false): readonly string[] =>
-  cookie.receive({ cookie: header }, secure).tokens;
+  cookie.receive({ cookie: header }, { secure }).tokens;
 
 /** Pieces that headers are made of, hostile ones first. */
 const piece = fc.oneof(
@@ -72,7 +72,7 @@ describe('the cookie parser', () => {
           expect(token).toMatch(/^[A-Za-z0-9_-]{47}$/);
           expect(header).toContain(token);
         }
-        expect(signed.receive({ cookie: header }, secure).tokens).toEqual([]);
+        expect(signed.receive({ cookie: header }, { secure }).tokens).toEqual([]);
       }),
       { numRuns: RUNS },
     );
@@ -137,7 +137,7 @@ describe('the cookie parser', () => {
       let best = Infinity;
       for (let round = 0; round < 7; round += 1) {
         const start = performance.now();
-        for (let i = 0; i < 20; i += 1) cookie.receive({ cookie: text }, false);
+        for (let i = 0; i < 20; i += 1) cookie.receive({ cookie: text }, { secure: false });
         best = Math.min(best, performance.now() - start);
       }
       return best;

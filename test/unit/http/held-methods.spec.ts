@@ -40,6 +40,22 @@ const ALL = ['flushHeaders', 'writeHead 201', 'write a', 'end b'];
 
 afterEach(() => void jest.restoreAllMocks());
 
+it('methods of a prepared response work on another, and leave a hold on the first alone', () => {
+  const sent: string[] = [];
+  const calls: string[] = [];
+  const [prepared, other] = [responseTo([]), responseTo(sent)];
+  prepareResponse(prepared);
+  holdingPlace(prepared).lead(notedIn(calls, prepared));
+  for (const name of NAMES) Reflect.set(other, name, Reflect.get(prepared, name));
+  const own: string[] = [];
+  const place = holdingPlace(other);
+  other.end('x');
+  expect(sent.join('')).toContain('x');
+  place.lead(notedIn(own, other));
+  callAll(other);
+  expect([own, calls]).toEqual([ALL, []]);
+});
+
 describe('a response that is prepared', () => {
   it('does as Node’s own does while nothing holds it', () => {
     const exchange = (prepare: boolean): string => {
