@@ -14,10 +14,12 @@ export function allocationFrames(node, parent) {
   return [frame, ...node.children.flatMap((child) => allocationFrames(child, frame))];
 }
 
-/** Those in which something is done. */
+/** Those in which something is done, but for the profiler's own beginning and end. */
 export function busyFrames(frames) {
   return frames.filter(
-    ({ callFrame }) => !['(idle)', '(program)', '(root)'].includes(callFrame.functionName),
+    ({ callFrame: { url, functionName } }) =>
+      !['(idle)', '(program)', '(root)'].includes(functionName) &&
+      !(url === '' && functionName === 'dispatch'),
   );
 }
 
