@@ -1,8 +1,8 @@
 import type { Redis } from 'ioredis';
 
 /**
- * From the time a command may take to the end of a connection on which nothing came in all that time: long enough that a
- * server which is only slow is not left, short enough that few more commands find the connection half open.
+ * From a command that is late to the end of a connection on which nothing comes from then on, either: long enough that most
+ * servers which are only slow are not left, short enough that few more commands find the connection half open.
  */
 export function graceMs(timeoutMs: number): number {
   return Math.min(250, timeoutMs);
