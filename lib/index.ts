@@ -8,6 +8,7 @@ export { SessionService } from './nest/session.service.js';
 export { Session } from './nest/session.decorator.js';
 export { CSRF_FIELD, CSRF_HEADER, CsrfGuard, SkipCsrf } from './nest/csrf.guard.js';
 export { RecentLoginGuard, RequireRecentLogin } from './nest/recent-login.guard.js';
+export { SessionUnavailableException } from './nest/session-unavailable.exception.js';
 export { RedisSessionInterceptor } from './nest/session.interceptor.js';
 export type { AnyRequest, AnyResponse, SessionSource } from './nest/raw-http.js';
 export type { HttpSession, SessionAttributes, SessionMembers } from './core/members.js';

@@ -52,6 +52,8 @@ export interface SessionEnvironment {
    * SessionStoreUnavailableError where they do not in time. Undefined: the store's word is enough.
    */
   readonly confirmEnds?: (() => Promise<void>) | undefined;
+  /** What an application gets for an error of the core; undefined: that itself. For frameworks with errors of their own. */
+  readonly asThrown?: ((error: unknown) => unknown) | undefined;
   /** The application's own idea of who is logged in, beside `authenticate()`. */
   readonly isAuthenticated?: ((session: HttpSession) => boolean) | undefined;
 }
@@ -60,6 +62,8 @@ export interface SessionEnvironment {
 export interface SessionClient {
   /** Whether the headers have left, so that no cookie can be sent any more. */
   readonly headersSent: boolean;
+  /** Whether the response has been ended. */
+  readonly ended?: boolean | undefined;
   /** Whether its request brought a token that looks like one of ours. */
   readonly cameWithToken?: boolean | undefined;
 }

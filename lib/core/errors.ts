@@ -26,19 +26,35 @@ export abstract class SessionError extends Error {
   }
 }
 
+function hasCode(value: unknown, code: SessionErrorCode): boolean {
+  return value instanceof Error && 'code' in value && value.code === code;
+}
+
 /** One or more settings are wrong. Thrown once at boot; the message lists every fault. */
 export class SessionConfigError extends SessionError {
   readonly code = 'SESSION_CONFIG';
 }
 
-/** The store did not answer, refused, or answered too late. The request is told 503. */
+/**
+ * The store did not answer, refused, or answered too late. The request is told 503. `instanceof` goes by the code, since a
+ * framework has its own class for such an error.
+ */
 export class SessionStoreUnavailableError extends SessionError {
   readonly code = 'SESSION_STORE_UNAVAILABLE';
+
+  static override [Symbol.hasInstance](value: unknown): boolean {
+    return hasCode(value, 'SESSION_STORE_UNAVAILABLE');
+  }
 }
 
 /** A record was written by a newer version of this package. It is left as it is; the request is told 503. */
 export class SessionFormatError extends SessionError {
   readonly code = 'SESSION_FORMAT_UNSUPPORTED';
+
+  /** See {@link SessionStoreUnavailableError}. */
+  static override [Symbol.hasInstance](value: unknown): boolean {
+    return hasCode(value, 'SESSION_FORMAT_UNSUPPORTED');
+  }
 }
 
 /** The session was destroyed earlier through the same object. */

@@ -10,6 +10,8 @@ export interface SessionBehind {
   readonly id: string;
   readonly state: Readonly<SessionState>;
   readonly attributes: Attributes;
+  /** Counts what the application does with it: see ManagedSession. */
+  useCount: number;
   setAttribute(name: string, value: unknown): void;
   deleteAttribute(name: string): void;
   setMaxInactiveInterval(seconds: unknown): void;
@@ -21,6 +23,8 @@ export interface SessionBehind {
   reload(): Promise<void>;
   destroy(): Promise<void>;
   csrfToken(): string;
+  /** See {@link SessionEnvironment.asThrown}. */
+  asThrown(error: unknown): unknown;
 }
 
 /**
@@ -60,11 +64,13 @@ class Behind {
 class HttpSessionHandler implements ProxyHandler<Behind> {
   get(target: Behind, key: PropertyKey): unknown {
     if (typeof key !== 'string') return key === Symbol.toPrimitive ? toPrimitive : undefined;
+    target.session.useCount += 1;
     return RESERVED_MEMBERS.has(key) ? memberOf(target, key) : target.session.attributes.get(key);
   }
 
   set({ session }: Behind, key: PropertyKey, value: unknown): boolean {
     if (typeof key !== 'string') throw new SessionUsageError(SYMBOL_KEY);
+    session.useCount += 1;
     if (key === 'maxInactiveInterval') session.setMaxInactiveInterval(value);
     else if (RESERVED_MEMBERS.has(key)) throw reserved(key);
     else session.setAttribute(key, value);
@@ -77,6 +83,7 @@ class HttpSessionHandler implements ProxyHandler<Behind> {
 
   deleteProperty({ session }: Behind, key: PropertyKey): boolean {
     if (typeof key !== 'string') return true;
+    session.useCount += 1;
     if (RESERVED_MEMBERS.has(key)) throw reserved(key);
     session.deleteAttribute(key);
     return true;
@@ -88,6 +95,7 @@ class HttpSessionHandler implements ProxyHandler<Behind> {
 
   getOwnPropertyDescriptor({ session }: Behind, key: PropertyKey): PropertyDescriptor | undefined {
     if (typeof key !== 'string' || !session.attributes.has(key)) return undefined;
+    session.useCount += 1;
     const value = session.attributes.get(key);
     return { value, writable: true, enumerable: true, configurable: true };
   }
@@ -141,15 +149,26 @@ function memberOf(target: Behind, name: string): unknown {
 
 function methodsOf(session: SessionBehind): Record<string, unknown> {
   return {
-    authenticate: session.authenticate.bind(session),
-    regenerateId: session.regenerateId.bind(session),
-    save: session.save.bind(session),
+    authenticate: rejecting(session, session.authenticate.bind(session)),
+    regenerateId: rejecting(session, session.regenerateId.bind(session)),
+    save: rejecting(session, session.save.bind(session)),
     markDirty: session.markDirty.bind(session),
-    update: session.update.bind(session),
-    reload: session.reload.bind(session),
-    destroy: session.destroy.bind(session),
+    update: rejecting(session, session.update.bind(session)),
+    reload: rejecting(session, session.reload.bind(session)),
+    destroy: rejecting(session, session.destroy.bind(session)),
     csrfToken: session.csrfToken.bind(session),
   };
+}
+
+/** A method whose promise rejects with what applications are to get. */
+function rejecting<A extends unknown[], T>(
+  session: SessionBehind,
+  method: (...args: A) => Promise<T>,
+): (...args: A) => Promise<T> {
+  return (...args) =>
+    method(...args).catch((error: unknown) => {
+      throw session.asThrown(error);
+    });
 }
 
 function dateOf(epochMs: number | undefined): Date | undefined {

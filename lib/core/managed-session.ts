@@ -20,6 +20,8 @@ import { updateAttribute } from './update-attribute.js';
  * tries it again.
  */
 export class ManagedSession {
+  /** How often the application has read or changed something: while it stands still, nothing new can be owed. */
+  useCount = 0;
   readonly #environment: SessionEnvironment;
   readonly #client: SessionClient | undefined;
   readonly #state: SessionState;
@@ -98,7 +100,7 @@ export class ManagedSession {
     this.#assertUsable();
     if (name === manualDirtyAttribute) return this.markDirty();
     if (name === persistOnDemandAttribute) return this.#saver.writeInBackground(true);
-    if (this.phase === 'new') assertCookieCanLeave(this.#client, 'write to a new session');
+    if (this.phase === 'new' && !this.#canStillBegin(name)) return;
     if (this.attributes.set(name, value)) this.#saver.noticeChange();
   }
 
@@ -126,7 +128,12 @@ export class ManagedSession {
    * need not wait at all.
    */
   commit(): Promise<void> | undefined {
-    if (this.#queue.busy) return this.#queue.idle().then(() => this.commit());
+    // What was begun before. Not what goes on to be begun, by a job perhaps, for as long as that likes.
+    if (this.#queue.busy) return this.#queue.settled().then(() => this.#commitNow());
+    return this.#commitNow();
+  }
+
+  #commitNow(): Promise<void> | undefined {
     if (this.phase === 'destroying') return this.#queue.run(() => this.#identity.destroyAgain());
     const failure = this.#madeIdentity?.failure;
     if (failure !== undefined) return Promise.reject(failure);
@@ -209,6 +216,10 @@ export class ManagedSession {
     return this.#client !== undefined && isCsrfTokenOf(this.#state, given);
   }
 
+  asThrown(error: unknown): unknown {
+    return this.#environment.asThrown === undefined ? error : this.#environment.asThrown(error);
+  }
+
   #commitChanges(): Promise<void> | undefined {
     const state = this.#state;
     if (state.phase === 'new' && state.attributes.isEmpty && !state.needed) return undefined;
@@ -217,9 +228,23 @@ export class ManagedSession {
     const force = state.dirty || state.needed || always;
     const difference = this.attributes.difference();
     if (difference === undefined && !state.intervalChanged && !force) return undefined;
-    const written = this.#queue.run(() => this.#saver.writer.write(force, 'the request ended', difference));
-    // What was begun meanwhile without being awaited (a login, say) belongs to this response too.
-    return written.then(() => (this.#queue.busy ? this.commit() : undefined));
+    return this.#queue.run(() => this.#saver.writer.write(force, 'the request ended', difference));
+  }
+
+  /**
+   * Whether a new session can still be written to. After its response nobody could catch what is thrown (a timer, a job), and
+   * there is nobody to keep it for: it is told in the log.
+   */
+  #canStillBegin(name: string): boolean {
+    if (this.#client?.ended !== true || !this.#client.headersSent) {
+      assertCookieCanLeave(this.#client, 'write to a new session');
+      return true;
+    }
+    this.#environment.log.warn(
+      `Attribute ${JSON.stringify(name)} is left out: it was assigned to a new session whose response has ended, so that ` +
+        'no cookie can be sent for it.',
+    );
+    return false;
   }
 
   get #saver(): SessionSaver {

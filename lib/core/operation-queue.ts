@@ -37,6 +37,11 @@ export class OperationQueue {
     return result;
   }
 
+  /** Resolves when what is running at this moment has ended, not what begins meanwhile. Never rejects. */
+  async settled(): Promise<void> {
+    if (this.#running !== undefined) await Promise.allSettled(this.#running);
+  }
+
   /** Resolves when nothing is running. Never rejects: each failure goes to whoever asked for the operation. */
   async idle(): Promise<void> {
     while (this.#running !== undefined && this.#running.size > 0) await Promise.allSettled(this.#running);

@@ -4,13 +4,17 @@ import { SessionFormatError, SessionStoreUnavailableError } from '../core/errors
 import type { SessionEvents } from '../core/events.js';
 import type { ManagedSession } from '../core/managed-session.js';
 import type { SessionManager } from '../core/manager.js';
-import { ResponseHold, type ResponseHoldHooks } from './response-hold.js';
+import { deferResponse } from './deferred-response.js';
+import type { Deferral, DeferralHooks, ErrorAnswer, OwnHeader, ResponseHead } from './deferral.js';
+import { freeOrphans } from './orphans.js';
 import type { RequestConnection, TokenTransport } from './token-transport.js';
 
 /** The one sentence a client is told when sessions cannot be served. Names no server, setting or session. */
 export const UNAVAILABLE_MESSAGE = 'The service is temporarily unavailable. Please try again.';
 /** Seconds after which a client may try again. */
 export const RETRY_AFTER_SECONDS = 1;
+
+const RETRY_AFTER: OwnHeader = ['Retry-After', String(RETRY_AFTER_SECONDS)];
 
 /** What all requests of one module share. */
 export interface RequestSessionOptions {
@@ -25,21 +29,25 @@ export interface RequestSessionOptions {
 /**
  * The session of one request, bound to its raw response: saved before that starts, its token sent with it.
  */
-export class RequestSession implements ResponseHoldHooks, SessionClient {
+export class RequestSession implements DeferralHooks, SessionClient {
   /** Whether the request brought a token that looks like one of ours. */
   readonly cameWithToken: boolean;
   /** Resolves to this once the session is there. Rejects if it cannot be loaded. */
   readonly loaded: Promise<this>;
   readonly #options: RequestSessionOptions;
   readonly #connection: RequestConnection;
-  readonly #hold: ResponseHold;
+  readonly #response: ServerResponse;
+  readonly #deferral: Deferral;
   #state: 'loading' | 'loaded' | 'failed' = 'loading';
   #session: ManagedSession | undefined;
   #failure: Error | undefined;
   #saved = false;
+  #committing: Promise<void> | undefined;
+  /** How often the session had been used when it was asked last what it owes. */
+  #askedAt: number | undefined;
   #discarded = false;
 
-  /** Begins to load the session of a request, and holds its response. */
+  /** Begins to load the session of a request, and defers its response. */
   constructor(
     request: IncomingMessage,
     response: ServerResponse,
@@ -51,8 +59,9 @@ export class RequestSession implements ResponseHoldHooks, SessionClient {
     this.#options = options;
     this.#connection = connection;
     this.cameWithToken = tokens.length > 0;
-    // Installed before the load, so that whoever awaits the session finds its response held.
-    this.#hold = new ResponseHold(response, this);
+    this.#response = response;
+    // Before the load, so that whoever awaits the session finds its response deferred.
+    this.#deferral = deferResponse(response, this);
     this.loaded = options.manager.open(tokens, this).then(
       (session) => {
         this.#session = session;
@@ -61,6 +70,7 @@ export class RequestSession implements ResponseHoldHooks, SessionClient {
       },
       (error: unknown) => {
         this.#state = 'failed';
+        this.#failure = asError(error);
         throw error;
       },
     );
@@ -76,7 +86,11 @@ export class RequestSession implements ResponseHoldHooks, SessionClient {
   }
 
   get headersSent(): boolean {
-    return this.#hold.released;
+    return this.#deferral.released;
+  }
+
+  get ended(): boolean {
+    return this.#deferral.ended;
   }
 
   /** Whether a browser sends the session's token unasked: see {@link TokenTransport.ambient}. */
@@ -84,39 +98,18 @@ export class RequestSession implements ResponseHoldHooks, SessionClient {
     return this.#options.transport.ambient;
   }
 
-  /** Saves what the session owes. Undefined if nothing is owed. A failure is final for this request. */
-  commit(): Promise<void> | undefined {
-    if (this.#failure !== undefined) return Promise.reject(this.#failure);
-    try {
-      const pending = this.session.commit()?.catch((error: unknown) => this.#fail(error));
-      this.#saved ||= pending !== undefined;
-      return pending;
-    } catch (error) {
-      // What would exceed a limit is refused before anything is sent.
-      return this.#fail(error);
-    }
-  }
-
-  #fail(error: unknown): Promise<never> {
-    this.#failure = error instanceof Error ? error : new Error('The session could not be saved.');
-    return Promise.reject(this.#failure);
-  }
-
-  /** What it owes before a handler's value becomes the response. Undefined also where it is for the hold to save it. */
+  /**
+   * What it owes before a handler's value becomes the response. Undefined also where it is for the response to wait: once
+   * that has begun, as with each event of SSE, it is its end that saves.
+   */
   commitEarly(): Promise<void> | undefined {
-    // Once the headers have left, as with each event of SSE, it is the end of the response that saves.
-    return this.#hold.begun || !this.#isKept() ? undefined : this.commit();
+    return this.#deferral.begun || !this.#isKept() ? undefined : this.#commit();
   }
 
-  /** Whether a response with its status keeps what its handler wrote to the session. */
-  #isKept(): boolean {
-    return this.#options.saveOnServerError || this.#hold.statusCode < 500;
-  }
-
-  beforeHeaders(): ReturnType<ResponseHoldHooks['beforeHeaders']> {
+  owed(): Promise<void> | undefined {
     switch (this.#state) {
       case 'loaded':
-        return this.#beforeHeaders();
+        return this.#owed();
       case 'failed':
         return undefined;
       case 'loading':
@@ -125,59 +118,109 @@ export class RequestSession implements ResponseHoldHooks, SessionClient {
         return this.loaded
           .then(noop, noop)
           .then(nextTurn)
-          .then(async () => void (await this.beforeHeaders()));
+          .then(() => this.owed());
     }
   }
 
-  #beforeHeaders(): ReturnType<ResponseHoldHooks['beforeHeaders']> {
-    // The response already says that something failed; it may be the application's own words for it.
-    if (this.#failure !== undefined && this.#hold.statusCode >= 500) return 'failed';
+  owedLate(): Promise<void> | undefined {
+    if (!this.isLoaded || this.#failure !== undefined || this.#discarded) return undefined;
+    return this.#commit()?.catch((error: unknown) =>
+      this.#warn('what changed after the response had started is not saved', error),
+    );
+  }
+
+  headers(head: ResponseHead): readonly OwnHeader[] {
+    const headers: OwnHeader[] = [];
+    if (this.#session !== undefined) {
+      const { transport } = this.#options;
+      headers.push(['Vary', transport.requestHeader]);
+      if (!head.has('cache-control')) headers.push(['Cache-Control', 'private, no-store']);
+      const { cookie } = this.#session.state;
+      if (cookie !== undefined) {
+        const { name, value } = transport.send(cookie, this.#connection);
+        headers.push([name, value]);
+      }
+    }
+    // The application's own words for it, in an exception filter perhaps, which knows nothing of this header.
+    if (isUnavailable(this.#failure) && head.statusCode === 503 && !head.has('retry-after'))
+      headers.push(RETRY_AFTER);
+    return headers;
+  }
+
+  answerTo(error: unknown): ErrorAnswer {
+    const answer = answerTo(error);
+    // Nobody else tells what the application itself can mend. That the store is down is told once, by its connection.
+    if (answer.statusCode === 500 && this.isLoaded)
+      this.#warn('not saved, and the response became an error', error);
+    return answer;
+  }
+
+  brokeOff(error: unknown): void {
+    this.#warn('its response had to be broken off', error);
+  }
+
+  #owed(): Promise<void> | undefined {
+    if (this.#failure !== undefined) return this.#afterFailure(this.#failure);
     this.#discarded = !this.#isKept();
-    const pending = this.#discarded ? undefined : this.commit();
+    const pending = this.#discarded ? undefined : this.#commitOnce();
     if (pending === undefined && !this.#saved) this.#tellNotSaved();
     return pending;
+  }
+
+  #afterFailure(failure: Error): Promise<void> | undefined {
+    if (this.#response.statusCode < 500) return Promise.reject(failure);
+    // The response already says that something failed, in the application's own words perhaps. A handler that knows nothing
+    // of it may still write to it, even after its end.
+    this.#response.on('error', noop);
+    freeOrphans(this.#response);
+    return undefined;
+  }
+
+  /** What the interceptor has looked at is not encoded again, unless somebody has used the session since. */
+  #commitOnce(): Promise<void> | undefined {
+    return this.#askedAt === this.session.useCount ? this.#committing : this.#commit();
+  }
+
+  /** Saves what the session owes. Undefined if nothing is owed. A failure is final for this request. */
+  #commit(): Promise<void> | undefined {
+    if (this.#failure !== undefined) return Promise.reject(this.#failure);
+    try {
+      this.#committing = this.session.commit()?.then(
+        () => void (this.#committing = undefined),
+        (error: unknown) => this.#fail(error),
+      );
+      this.#askedAt = this.session.useCount;
+      this.#saved ||= this.#committing !== undefined;
+      return this.#committing;
+    } catch (error) {
+      // What would exceed a limit is refused before anything is sent.
+      return this.#fail(error);
+    }
+  }
+
+  #fail(error: unknown): Promise<never> {
+    this.#failure = asError(error);
+    return Promise.reject(this.#failure);
+  }
+
+  /** Whether a response with its status keeps what its handler wrote to the session. */
+  #isKept(): boolean {
+    return this.#options.saveOnServerError || this.#response.statusCode < 500;
   }
 
   #tellNotSaved(): void {
     const { session } = this;
     // The id of a new session is not asked for: making one costs randomness and a hash.
     const name = session.phase === 'new' ? 'A new session' : `Session ${session.id}`;
-    const reason = this.#discarded ? `the response is ${this.#hold.statusCode}` : 'nothing changed';
+    const reason = this.#discarded ? `the response is ${this.#response.statusCode}` : 'nothing changed';
     if (session.phase === 'new' || session.phase === 'stored')
       this.#options.log.verbose(`${name}: not saved because ${reason}.`);
   }
 
-  addHeaders(response: ServerResponse): void {
-    if (this.#session === undefined) return;
-    const { transport } = this.#options;
-    response.appendHeader('Vary', transport.requestHeader);
-    if (!response.hasHeader('cache-control')) response.setHeader('Cache-Control', 'private, no-store');
-    const instruction = this.#session.state.cookie;
-    if (instruction === undefined) return;
-    const { name, value } = transport.send(instruction, this.#connection);
-    response.appendHeader(name, value);
-  }
-
-  errorResponse(error: unknown): ReturnType<ResponseHoldHooks['errorResponse']> {
-    const answer = errorResponse(error);
-    // Nobody else tells what the application itself can mend. That the store is down is told once, by its connection.
-    if (answer.statusCode === 500 && this.isLoaded) {
-      const reason = error instanceof Error ? error.message : 'unknown failure';
-      this.#options.log.warn(
-        `Session ${this.session.id}: not saved, and the response became an error: ${reason}`,
-      );
-    }
-    return answer;
-  }
-
-  beforeEnd(): Promise<void> | undefined {
-    if (!this.isLoaded || this.#failure !== undefined || this.#discarded) return undefined;
-    return this.commit()?.catch((error: unknown) => {
-      const reason = error instanceof Error ? error.message : 'unknown failure';
-      this.#options.log.warn(
-        `Session ${this.session.id}: what changed after the response had started is not saved: ${reason}`,
-      );
-    });
+  #warn(what: string, error: unknown): void {
+    const reason = error instanceof Error ? error.message : 'unknown failure';
+    const name = this.isLoaded ? `Session ${this.session.id}` : 'A session';
+    this.#options.log.warn(`${name}: ${what}: ${reason}`);
   }
 }
 
@@ -189,17 +232,22 @@ function noop(): void {
   // Whether it was loaded is the business of whoever asked for it.
 }
 
-function errorResponse(error: unknown): ReturnType<ResponseHoldHooks['errorResponse']> {
-  const unavailable = error instanceof SessionStoreUnavailableError || error instanceof SessionFormatError;
+function asError(error: unknown): Error {
+  return error instanceof Error ? error : new Error('The session could not be served.', { cause: error });
+}
+
+function isUnavailable(error: unknown): boolean {
+  return error instanceof SessionStoreUnavailableError || error instanceof SessionFormatError;
+}
+
+function answerTo(error: unknown): ErrorAnswer {
+  const unavailable = isUnavailable(error);
   const statusCode = unavailable ? 503 : 500;
   const message = unavailable ? UNAVAILABLE_MESSAGE : 'Internal server error';
-  return {
-    statusCode,
-    headers: {
-      'content-type': 'application/json; charset=utf-8',
-      'cache-control': 'no-store',
-      ...(unavailable && { 'retry-after': String(RETRY_AFTER_SECONDS) }),
-    },
-    body: JSON.stringify({ statusCode, message }),
-  };
+  const headers: OwnHeader[] = [
+    ['Content-Type', 'application/json; charset=utf-8'],
+    ['Cache-Control', 'no-store'],
+  ];
+  if (unavailable) headers.push(RETRY_AFTER);
+  return { statusCode, headers, body: JSON.stringify({ statusCode, message }) };
 }

@@ -16,7 +16,8 @@ export class SessionUnavailableFilter implements ExceptionFilter {
     if (host.getType() !== 'http') throw error;
     const { httpAdapter } = this.#host;
     const response: unknown = host.switchToHttp().getResponse();
-    if (httpAdapter.isHeadersSent(response)) return;
+    // As Nest does it: what has begun is at least ended, or its client would wait for ever.
+    if (httpAdapter.isHeadersSent(response)) return void httpAdapter.end(response);
     httpAdapter.setHeader(response, 'Retry-After', String(RETRY_AFTER_SECONDS));
     httpAdapter.reply(response, { statusCode: 503, message: UNAVAILABLE_MESSAGE }, 503);
   }

@@ -7,12 +7,13 @@ import {
 } from '@nestjs/common';
 import { Observable, Subscriber } from 'rxjs';
 import { rawRequest, requestOf } from './raw-http.js';
+import { asHttpException } from './session-unavailable.exception.js';
 import { SessionService } from './session.service.js';
 
 /**
  * The Valve: saves the session after the handler, before its value becomes a response, so that a save that fails
  * is an exception like any other. Whatever does not come this way (exceptions, guards, `@Res()`, streams) is
- * saved by the hold on the response.
+ * saved by the deferred response.
  */
 @Injectable()
 export class RedisSessionInterceptor implements NestInterceptor {
@@ -55,13 +56,17 @@ class SavedFirst extends Subscriber<unknown> {
     try {
       saved = this.#saving === undefined ? this.#owed() : this.#saving.then(this.#owed);
     } catch (error) {
-      return this.#to.error(error);
+      return this.#to.error(asHttpException(error));
     }
     if (saved === undefined) return this.#to.next(value);
     this.#saving = saved.then(
       () => this.#to.next(value),
-      (error: unknown) => this.#to.error(error),
+      (error: unknown) => this.#to.error(asHttpException(error)),
     );
+  }
+
+  protected override _error(error: unknown): void {
+    this.#to.error(asHttpException(error));
   }
 
   protected override _complete(): void {

@@ -14,6 +14,7 @@ import { bannerLines, successLine } from '../config/banner.js';
 import type { ResolvedSettings } from '../config/settings.js';
 import { within } from '../stores/deadline.js';
 import type { SessionBackend } from './backend.js';
+import { assertDeferrable } from '../http/deferred-response.js';
 import { ConnectionDrain } from './connection-drain.js';
 import { rememberResponse } from './raw-http.js';
 import { registerService } from './registry.js';
@@ -60,8 +61,8 @@ export class SessionLifecycle
     return bannerLines(
       this.#settings,
       this.#globalInterceptor
-        ? 'RedisSessionInterceptor attached to every HTTP handler, the response hold behind it'
-        : 'The response hold attached to every HTTP response with a session, no interceptor',
+        ? 'RedisSessionInterceptor attached to every HTTP handler, the deferred response behind it'
+        : 'The deferred response attached to every HTTP request with a session, no interceptor',
     );
   }
 
@@ -70,6 +71,7 @@ export class SessionLifecycle
    * settings say otherwise.
    */
   async onModuleInit(): Promise<void> {
+    assertDeferrable();
     this.#attach();
     for (const line of this.banner) this.#logger.log(line);
     for (const note of this.#settings.notes) this.#logger.warn(note);

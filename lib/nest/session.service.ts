@@ -4,11 +4,12 @@ import type { Observable } from 'rxjs';
 import { SessionUsageError } from '../core/errors.js';
 import type { SessionEvent } from '../core/events.js';
 import type { HttpSession, SessionAttributes } from '../core/members.js';
-import { prepareResponse } from '../http/held-methods.js';
+import { prepareResponse } from '../http/response-patch.js';
 import { RequestSession, type RequestSessionOptions } from '../http/request-session.js';
 import { rawExchange, type AnyResponse, type RawExchange, type SessionSource } from './raw-http.js';
 import { RequestNote } from './request-note.js';
 import type { SessionEventStream } from './session-events.js';
+import { asHttpException } from './session-unavailable.exception.js';
 import { REQUEST_SESSION_OPTIONS, SESSION_EVENTS } from './tokens.js';
 
 /** Sessions of requests, and of others by their id. */
@@ -36,20 +37,20 @@ export class SessionService {
    *
    * @param source An ExecutionContext, an ArgumentsHost, or the request (of Express, Fastify or Node).
    * @param response Only needed with a bare Node request whose response is not known (Fastify's `inject()`).
-   * @throws SessionStoreUnavailableError when the store cannot be read; the client gets 503.
+   * @throws SessionUnavailableException when the store cannot be read; the client gets 503.
    */
   async of<T extends object = SessionAttributes>(
     source: SessionSource,
     response?: AnyResponse,
   ): Promise<HttpSession<T>> {
     const opening = this.#openingOf(source, response);
-    if (!opening.isLoaded) await opening.loaded;
+    if (!opening.isLoaded) await opening.loaded.catch(rethrown);
     return opening.session.httpSession as HttpSession<T>;
   }
 
   /** What is behind the session of a request, for this module's own guards. @internal */
   async requestSession(source: SessionSource, response?: AnyResponse): Promise<RequestSession> {
-    return this.#openingOf(source, response).loaded;
+    return this.#openingOf(source, response).loaded.catch(rethrown);
   }
 
   /**
@@ -58,13 +59,13 @@ export class SessionService {
    * carries the cookie. Counts as a use: the expiry is extended.
    */
   async open<T extends object = SessionAttributes>(id: string): Promise<HttpSession<T> | undefined> {
-    const session = await this.#options.manager.openById(id);
+    const session = await this.#options.manager.openById(id).catch(rethrown);
     return session?.httpSession as HttpSession<T> | undefined;
   }
 
   /** Ends a session by its public id, on every node. An unknown id is not an error. */
   async destroy(id: string): Promise<void> {
-    await this.#options.manager.destroyById(id);
+    await this.#options.manager.destroyById(id).catch(rethrown);
   }
 
   /** The session of a request if somebody has asked for it and it has been loaded. @internal */
@@ -101,4 +102,8 @@ export class SessionService {
     this.#openings.set(request, opening);
     return opening;
   }
+}
+
+function rethrown(error: unknown): never {
+  throw asHttpException(error);
 }

@@ -69,7 +69,7 @@ eachAdapter('the banner', (adapter) => {
     await startApp(adapter, configured(settings), { logger });
     expect(bootLog(logger)).toEqual([
       'Redis-based sessions',
-      'RedisSessionInterceptor attached to every HTTP handler, the response hold behind it',
+      'RedisSessionInterceptor attached to every HTTP handler, the deferred response behind it',
       '[✓] REDIS_SESSION_ENABLED: true',
       '[✓] REDIS_SESSION_HOST: 127.0.0.1',
       `[✓] REDIS_SESSION_PORT: ${redis.port}`,
@@ -102,7 +102,7 @@ eachAdapter('the banner', (adapter) => {
     await startApp(adapter, configured({ REDIS_SESSION_HOST: 'unused' }), { logger });
     expect(bootLog(logger)).toEqual([
       'Sessions in this process',
-      'RedisSessionInterceptor attached to every HTTP handler, the response hold behind it',
+      'RedisSessionInterceptor attached to every HTTP handler, the deferred response behind it',
       '[✓] REDIS_SESSION_ENABLED: false',
       ...MEMORY_LINES,
       ...SESSION_LINES,

@@ -1,0 +1,56 @@
+import type { Http2ServerResponse, ServerHttp2Stream } from 'node:http2';
+
+/** Headers as nghttp2 takes them: `name NUL value NUL flags` each, one after the other, and how many. */
+export type HeaderList = readonly [headers: string, count: number];
+
+/** nghttp2's side of a stream. Its `respond` is the last step of Node's own, when all has been checked. */
+export interface StreamHandle {
+  respond(headers: HeaderList, options: number): number;
+}
+
+/** A stream's way to its handle: what a Writable calls, one at a time. */
+export interface StreamMethods {
+  _write(chunk: unknown, encoding: string, callback: (error?: Error | null) => void): void;
+  _writev(chunks: unknown[], callback: (error?: Error | null) => void): void;
+  _final(callback: (error?: Error | null) => void): void;
+}
+
+/** Options of {@link StreamHandle.respond}, lib/internal/http2/core.js: the headers end the stream. */
+export const EMPTY_PAYLOAD = 1;
+
+/** The handle of a stream that is still there; undefined where this Node keeps it elsewhere. */
+export function handleOf(stream: ServerHttp2Stream): StreamHandle | undefined {
+  for (const key of Object.getOwnPropertySymbols(stream)) {
+    const value = (stream as unknown as Record<symbol, unknown>)[key];
+    if (isHandle(value)) return value;
+  }
+  return undefined;
+}
+
+/** A list with headers added. @param names In any case; HTTP/2 knows lower case only. */
+export function withHeaders(
+  [text, count]: HeaderList,
+  headers: readonly (readonly [name: string, value: string])[],
+): HeaderList {
+  let all = text;
+  for (const [name, value] of headers) all += `${name.toLowerCase()}\0${value}\0\0`;
+  return [all, count + headers.length];
+}
+
+/** Node's own methods of a stream, whatever has been put on this one. */
+export function methodsOf(stream: ServerHttp2Stream): StreamMethods {
+  return Object.getPrototypeOf(stream) as StreamMethods;
+}
+
+/** Whether a response is one of HTTP/2's compatibility API. By its shape: to import the class would load HTTP/2 for all. */
+export function isHttp2Response(response: object): response is Http2ServerResponse {
+  return 'stream' in response && 'createPushResponse' in response;
+}
+
+function isHandle(value: unknown): value is StreamHandle {
+  return (
+    typeof value === 'object' &&
+    value !== null &&
+    typeof (value as Partial<StreamHandle>).respond === 'function'
+  );
+}

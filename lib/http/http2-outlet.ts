@@ -1,0 +1,159 @@
+import type { Http2ServerResponse, ServerHttp2Stream } from 'node:http2';
+import {
+  EMPTY_PAYLOAD,
+  methodsOf,
+  withHeaders,
+  type HeaderList,
+  type StreamHandle,
+  type StreamMethods,
+} from '../compat/http2-stream.js';
+import type { Deferral, ErrorAnswer, OwnHeader, Outlet } from './deferral.js';
+import { breakOffLater, freeOrphans } from './orphans.js';
+import { isReplaced } from './replaced-headers.js';
+
+type PatchedStream = ServerHttp2Stream & StreamMethods & { readonly headRequest?: boolean };
+type End = (...args: unknown[]) => Http2ServerResponse;
+
+/**
+ * Keeps the output of a response of HTTP/2 back: Node checks and does everything, and what it hands to nghttp2 in the end (the
+ * headers, the chunk that a Writable has under way) waits here.
+ */
+export class Http2Outlet implements Outlet {
+  readonly #response: Http2ServerResponse;
+  readonly #stream: PatchedStream;
+  readonly #deferral: Deferral;
+  readonly #respond: StreamHandle['respond'];
+  #head: { readonly list: HeaderList; readonly options: number } | undefined;
+  /** The one call that the stream waits for; `done` tells it that it may go on. */
+  #pending: { readonly run: () => void; readonly done: () => void } | undefined;
+  #ending = false;
+  #begun = false;
+  readonly begun: boolean;
+
+  constructor(response: Http2ServerResponse, handle: StreamHandle, deferral: Deferral) {
+    this.#response = response;
+    this.#stream = response.stream as PatchedStream;
+    this.#deferral = deferral;
+    this.#respond = handle.respond.bind(handle);
+    handle.respond = (list, options) => this.#begin(list, options);
+    const end = response.end.bind(response) as End;
+    response.end = (...args: unknown[]) => this.#end(end, args);
+    this.begun = response.headersSent;
+    if (this.begun) this.#goesOn();
+  }
+
+  get ended(): boolean {
+    return this.#response.writableEnded;
+  }
+
+  release(): void {
+    const head = this.#head;
+    this.#head = undefined;
+    this.#letPass();
+    if (this.#stream.destroyed) return;
+    if (head !== undefined) this.#sendHead(head.list, head.options);
+    this.#takePending()?.run();
+  }
+
+  replace(answer: ErrorAnswer): void {
+    const stream = this.#stream;
+    this.#head = undefined;
+    this.#swallow();
+    if (stream.destroyed) return;
+    this.#sendAnswer(answer);
+    freeOrphans(this.#response);
+    this.#takePending()?.done();
+  }
+
+  breakOff(): void {
+    this.#letPass();
+    this.#stream.destroy();
+  }
+
+  #begin(list: HeaderList, options: number): number {
+    const waits = this.#deferral.begin(this.#ending);
+    this.#goesOn();
+    if (!waits) return this.#respond(this.#withOwn(list), options);
+    this.#head = { list, options };
+    this.#hold();
+    return 0;
+  }
+
+  #goesOn(): void {
+    this.#begun = true;
+    if (!this.#ending) this.#response.once('close', () => this.ended || this.#deferral.left());
+  }
+
+  #end(end: End, args: unknown[]): Http2ServerResponse {
+    // To a client that has left Node sends nothing, so that nothing would ask.
+    if (this.#stream.destroyed) this.#deferral.left();
+    else if (this.#begun && !this.ended && this.#deferral.end()) this.#hold();
+    this.#ending = true;
+    try {
+      return end(...args);
+    } finally {
+      this.#ending = false;
+    }
+  }
+
+  #hold(): void {
+    const stream = this.#stream;
+    const node = methodsOf(stream);
+    const keep = (done: () => void, run: () => void): void => void (this.#pending = { run, done });
+    stream._write = (chunk, encoding, callback) =>
+      keep(callback, () => node._write.call(stream, chunk, encoding, callback));
+    stream._writev = (chunks, callback) => keep(callback, () => node._writev.call(stream, chunks, callback));
+    stream._final = (callback) => keep(callback, () => node._final.call(stream, callback));
+  }
+
+  /** Whatever the application still writes leads nowhere, and tells it that all is well. */
+  #swallow(): void {
+    const stream = this.#stream;
+    stream._write = (_chunk, _encoding, callback) => callback();
+    stream._writev = (_chunks, callback) => callback();
+    stream._final = (callback) => callback();
+  }
+
+  #letPass(): void {
+    for (const name of ['_write', '_writev', '_final'] as const) Reflect.deleteProperty(this.#stream, name);
+  }
+
+  #takePending(): { readonly run: () => void; readonly done: () => void } | undefined {
+    const pending = this.#pending;
+    this.#pending = undefined;
+    return pending;
+  }
+
+  #sendHead(list: HeaderList, options: number): void {
+    if (this.#respond(this.#withOwn(list), options) < 0) this.#stream.destroy();
+  }
+
+  #withOwn(list: HeaderList): HeaderList {
+    const response = this.#response;
+    const { statusCode } = response;
+    return withHeaders(
+      list,
+      this.#deferral.hooks.headers({ statusCode, has: (name) => response.hasHeader(name) }),
+    );
+  }
+
+  #sendAnswer({ statusCode, headers, body }: ErrorAnswer): void {
+    const stream = this.#stream;
+    const node = methodsOf(stream);
+    const all: OwnHeader[] = [[':status', String(statusCode)]];
+    for (const [name, value] of Object.entries(this.#response.getHeaders())) {
+      if (value === undefined || name.startsWith(':') || isReplaced(name)) continue;
+      for (const one of Array.isArray(value) ? value : [value]) all.push([name, String(one)]);
+    }
+    all.push(
+      ...headers,
+      ['content-length', String(Buffer.byteLength(body))],
+      ['date', new Date().toUTCString()],
+    );
+    const list = withHeaders(['', 0], all);
+    if (!this.ended) breakOffLater(this.#response);
+    if (stream.headRequest === true) return void this.#respond(list, EMPTY_PAYLOAD);
+    this.#respond(list, 0);
+    node._write.call(stream, body, 'utf8', () => node._final.call(stream, () => undefined));
+  }
+}

@@ -1,0 +1,180 @@
+import type { ServerResponse } from 'node:http';
+import type { NodeResponse, SendArguments } from '../compat/outgoing-message.js';
+import { keepFromIdleClosing } from '../compat/idle-connections.js';
+import type { Deferral, ErrorAnswer, Outlet } from './deferral.js';
+import { breakOffLater, freeOrphans } from './orphans.js';
+import { addOwnHeaders, replaceHead } from './rendered-headers.js';
+import { patchResponse, type EndArguments, type PatchedMethods } from './response-patch.js';
+
+/** Output that waits. */
+interface Kept {
+  readonly args: SendArguments;
+  readonly raw: boolean;
+  /** It belongs to the end of the response. */
+  readonly last: boolean;
+}
+
+const EVENT_STREAM = /\r\ncontent-type: *text\/event-stream/i;
+
+/**
+ * Keeps the output of one of Node's own HTTP/1 responses back. Every call on the response runs for real, and at once:
+ * arguments are checked, headers rendered and frozen, events and return values are Node's. Only the pieces of output that
+ * come of it wait here, below all of that, instead of in the socket.
+ */
+export class NodeOutlet implements Outlet, PatchedMethods {
+  readonly #response: NodeResponse;
+  readonly #deferral: Deferral;
+  readonly #node: PatchedMethods;
+  #state: 'open' | 'begun' | 'replaced' = 'open';
+  #kept: Kept[] | undefined;
+  /** What the pieces kept have added to the response's count of output, and to that of its connection. */
+  #keptBytes = 0;
+  #countedBytes = 0;
+  /** The headers are in front of what is kept. */
+  #keepsHeaders = false;
+  #ending = false;
+  readonly begun: boolean;
+  #letIdleClose: (() => void) | undefined;
+
+  constructor(response: NodeResponse, deferral: Deferral) {
+    this.#response = response;
+    this.#deferral = deferral;
+    this.#node = patchResponse(response, this);
+    this.begun = response._headerSent;
+    if (this.begun) this.#begin();
+  }
+
+  get ended(): boolean {
+    return this.#response.finished;
+  }
+
+  send(args: SendArguments): boolean {
+    if (this.#kept !== undefined) return this.#keep(args, false);
+    if (this.#state === 'replaced') return this.#node.send(['', 'latin1', args[2]]);
+    if (this.#state === 'open' && this.#response._header !== null) {
+      if (this.#deferral.begin(this.#ending)) {
+        this.#begin();
+        this.#hold(true);
+        return this.#keep(args, false);
+      }
+      this.#begin();
+      addOwnHeaders(this.#response, this.#deferral);
+    }
+    return this.#node.send(args);
+  }
+
+  writeRaw(args: SendArguments): boolean {
+    return this.#kept === undefined ? this.#node.writeRaw(args) : this.#keep(args, true);
+  }
+
+  end(args: EndArguments): ServerResponse {
+    const response = this.#response;
+    // To a client that has left Node sends nothing, so that nothing would ask.
+    if (this.#state === 'open' && response.destroyed) this.#deferral.left();
+    if (this.#state === 'begun' && !response.finished && this.#deferral.end()) this.#hold(false);
+    this.#ending = true;
+    try {
+      return this.#node.end(args);
+    } finally {
+      this.#ending = false;
+    }
+  }
+
+  release(): void {
+    const kept = this.#takeKept();
+    if (this.#keepsHeaders) addOwnHeaders(this.#response, this.#deferral);
+    this.#keepsHeaders = false;
+    const { socket } = this.#response;
+    if (this.#response.destroyed) return tellGone(kept);
+    let accepted = true;
+    socket?.cork();
+    for (const { args, raw } of kept) accepted = raw ? this.#node.writeRaw(args) : this.#node.send(args);
+    socket?.uncork();
+    this.#wake(accepted);
+  }
+
+  replace(answer: ErrorAnswer): void {
+    const response = this.#response;
+    const kept = this.#takeKept();
+    this.#keepsHeaders = false;
+    this.#state = 'replaced';
+    if (response.destroyed) return tellGone(kept);
+    const endless = !response.finished && EVENT_STREAM.test(response._header ?? '');
+    replaceHead(response, answer, endless);
+    freeOrphans(response);
+    const told = (error?: Error | null): void => {
+      for (const { args } of kept) args[2]?.(error);
+      if (endless) response.socket?.destroySoon();
+    };
+    const body = response.req.method === 'HEAD' ? '' : answer.body;
+    const accepted = this.#node.send([body, 'utf8', told]);
+    // Whoever is not told by an end of the connection may go on, into the void, and end in his own time.
+    if (!response.finished && !endless) breakOffLater(response);
+    this.#wake(accepted);
+  }
+
+  breakOff(): void {
+    this.#takeKept();
+    this.#response.destroy();
+  }
+
+  #begin(): void {
+    this.#state = 'begun';
+    if (this.#ending) return;
+    this.#response.once('close', () => this.#response.finished || this.#deferral.left());
+  }
+
+  #hold(headers: boolean): void {
+    const response = this.#response;
+    this.#kept = [];
+    this.#keepsHeaders = headers;
+    this.#letIdleClose = keepFromIdleClosing(response);
+    if (!headers) return;
+    // As if they had left: Node merges chunks that follow, and answers a broken request, by it.
+    response._headerSent = true;
+    this.#count(response._header?.length ?? 0);
+  }
+
+  #keep(args: SendArguments, raw: boolean): boolean {
+    const response = this.#response;
+    // As Node has it: whoever writes to a connection that is gone hears of it by its events.
+    if (response.socket?.destroyed === true) return false;
+    this.#kept?.push({ args, raw, last: this.#ending });
+    this.#count(args[0].length);
+    return response.outputSize < response.writableHighWaterMark;
+  }
+
+  #count(bytes: number): void {
+    const response = this.#response;
+    this.#keptBytes += bytes;
+    response.outputSize += bytes;
+    // Behind other responses of its connection it counts for that, which reads no further when too much waits.
+    if (response.socket !== null) return;
+    this.#countedBytes += bytes;
+    response._onPendingData(bytes);
+  }
+
+  #takeKept(): readonly Kept[] {
+    const response = this.#response;
+    const kept = this.#kept ?? [];
+    this.#kept = undefined;
+    this.#letIdleClose?.();
+    response.outputSize -= this.#keptBytes;
+    if (this.#countedBytes > 0) response._onPendingData(-this.#countedBytes);
+    this.#keptBytes = this.#countedBytes = 0;
+    if (this.#keepsHeaders) response._headerSent = false;
+    return kept;
+  }
+
+  /** Node emits `drain` for what has waited in the response as soon as it is asked about the connection. */
+  #wake(accepted: boolean): void {
+    const response = this.#response;
+    if (accepted && response.socket !== null && response.writableNeedDrain) response._onPendingData(0);
+  }
+}
+
+/** Whoever waits for his output to leave would wait for ever. What an end waits for is told by `close`, as Node does. */
+function tellGone(kept: readonly Kept[]): void {
+  const error = Object.assign(new Error('The client has left.'), { code: 'ERR_STREAM_DESTROYED' });
+  for (const { args, last } of kept) if (!last && args[2]) process.nextTick(args[2], error);
+}

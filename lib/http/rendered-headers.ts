@@ -1,0 +1,51 @@
+import { STATUS_CODES } from 'node:http';
+import { withUnlockedHeaders, type NodeResponse } from '../compat/outgoing-message.js';
+import type { Deferral, ErrorAnswer, OwnHeader } from './deferral.js';
+import { isReplaced } from './replaced-headers.js';
+
+const LINE_END = '\r\n';
+
+/**
+ * Adds the session's headers to those that Node has rendered, as lines of their own: whatever the application passed to
+ * `writeHead`, in whichever form, means what it meant. Whoever asks the response for its headers later sees them too.
+ */
+export function addOwnHeaders(response: NodeResponse, deferral: Deferral): void {
+  const rendered = response._header ?? '';
+  const headers = deferral.hooks.headers({
+    statusCode: response.statusCode,
+    has: (name) => new RegExp(`\r\n${name}:`, 'i').test(rendered),
+  });
+  if (headers.length === 0) return;
+  response._header = rendered.slice(0, -LINE_END.length) + linesOf(headers) + LINE_END;
+  withUnlockedHeaders(response, () => {
+    for (const [name, value] of headers) response.appendHeader(name, value);
+  });
+}
+
+/**
+ * Puts the head of an error in place of the one that Node has rendered. What tells of the connection, the server or
+ * other sites' access stays.
+ * @param closes The connection ends with this response.
+ */
+export function replaceHead(response: NodeResponse, answer: ErrorAnswer, closes: boolean): void {
+  const { statusCode, headers, body } = answer;
+  const message = STATUS_CODES[statusCode] ?? '';
+  const all: OwnHeader[] = [...headers, ['Content-Length', String(Buffer.byteLength(body))]];
+  if (closes) all.push(['Connection', 'close']);
+  const lines = (response._header ?? '').split(LINE_END).slice(1, -2);
+  const staying = lines.filter((line) => !isReplaced(line.slice(0, line.indexOf(':')), closes));
+  const head = [`HTTP/1.1 ${statusCode} ${message}`, ...staying].join(LINE_END) + LINE_END;
+  response._header = head + linesOf(all) + LINE_END;
+  response.statusCode = statusCode;
+  response.statusMessage = message;
+  withUnlockedHeaders(response, () => {
+    for (const name of response.getHeaderNames()) if (isReplaced(name, closes)) response.removeHeader(name);
+    for (const [name, value] of all) response.setHeader(name, value);
+  });
+}
+
+function linesOf(headers: readonly OwnHeader[]): string {
+  let lines = '';
+  for (const [name, value] of headers) lines += `${name}: ${value}${LINE_END}`;
+  return lines;
+}
