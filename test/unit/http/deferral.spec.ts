@@ -1,0 +1,112 @@
+import { describe, expect, it } from '@jest/globals';
+import { Deferral, type DeferralHooks, type ErrorAnswer } from '../../../lib/http/deferral.js';
+
+const ANSWER: ErrorAnswer = { statusCode: 503, headers: [], body: 'sorry' };
+
+/** A deferral whose session owes what the test says, over an outlet that notes what it is told. */
+function rig(
+  owed: DeferralHooks['owed'],
+  options: { begun?: boolean; owedLate?: DeferralHooks['owedLate'] } = {},
+) {
+  const told: string[] = [];
+  const outlet = {
+    begun: options.begun ?? false,
+    ended: false,
+    release: () => void told.push('release'),
+    replace: ({ statusCode }: ErrorAnswer) => void told.push(`replace ${statusCode}`),
+    breakOff: () => void told.push('break off'),
+  };
+  const hooks: DeferralHooks = {
+    owed: () => (told.push('owed?'), owed()),
+    owedLate: () => (told.push('owed late?'), options.owedLate?.()),
+    headers: () => [],
+    answerTo: () => ANSWER,
+    brokeOff: (error) => void told.push(`broke off: ${String(error)}`),
+  };
+  return { told, outlet, hooks, deferral: new Deferral(hooks, () => outlet) };
+}
+
+const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+
+describe('a deferral', () => {
+  it('nothing owed: nothing waits', () => {
+    const { told, deferral } = rig(() => undefined);
+    expect(deferral.begin(true)).toBe(false);
+    expect(deferral.released).toBe(true);
+    expect(deferral.end()).toBe(false);
+    expect(told).toEqual(['owed?']);
+  });
+
+  it('a whole response asks once', async () => {
+    const { told, deferral } = rig(() => Promise.resolve());
+    expect(deferral.begin(true)).toBe(true);
+    expect([deferral.begun, deferral.released]).toEqual([true, false]);
+    await turn();
+    expect(told).toEqual(['owed?', 'release']);
+    expect(deferral.released).toBe(true);
+  });
+
+  it('one that goes on asks once more before its headers leave, and again at its end', async () => {
+    const { told, deferral } = rig(() => Promise.resolve(), { owedLate: () => Promise.resolve() });
+    deferral.begin(false);
+    await turn();
+    expect(told).toEqual(['owed?', 'owed?', 'release']);
+    expect(deferral.end()).toBe(true);
+    await turn();
+    expect(told.slice(3)).toEqual(['owed late?', 'release']);
+    expect(deferral.end()).toBe(false);
+  });
+
+  it('one that has ended while it waited is not asked at its end', async () => {
+    const { told, deferral, outlet } = rig(() => Promise.resolve());
+    deferral.begin(false);
+    expect(deferral.end()).toBe(false);
+    outlet.ended = true;
+    await turn();
+    deferral.left();
+    expect(told).toEqual(['owed?', 'owed?', 'release']);
+  });
+
+  it('a session that is first asked for in the middle of a stream is asked at its end', () => {
+    const { told, deferral } = rig(() => undefined, { begun: true });
+    expect(deferral.released).toBe(true);
+    expect(deferral.end()).toBe(false);
+    expect(told).toEqual(['owed late?']);
+  });
+
+  it('a client that leaves is an end, once', () => {
+    const { told, deferral } = rig(() => undefined);
+    deferral.begin(false);
+    deferral.left();
+    deferral.left();
+    expect(deferral.end()).toBe(false);
+    expect(told).toEqual(['owed?', 'owed late?']);
+  });
+
+  it.each([
+    ['rejects', () => Promise.reject(new Error('down'))],
+    [
+      'throws',
+      () => {
+        throw new Error('down');
+      },
+    ],
+  ])('what %s replaces the response, and nothing is asked for any more', async (_name, owed) => {
+    const { told, deferral } = rig(owed);
+    expect(deferral.begin(false)).toBe(true);
+    await turn();
+    expect(deferral.end()).toBe(false);
+    deferral.left();
+    expect(told).toEqual(['owed?', 'replace 503']);
+  });
+
+  it('an outlet that fails costs its response, and not the process', async () => {
+    const { told, deferral, outlet } = rig(() => Promise.resolve());
+    outlet.release = () => {
+      throw new Error('no socket');
+    };
+    deferral.begin(true);
+    await turn();
+    expect(told).toEqual(['owed?', 'broke off: Error: no socket', 'break off']);
+  });
+});
