@@ -193,6 +193,7 @@ export class ManagedSession {
     if (this.#saver.isPending(name))
       await this.#queue.run(() => this.#saver.write(false, 'update() was called'));
     if (this.phase === 'new') {
+      assertCookieCanLeave(this.#client, 'write to a new session');
       const value = await change(this.attributes.get(name));
       this.setAttribute(name, value);
       await this.save();
