@@ -20,6 +20,7 @@ export class InjectedOutlet implements Outlet {
   readonly #own: Record<Method, Call>;
   readonly #queue: (() => void)[] = [];
   #state: 'open' | 'waiting' | 'released' | 'replaced' = 'open';
+  #running = false;
   #ended = false;
   #drainOwed = false;
   readonly begun: boolean;
@@ -71,6 +72,8 @@ export class InjectedOutlet implements Outlet {
   }
 
   #call(name: Method, args: unknown[]): unknown {
+    // What plays the part may call one of its methods in another.
+    if (this.#running) return this.#own[name](...args);
     if (this.#state === 'replaced') return name === 'write' ? true : this.#response;
     const ends = name === 'end' && !this.#ended;
     const starts = this.#state === 'open';
@@ -85,7 +88,12 @@ export class InjectedOutlet implements Outlet {
   }
 
   #run(name: Method, args: unknown[]): unknown {
-    return this.#own[name](...args);
+    this.#running = true;
+    try {
+      return this.#own[name](...args);
+    } finally {
+      this.#running = false;
+    }
   }
 
   #addHeadersOnce(): void {
