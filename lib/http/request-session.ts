@@ -162,13 +162,15 @@ export class RequestSession implements DeferralHooks, SessionClient {
   #owed(): Promise<void> | undefined {
     if (this.#failure !== undefined) return this.#afterFailure(this.#failure);
     this.#discarded = !this.#isKept();
-    const pending = this.#discarded ? undefined : this.#commitOnce();
+    const pending = this.#discarded
+      ? undefined
+      : this.#commitOnce()?.catch((e: unknown) => this.#afterFailure(e));
     if (pending === undefined && !this.#saved) this.#tellNotSaved();
     return pending;
   }
 
-  #afterFailure(failure: Error): Promise<void> | undefined {
-    if (this.#response.statusCode < 500) return Promise.reject(failure);
+  #afterFailure(failure: unknown): Promise<void> | undefined {
+    if (this.#response.statusCode < 500) return Promise.reject(asError(failure));
     // The response already says that something failed, in the application's own words perhaps. A handler that knows nothing
     // of it may still write to it, even after its end.
     this.#response.on('error', noop);

@@ -5,9 +5,11 @@ import {
   type ExecutionContext,
   type NestInterceptor,
 } from '@nestjs/common';
+import { HttpAdapterHost } from '@nestjs/core';
 import { Observable, Subscriber } from 'rxjs';
-import { rawRequest, requestOf } from './raw-http.js';
-import { asHttpException } from './session-unavailable.exception.js';
+import { RETRY_AFTER_SECONDS } from '../http/request-session.js';
+import { rawRequest, requestOf, responseOf } from './raw-http.js';
+import { asHttpException, SessionUnavailableException } from './session-unavailable.exception.js';
 import { SessionService } from './session.service.js';
 
 /**
@@ -18,22 +20,47 @@ import { SessionService } from './session.service.js';
 @Injectable()
 export class RedisSessionInterceptor implements NestInterceptor {
   readonly #sessions: SessionService;
+  readonly #host: HttpAdapterHost;
 
-  constructor(@Inject(SessionService) sessions: SessionService) {
+  constructor(
+    @Inject(SessionService) sessions: SessionService,
+    @Inject(HttpAdapterHost) host: HttpAdapterHost,
+  ) {
     this.#sessions = sessions;
+    this.#host = host;
   }
 
   intercept(context: ExecutionContext, next: CallHandler): Observable<unknown> {
     if (context.getType() !== 'http') return next.handle();
     const values = next.handle();
-    const owed = (): Promise<void> | undefined => this.#owed(context);
-    return new Observable((subscriber) => void values.subscribe(new SavedFirst(subscriber, owed)));
+    const valve: Valve = {
+      owed: () => this.#owed(context),
+      thrown: (error) => this.#thrown(error, context),
+    };
+    return new Observable((subscriber) => void values.subscribe(new SavedFirst(subscriber, valve)));
   }
 
   /** What the request's session owes the store at this moment; undefined: nothing. */
   #owed(context: ExecutionContext): Promise<void> | undefined {
     return this.#sessions.opened(rawRequest(requestOf(context)))?.commitEarly();
   }
+
+  /** What exception filters get. Whichever of them answers, the client is told when to try again. */
+  #thrown(error: unknown, context: ExecutionContext): unknown {
+    const thrown = asHttpException(error);
+    if (!(thrown instanceof SessionUnavailableException)) return thrown;
+    const { httpAdapter } = this.#host;
+    const response = responseOf(context);
+    if (httpAdapter.isHeadersSent(response) !== true)
+      httpAdapter.setHeader(response, 'Retry-After', String(RETRY_AFTER_SECONDS));
+    return thrown;
+  }
+}
+
+/** What the interceptor does for one handler. */
+interface Valve {
+  readonly owed: () => Promise<void> | undefined;
+  readonly thrown: (error: unknown) => unknown;
 }
 
 /**
@@ -42,35 +69,39 @@ export class RedisSessionInterceptor implements NestInterceptor {
  */
 class SavedFirst extends Subscriber<unknown> {
   readonly #to: Subscriber<unknown>;
-  readonly #owed: () => Promise<void> | undefined;
+  readonly #valve: Valve;
   #saving: Promise<void> | undefined;
 
-  constructor(to: Subscriber<unknown>, owed: () => Promise<void> | undefined) {
+  constructor(to: Subscriber<unknown>, valve: Valve) {
     super(to);
     this.#to = to;
-    this.#owed = owed;
+    this.#valve = valve;
   }
 
   protected override _next(value: unknown): void {
     let saved: Promise<void> | undefined;
     try {
-      saved = this.#saving === undefined ? this.#owed() : this.#saving.then(this.#owed);
+      saved = this.#saving === undefined ? this.#valve.owed() : this.#saving.then(this.#valve.owed);
     } catch (error) {
-      return this.#to.error(asHttpException(error));
+      return this.#fail(error);
     }
     if (saved === undefined) return this.#to.next(value);
     this.#saving = saved.then(
       () => this.#to.next(value),
-      (error: unknown) => this.#to.error(asHttpException(error)),
+      (error: unknown) => this.#fail(error),
     );
   }
 
   protected override _error(error: unknown): void {
-    this.#to.error(asHttpException(error));
+    this.#fail(error);
   }
 
   protected override _complete(): void {
     if (this.#saving === undefined) this.#to.complete();
     else void this.#saving.then(() => this.#to.complete());
+  }
+
+  #fail(error: unknown): void {
+    this.#to.error(this.#valve.thrown(error));
   }
 }
