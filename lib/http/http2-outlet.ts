@@ -8,7 +8,7 @@ import {
   type StreamMethods,
 } from '../compat/http2-stream.js';
 import type { Deferral, ErrorAnswer, OwnHeader, Outlet } from './deferral.js';
-import { breakOffLater, freeOrphans } from './orphans.js';
+import { breakOffLater, forgiveLateWrites } from './late-writers.js';
 import { isReplaced } from './replaced-headers.js';
 
 type PatchedStream = ServerHttp2Stream & StreamMethods & { readonly headRequest?: boolean };
@@ -61,7 +61,7 @@ export class Http2Outlet implements Outlet {
     this.#swallow();
     if (stream.destroyed) return;
     this.#sendAnswer(answer);
-    freeOrphans(this.#response);
+    forgiveLateWrites(this.#response);
     this.#takePending()?.done();
   }
 

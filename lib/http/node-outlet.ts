@@ -2,7 +2,7 @@ import type { ServerResponse } from 'node:http';
 import type { NodeResponse, SendArguments } from '../compat/outgoing-message.js';
 import { keepFromIdleClosing } from '../compat/idle-connections.js';
 import type { Deferral, ErrorAnswer, Outlet } from './deferral.js';
-import { breakOffLater, freeOrphans } from './orphans.js';
+import { breakOffLater, forgiveLateWrites } from './late-writers.js';
 import { addOwnHeaders, replaceHead } from './rendered-headers.js';
 import { patchResponse, type EndArguments, type PatchedMethods } from './response-patch.js';
 
@@ -101,7 +101,7 @@ export class NodeOutlet implements Outlet, PatchedMethods {
     if (response.destroyed) return tellGone(kept);
     const endless = !response.finished && EVENT_STREAM.test(response._header ?? '');
     replaceHead(response, answer, endless);
-    freeOrphans(response);
+    forgiveLateWrites(response);
     const told = (error?: Error | null): void => {
       for (const { args } of kept) args[2]?.(error);
       if (endless) response.socket?.destroySoon();

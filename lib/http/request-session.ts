@@ -6,7 +6,7 @@ import type { ManagedSession } from '../core/managed-session.js';
 import type { SessionManager } from '../core/manager.js';
 import { deferResponse } from './deferred-response.js';
 import type { Deferral, DeferralHooks, ErrorAnswer, OwnHeader, ResponseHead } from './deferral.js';
-import { freeOrphans } from './orphans.js';
+import { forgiveLateWrites } from './late-writers.js';
 import type { RequestConnection, TokenTransport } from './token-transport.js';
 
 /** The one sentence a client is told when sessions cannot be served. Names no server, setting or session. */
@@ -160,21 +160,19 @@ export class RequestSession implements DeferralHooks, SessionClient {
   }
 
   #owed(): Promise<void> | undefined {
-    if (this.#failure !== undefined) return this.#afterFailure(this.#failure);
+    if (this.#failure !== undefined) return this.#afterFailure(this.#failure, 500);
     this.#discarded = !this.#isKept();
-    const pending = this.#discarded
-      ? undefined
-      : this.#commitOnce()?.catch((e: unknown) => this.#afterFailure(e));
+    const pending = this.#discarded ? undefined : this.#commitOnce();
     if (pending === undefined && !this.#saved) this.#tellNotSaved();
-    return pending;
+    // An application's own words for a store that is down stay, also where what failed was another call.
+    return pending?.catch((error: unknown) => this.#afterFailure(error, 503));
   }
 
-  #afterFailure(failure: unknown): Promise<void> | undefined {
-    if (this.#response.statusCode < 500) return Promise.reject(asError(failure));
-    // The response already says that something failed, in the application's own words perhaps. A handler that knows nothing
-    // of it may still write to it, even after its end.
-    this.#response.on('error', noop);
-    freeOrphans(this.#response);
+  /** @param from The least status with which the response itself says that this has failed. */
+  #afterFailure(failure: unknown, from: number): Promise<void> | undefined {
+    if (this.#response.statusCode < from) return Promise.reject(asError(failure));
+    // A handler that knows nothing of the failure may still write to the response, even after its end.
+    forgiveLateWrites(this.#response);
     return undefined;
   }
 

@@ -5,11 +5,17 @@ import type { Readable } from 'node:stream';
 const END_WITHIN_MS = 5000;
 
 /**
- * Ends what was piped to a response that an error has replaced, once the pipe is taken apart: nobody else would read it to
- * its end, and what it holds open (a file) would stay open. A source that others read too is left alone.
+ * An error has replaced or ended a response without its handler's doing, who may go on writing to it. That must not end the
+ * process (Node emits `error` for a write after the end); and what was piped to it is ended once the pipe is taken apart: nobody
+ * else would read it to its end, and what it holds open (a file) would stay open. A source that others read too is left alone.
  */
-export function freeOrphans(response: EventEmitter): void {
+export function forgiveLateWrites(response: EventEmitter): void {
+  response.on('error', noop);
   response.on('unpipe', (source: Readable) => process.nextTick(destroyOrphan, source));
+}
+
+function noop(): void {
+  // Whoever wrote has his callback told.
 }
 
 function destroyOrphan(source: Readable): void {
