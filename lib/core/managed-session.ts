@@ -2,7 +2,7 @@ import type { Attributes } from './attributes.js';
 import type { SessionClient, SessionEnvironment } from './environment.js';
 import { assertNever } from './assert-never.js';
 import { httpSessionOf } from './http-session.js';
-import type { HttpSession } from './members.js';
+import type { AuthenticateOptions, HttpSession } from './members.js';
 import { OperationQueue } from './operation-queue.js';
 import { giveOutCsrfToken, isCsrfTokenOf } from './session-csrf.js';
 import { assertCookieCanLeave, assertUsable, goneError, wholeSeconds } from './session-refusals.js';
@@ -147,8 +147,8 @@ export class ManagedSession {
     }
   }
 
-  authenticate(principal: string | number): Promise<void> {
-    return this.#queue.run(() => this.#identity.authenticate(principal));
+  authenticate(principal: string | number, options?: AuthenticateOptions): Promise<void> {
+    return this.#queue.run(() => this.#identity.authenticate(principal, options));
   }
 
   regenerateId(): Promise<void> {

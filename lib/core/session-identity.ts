@@ -1,7 +1,14 @@
 import { assertNever } from './assert-never.js';
 import type { SessionClient, SessionEnvironment } from './environment.js';
 import { SessionFormatError, SessionStoreUnavailableError } from './errors.js';
-import { assertCookieCanLeave, assertUsable, goneError, principalOf } from './session-refusals.js';
+import type { AuthenticateOptions } from './members.js';
+import {
+  assertCookieCanLeave,
+  assertKeepAttributes,
+  assertUsable,
+  goneError,
+  principalOf,
+} from './session-refusals.js';
 import type { SessionState } from './session-state.js';
 import type { SessionWriter } from './session-writer.js';
 
@@ -32,15 +39,17 @@ export class SessionIdentity {
     return this.#failure;
   }
 
-  authenticate(principal: string | number): Promise<void> {
+  authenticate(principal: string | number, { keepAttributes }: AuthenticateOptions = {}): Promise<void> {
     return this.#remembering(async () => {
       const state = this.#state;
-      const login = {
-        principal: principalOf(principal),
-        absoluteTimeout: this.#environment.rules.absoluteTimeout,
-      };
+      const { rules } = this.#environment;
+      const login = { principal: principalOf(principal), absoluteTimeout: rules.absoluteTimeout };
+      assertKeepAttributes(keepAttributes);
       assertUsable(state.phase);
       assertCookieCanLeave(this.#client, 'log in');
+      const another = state.principal !== undefined && state.principal !== login.principal;
+      if (another) state.resetLimits(rules);
+      if (state.phase === 'stored' && !(keepAttributes ?? !another)) await this.#leave();
       if (state.phase !== 'stored' || !(await this.#writer.renew(login)))
         await this.#writer.createByLogin(login);
       state.loggedIn(login.principal);
@@ -87,6 +96,18 @@ export class SessionIdentity {
           return assertNever(state.phase);
       }
     });
+  }
+
+  /**
+   * Ends the stored session, so that nothing of it is handed on: neither what it holds nor what other requests are
+   * about to write to it.
+   */
+  async #leave(): Promise<void> {
+    const { id } = this.#state;
+    await this.#environment.store.destroy(id);
+    this.#state.phase = 'gone';
+    this.#environment.log.debug(`Session ${id}: destroyed by a login that begins one of its own.`);
+    this.#environment.events.emit({ type: 'destroyed', id });
   }
 
   /** At the end of a response. Where replicas must confirm it, one try takes all the time that a response has. */

@@ -52,6 +52,14 @@ export function principalOf(principal: unknown): string {
   );
 }
 
+/** @throws SessionUsageError for anything but true, false and undefined. */
+export function assertKeepAttributes(value: unknown): asserts value is boolean | undefined {
+  if (value === undefined || typeof value === 'boolean') return;
+  throw new SessionUsageError(
+    'keepAttributes of authenticate() is true or false; left out, it keeps those of a guest and of the same principal.',
+  );
+}
+
 /** @throws SessionUsageError for anything but a whole number. */
 export function wholeSeconds(value: unknown): number {
   if (typeof value === 'number' && Number.isSafeInteger(value)) return value;

@@ -1,5 +1,5 @@
 import { Attributes, type AttributeDifference, type RefusalListener } from './attributes.js';
-import type { SessionEnvironment } from './environment.js';
+import type { SessionEnvironment, SessionRules } from './environment.js';
 import { expiryOf, timesAfter, type SessionTimes } from './session-times.js';
 import type { Found, NotThere, Written } from './store.js';
 import { idOf, newToken, type SessionId, type SessionToken } from './token.js';
@@ -31,7 +31,7 @@ export interface SessionName {
 /** What is known of one session, and how it changes when the store answers. Decides nothing and writes nothing. */
 export class SessionState implements RefusalListener {
   readonly attributes: Attributes;
-  readonly isNew: boolean;
+  isNew: boolean;
   phase: SessionPhase;
   times: SessionTimes;
   principal: string | undefined;
@@ -117,6 +117,7 @@ export class SessionState implements RefusalListener {
   /** The store has acknowledged a new record. */
   created(difference: AttributeDifference, written: Written): void {
     this.phase = 'stored';
+    this.isNew = true;
     this.times = { ...this.times, createdAt: written.now, lastAccessedAt: written.now };
     this.settled(difference, written);
     this.#offerCookie();
@@ -153,6 +154,13 @@ export class SessionState implements RefusalListener {
       `Session ${this.id}: it ended meanwhile (${outcome.status}); changes are dropped.`,
     );
     this.#environment.events.emit({ type: 'rejected', reason: 'gone', id: this.id });
+  }
+
+  /** It becomes another principal's, whom limits that were set for the one before do not concern. */
+  resetLimits({ maxInactiveInterval }: SessionRules): void {
+    if (this.intervalChanged) return;
+    this.times = { ...this.times, maxInactiveInterval };
+    this.intervalChanged = true;
   }
 
   /** Its last write was a login. */
