@@ -35,10 +35,25 @@ export function seededRandom(seed: string): RandomSource {
   };
 }
 
+/** A store whose calls are its own but for some: to hold one up, to let it fail, to do something in between. */
+export function overriding(store: SessionStore, calls: Partial<SessionStore>): SessionStore {
+  return {
+    load: (...args) => store.load(...args),
+    create: (...args) => store.create(...args),
+    save: (...args) => store.save(...args),
+    renew: (...args) => store.renew(...args),
+    compareAndSet: (...args) => store.compareAndSet(...args),
+    destroy: (...args) => store.destroy(...args),
+    health: () => store.health(),
+    close: () => store.close(),
+    ...calls,
+  };
+}
+
 /** What a test may choose. */
 export interface CoreRigOptions {
   readonly rules?: Partial<SessionRules>;
-  /** Between the sessions and the memory store: to hold a call up, or to let it fail. */
+  /** Between the sessions and the memory store: see {@link overriding}. */
   readonly wrap?: (store: MemoryStore) => SessionStore;
   readonly memory?: Partial<MemoryStoreOptions>;
   /** Whatever else of the environment. */
