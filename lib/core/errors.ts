@@ -41,7 +41,7 @@ export class SessionFormatError extends SessionError {
   readonly code = 'SESSION_FORMAT_UNSUPPORTED';
 }
 
-/** The session was destroyed earlier through the same object. */
+/** The session was destroyed earlier through the same object, and no new one can begin there: it is outside a request, or not awaited. */
 export class SessionDestroyedError extends SessionError {
   readonly code = 'SESSION_DESTROYED';
 }

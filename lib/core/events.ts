@@ -23,7 +23,7 @@ export type SessionEvent =
       readonly principal: string;
     }
   | { readonly type: 'regenerated'; readonly id: string; readonly previousId: string }
-  /** A logout, or `SessionService.destroy`: also when there was nothing left to remove. Expiry makes no event. */
+  /** A logout, a login as somebody else, or `SessionService.destroy`. None where nothing was left to remove, or at expiry. */
   | { readonly type: 'destroyed'; readonly id: string }
   | {
       readonly type: 'rejected';

@@ -5,7 +5,13 @@ import { httpSessionOf } from './http-session.js';
 import type { AuthenticateOptions, HttpSession } from './members.js';
 import { OperationQueue } from './operation-queue.js';
 import { giveOutCsrfToken, isCsrfTokenOf } from './session-csrf.js';
-import { assertCookieCanLeave, assertUsable, goneError, wholeSeconds } from './session-refusals.js';
+import {
+  assertCookieCanLeave,
+  assertUsable,
+  goneError,
+  notAwaited,
+  wholeSeconds,
+} from './session-refusals.js';
 import { SessionIdentity } from './session-identity.js';
 import { SessionSaver } from './session-saver.js';
 import { SessionState, type SessionName, type SessionPhase } from './session-state.js';
@@ -28,6 +34,8 @@ export class ManagedSession {
   #madeSaver: SessionSaver | undefined;
   #madeIdentity: SessionIdentity | undefined;
   #httpSession: HttpSession | undefined;
+  /** An end waits its turn: what is written until then would go to a session that is as good as over. */
+  #leaving = false;
 
   private constructor(
     environment: SessionEnvironment,
@@ -86,7 +94,7 @@ export class ManagedSession {
 
   setMaxInactiveInterval(value: unknown): void {
     const maxInactiveInterval = wholeSeconds(value);
-    this.#assertUsable();
+    this.#assertWritable();
     if (maxInactiveInterval === this.#state.times.maxInactiveInterval) return;
     this.#state.times = { ...this.#state.times, maxInactiveInterval };
     this.#state.intervalChanged = true;
@@ -95,7 +103,7 @@ export class ManagedSession {
 
   setAttribute(name: string, value: unknown): void {
     const { manualDirtyAttribute, persistOnDemandAttribute } = this.#environment.rules;
-    this.#assertUsable();
+    this.#assertWritable();
     if (name === manualDirtyAttribute) return this.markDirty();
     if (name === persistOnDemandAttribute) return this.#saver.writeInBackground(true);
     if (this.phase === 'new') assertCookieCanLeave(this.#client, 'write to a new session');
@@ -103,12 +111,12 @@ export class ManagedSession {
   }
 
   deleteAttribute(name: string): void {
-    this.#assertUsable();
+    this.#assertWritable();
     if (this.attributes.delete(name)) this.#saver.noticeChange();
   }
 
   markDirty(): void {
-    this.#assertUsable();
+    this.#assertWritable();
     this.#state.dirty = true;
   }
 
@@ -127,7 +135,8 @@ export class ManagedSession {
    */
   commit(): Promise<void> | undefined {
     if (this.#queue.busy) return this.#queue.idle().then(() => this.commit());
-    if (this.phase === 'destroying') return this.#queue.run(() => this.#identity.destroyAgain());
+    if (this.#madeIdentity?.owesAnEnd === true)
+      return this.#queue.run(() => this.#identity.destroyAgain()).then(() => this.commit());
     const failure = this.#madeIdentity?.failure;
     if (failure !== undefined) return Promise.reject(failure);
     switch (this.phase) {
@@ -156,7 +165,11 @@ export class ManagedSession {
   }
 
   destroy(): Promise<void> {
-    return this.#queue.run(() => this.#identity.destroy());
+    this.#leaving = true;
+    return this.#queue.run(() => {
+      this.#leaving = false;
+      return this.#identity.destroy();
+    });
   }
 
   reload(): Promise<void> {
@@ -245,6 +258,11 @@ export class ManagedSession {
   /** Asked after an await, when the phase may have become another. */
   #hasEnded(): boolean {
     return this.phase === 'gone';
+  }
+
+  #assertWritable(): void {
+    assertUsable(this.phase);
+    if (this.#leaving) throw notAwaited();
   }
 
   #assertUsable(): void {

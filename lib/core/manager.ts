@@ -90,8 +90,8 @@ export class SessionManager {
   /** Ends a session by its public id, wherever it is used. Unknown ids are not an error. */
   async destroyById(id: string): Promise<void> {
     if (!isSessionId(id)) return;
-    await this.#environment.store.destroy(id);
-    this.#environment.events.emit({ type: 'destroyed', id });
+    const { status } = await this.#environment.store.destroy(id);
+    if (status === 'removed') this.#environment.events.emit({ type: 'destroyed', id });
   }
 
   /**

@@ -63,7 +63,11 @@ export interface SessionMembers<T extends object = SessionAttributes> {
   ): Promise<T[K] | undefined>;
   /** Drops what was not saved and reads the session again. @throws SessionGoneError when it ended meanwhile. */
   reload(): Promise<void>;
-  /** Logs out: the session is removed from the store when the promise resolves, and the cookie with the response. */
+  /**
+   * Logs out: the session is removed from the store when the promise resolves, and the cookie with the response. What the
+   * same request does after that is done to a new, empty session: a farewell message, a login as somebody else.
+   * Outside a request none can begin, and writing throws SessionDestroyedError.
+   */
   destroy(): Promise<void>;
   /**
    * A token for a form's hidden field `_csrf`, or for a script's header `x-csrf-token`, that `CsrfGuard` checks. Bound to the

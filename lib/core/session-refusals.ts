@@ -7,12 +7,20 @@ import {
 } from './errors.js';
 import type { SessionPhase } from './session-state.js';
 
-/** @throws SessionDestroyedError when the session was destroyed through the same object. */
+/** @throws SessionDestroyedError when the session was destroyed through the same object, outside a request. */
 export function assertUsable(phase: SessionPhase): void {
-  if (phase !== 'destroyed' && phase !== 'destroying') return;
+  if (phase !== 'destroyed') return;
   throw new SessionDestroyedError(
-    'The session was destroyed in this request and can be neither written nor saved. ' +
-      'Do it before destroy(), or use regenerateId() to keep it under another id.',
+    'The session was destroyed and can be neither written nor saved. Outside a request no other one can begin, ' +
+      'since no response carries its cookie. Do it before destroy().',
+  );
+}
+
+/** Something was written after a destroy() that has not begun yet. */
+export function notAwaited(): SessionDestroyedError {
+  return new SessionDestroyedError(
+    'destroy() still waits for what was begun before it, so a session after it has not begun yet. ' +
+      'Await destroy() before you write.',
   );
 }
 

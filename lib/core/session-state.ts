@@ -1,6 +1,6 @@
 import { Attributes, type AttributeDifference, type RefusalListener } from './attributes.js';
 import type { SessionEnvironment, SessionRules } from './environment.js';
-import { expiryOf, timesAfter, type SessionTimes } from './session-times.js';
+import { expiryOf, newTimes, timesAfter, type SessionTimes } from './session-times.js';
 import type { Found, NotThere, Written } from './store.js';
 import { idOf, newToken, type SessionId, type SessionToken } from './token.js';
 
@@ -9,13 +9,13 @@ import { idOf, newToken, type SessionId, type SessionToken } from './token.js';
  *
  * - `new`: the store does not know it.
  * - `stored`: the store has it.
- * - `detached`: the request came with the token of a session that was renewed or ended a moment ago. It sees an
- *   empty session; nothing of it is stored and no cookie is sent, so that a straggler cannot replace the cookie
- *   of a newer login. Only `authenticate()` leads out.
+ * - `detached`: the request came with the token of a session that was renewed or ended a moment ago, or has
+ *   destroyed one that had ended. It sees an empty session; nothing of it is stored and no cookie is sent, so that
+ *   a straggler cannot replace the cookie of a newer login. Only `authenticate()` leads out.
  * - `gone`: it was stored and ended meanwhile by somebody else's doing. Never brought back.
- * - `destroying`, `destroyed`: through this object.
+ * - `destroyed`: through this object, outside a request, where no other can begin.
  */
-export type SessionPhase = 'new' | 'stored' | 'detached' | 'gone' | 'destroying' | 'destroyed';
+export type SessionPhase = 'new' | 'stored' | 'detached' | 'gone' | 'destroyed';
 
 /** What the response owes the browser. */
 export type CookieInstruction =
@@ -170,13 +170,28 @@ export class SessionState implements RefusalListener {
     this.authenticated = true;
   }
 
-  /** It is over, by our own doing. */
-  ended(cookie: CookieInstruction | undefined): void {
-    this.phase = 'destroyed';
-    this.cookie = cookie;
+  /** It is over, by our own doing: what follows is a new, empty session. */
+  beginAnew(phase: 'new' | 'detached' | 'destroyed'): void {
+    const { now, rules, codec } = this.#environment;
+    this.phase = phase;
+    this.isNew = true;
+    // What is over keeps its name where nothing can follow.
+    if (phase !== 'destroyed') this.forgetName();
+    this.times = newTimes(now(), rules);
     this.principal = undefined;
     this.authenticatedAt = undefined;
-    this.attributes.clear();
+    this.authenticated = this.intervalChanged = this.dirty = this.needed = this.written = false;
+    if (this.cookie?.action === 'set') this.cookie = undefined;
+    this.attributes.load(new Map(), codec);
+  }
+
+  /**
+   * The store has ended the session that this one follows. `byUs`: it was there until then, so the cookie is its own.
+   * Otherwise somebody else was faster, and the cookie may belong to a newer login by now: hands off.
+   */
+  afterEnd(byUs: boolean): void {
+    if (byUs) this.cookie ??= { action: 'clear' };
+    else if (this.phase === 'new' && this.cookie === undefined) this.phase = 'detached';
   }
 
   #offerCookie(): void {
