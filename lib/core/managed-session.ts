@@ -17,7 +17,7 @@ import { SessionSaver } from './session-saver.js';
 import { SessionState, type SessionName, type SessionPhase } from './session-state.js';
 import { newTimes, timesOf } from './session-times.js';
 import type { Found } from './store.js';
-import type { SessionId } from './token.js';
+import type { SessionId, SessionToken } from './token.js';
 import { updateAttribute } from './update-attribute.js';
 
 /**
@@ -48,14 +48,20 @@ export class ManagedSession {
     this.#queue = new OperationQueue(environment.busy);
   }
 
-  /** A new, empty session. `detached`: see {@link SessionPhase}. */
+  /**
+   * A new, empty session. `detached`: see {@link SessionPhase}.
+   * @param endedToken With which the request came, though it opens nothing.
+   */
   static fresh(
     environment: SessionEnvironment,
     client: SessionClient,
     phase: 'new' | 'detached',
+    endedToken?: SessionToken,
   ): ManagedSession {
     const times = newTimes(environment.now(), environment.rules);
-    return new ManagedSession(environment, client, new SessionState(environment, phase, times));
+    const state = new SessionState(environment, phase, times);
+    state.endedToken = endedToken;
+    return new ManagedSession(environment, client, state);
   }
 
   /** A session that a store has. Without a client it is one outside any request: its id cannot change. */

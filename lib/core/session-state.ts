@@ -48,6 +48,8 @@ export class SessionState implements RefusalListener {
   /** The store has been written to through this object, so that a policy which asks for a write is content. */
   written = false;
   cookie: CookieInstruction | undefined;
+  /** That of a session which has ended, and with which the request came. Opens nothing. */
+  endedToken: SessionToken | undefined;
   readonly #environment: SessionEnvironment;
   #told: Set<string> | undefined;
   #token: SessionToken | undefined;
@@ -173,6 +175,7 @@ export class SessionState implements RefusalListener {
   /** It is over, by our own doing: what follows is a new, empty session. */
   beginAnew(phase: 'new' | 'detached' | 'destroyed'): void {
     const { now, rules, codec } = this.#environment;
+    if (this.phase === 'stored' || this.phase === 'gone') this.endedToken = this.#token;
     this.phase = phase;
     this.isNew = true;
     // What is over keeps its name where nothing can follow.
