@@ -1,6 +1,7 @@
 import type { Attributes } from './attributes.js';
 import type { SessionClient, SessionEnvironment } from './environment.js';
 import { assertNever } from './assert-never.js';
+import { following } from './following.js';
 import { httpSessionOf } from './http-session.js';
 import type { AuthenticateOptions, HttpSession } from './members.js';
 import { OperationQueue } from './operation-queue.js';
@@ -149,10 +150,10 @@ export class ManagedSession {
       case 'destroyed':
         return undefined;
       case 'gone':
+        this.#tellDropped();
+        return this.#environment.rules.alwaysSave ? Promise.reject(goneError('save', this.id)) : undefined;
       case 'detached':
-        // Nothing to say of the many that wrote nothing.
-        if (this.attributes.isEmpty) return undefined;
-        this.#environment.log.debug(`Session ${this.id}: not saved because it ended meanwhile.`);
+        this.#tellDropped();
         return undefined;
       case 'new':
       case 'stored':
@@ -183,7 +184,8 @@ export class ManagedSession {
       const state = this.#state;
       this.#assertUsable();
       if (state.phase === 'new') return state.attributes.clear();
-      const outcome = state.phase === 'stored' ? await this.#environment.store.load(state.id) : undefined;
+      const { store } = this.#environment;
+      const outcome = state.phase === 'stored' ? await following(state, (id) => store.load(id)) : undefined;
       if (outcome?.status !== 'found') {
         state.phase = 'gone';
         throw goneError('reload', state.id);
@@ -237,8 +239,14 @@ export class ManagedSession {
     const difference = this.attributes.difference();
     if (difference === undefined && !state.intervalChanged && !force) return undefined;
     const written = this.#queue.run(() => this.#saver.writer.write(force, 'the request ended', difference));
-    // What was begun meanwhile without being awaited (a login, say) belongs to this response too.
-    return written.then(() => (this.#queue.busy ? this.commit() : undefined));
+    // What was begun meanwhile without being awaited (a login, say) belongs to this response too. And where each request
+    // is to be saved, one that could not be is an error.
+    return written.then(() => (this.#queue.busy || this.#hasEnded() ? this.commit() : undefined));
+  }
+
+  #tellDropped(): void {
+    const difference = this.attributes.difference();
+    if (difference !== undefined) this.#state.dropped(difference);
   }
 
   get #saver(): SessionSaver {

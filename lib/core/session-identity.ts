@@ -61,7 +61,7 @@ export class SessionIdentity {
       const another = state.principal !== undefined && state.principal !== login.principal;
       if (another) state.resetLimits(rules);
       if (state.phase === 'stored' && !(keepAttributes ?? !another)) await this.#leave();
-      if (state.phase !== 'stored' || !(await this.#writer.renew(login)))
+      if (state.phase !== 'stored' || !(await this.#writer.renewByLogin(login)))
         await this.#writer.createByLogin(login);
       state.loggedIn(login.principal);
     });
@@ -73,7 +73,7 @@ export class SessionIdentity {
       assertUsable(state.phase);
       assertCookieCanLeave(this.#client, 'change its id');
       if (state.phase === 'new') return state.forgetName();
-      if (state.phase !== 'stored' || !(await this.#writer.renew(undefined)))
+      if (state.phase !== 'stored' || !(await this.#writer.renew(0)))
         throw goneError('change its id', state.id);
     });
   }
@@ -124,9 +124,9 @@ export class SessionIdentity {
     for (let end = this.#owed[0]; end !== undefined; end = this.#owed[0]) {
       const again = end.tried;
       end.tried = true;
-      const { status } = await this.#environment.store.destroy(end.id);
+      const { status, renewed } = await this.#environment.store.destroy(end.id);
       this.#owed.shift();
-      this.#state.afterEnd(end.phase === 'stored' && status === 'removed');
+      this.#state.afterEnd(end.phase === 'stored' && status === 'removed' && renewed !== true);
       // A try that failed may have been the one that removed it.
       if (status === 'removed' || again) this.#tellEnd(end.id, 'destroyed');
     }

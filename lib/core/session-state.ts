@@ -1,5 +1,6 @@
 import { Attributes, type AttributeDifference, type RefusalListener } from './attributes.js';
 import type { SessionEnvironment, SessionRules } from './environment.js';
+import type { DropReason } from './events.js';
 import { expiryOf, newTimes, timesAfter, type SessionTimes } from './session-times.js';
 import type { Found, NotThere, Written } from './store.js';
 import { idOf, newToken, type SessionId, type SessionToken } from './token.js';
@@ -52,6 +53,8 @@ export class SessionState implements RefusalListener {
   endedToken: SessionToken | undefined;
   readonly #environment: SessionEnvironment;
   #told: Set<string> | undefined;
+  #dropReason: DropReason = 'ended';
+  #droppedNames: Set<string> | undefined;
   #token: SessionToken | undefined;
   #id: SessionId | undefined;
 
@@ -148,14 +151,32 @@ export class SessionState implements RefusalListener {
     this.times = timesAfter(this.times, written);
   }
 
+  /** Another request has given it another id, and has the token to that. The one that this request came with is dead. */
+  moved(id: SessionId): void {
+    this.#environment.log.debug(
+      `Session ${this.id}: followed to ${id}, which another request has made its id.`,
+    );
+    this.#id = id;
+  }
+
   /** The store does not have it any more. The cookie may belong to a newer login by now: hands off. */
   lost(outcome: NotThere): void {
     this.phase = 'gone';
     this.cookie = undefined;
-    this.#environment.log.debug(
-      `Session ${this.id}: it ended meanwhile (${outcome.status}); changes are dropped.`,
-    );
+    this.#dropReason = outcome.byLogin === true ? 'login' : 'ended';
     this.#environment.events.emit({ type: 'rejected', reason: 'gone', id: this.id });
+  }
+
+  /** A change will not be stored, since the session is not there to take it. Told once for each attribute. */
+  dropped({ set, remove }: AttributeDifference): void {
+    const late = this.phase === 'detached';
+    // Who comes too late has nothing to remove.
+    const names = late ? [...set.keys()] : [...set.keys(), ...remove];
+    const attributes = names.filter((name) => !this.#droppedNames?.has(name));
+    if (attributes.length === 0) return;
+    this.#droppedNames = new Set([...(this.#droppedNames ?? []), ...attributes]);
+    const reason = late ? 'late' : this.#dropReason;
+    this.#environment.events.emit({ type: 'dropped', id: this.id, attributes, reason });
   }
 
   /** It becomes another principal's, whom limits that were set for the one before do not concern. */

@@ -75,6 +75,8 @@ export interface NotThere {
   readonly status: 'absent' | 'ended';
   /** Of one that was renewed without a login: where it goes on. A write that was under way follows it there. */
   readonly movedTo?: SessionId | undefined;
+  /** Of one that was renewed by a login: nothing that was under way follows it. */
+  readonly byLogin?: boolean | undefined;
   /** With `movedTo`: who comes with the old id is still served, as the same session. */
   readonly inGrace?: boolean | undefined;
   /** Of a load: it ended more than {@link TOMBSTONE_MS} ago, and is known for the sake of copies only. */
@@ -106,6 +108,8 @@ export type CompareAndSetOutcome =
 /** What an end has found: a record, under the id or what it was renewed to; an end before this one; nothing. */
 export interface DestroyOutcome {
   readonly status: 'removed' | 'ended' | 'absent';
+  /** With `removed`: it had another id by then, so who has the token of the one asked for may have a newer one by now. */
+  readonly renewed?: boolean | undefined;
 }
 
 /** How a store is doing, for health checks. Never holds a secret. */

@@ -15,7 +15,7 @@ import { REQUEST_SESSION_OPTIONS, SESSION_EVENTS } from './tokens.js';
 @Injectable()
 export class SessionService {
   /**
-   * What happens to sessions on this node: created, authenticated, regenerated, destroyed, rejected. For counters and
+   * What happens to sessions on this node: created, authenticated, regenerated, destroyed, dropped, rejected. For counters and
    * alarms; holds public ids, never a token. Hot: a subscriber gets what comes after it. Completes at shutdown.
    */
   readonly events: Observable<SessionEvent>;

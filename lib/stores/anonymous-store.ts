@@ -98,7 +98,7 @@ export class AnonymousTrafficStore implements SessionStore, Quarantine {
     const held = this.#local.peek(id) !== undefined;
     this.#local.forget(id);
     // The shared copy had expired, and the session lived here.
-    return outcome.status === 'absent' && held ? { status: 'removed' } : outcome;
+    return outcome.status === 'absent' && held ? { status: 'removed', renewed: false } : outcome;
   }
 
   async setAside(id: SessionId): Promise<void> {

@@ -148,23 +148,23 @@ export class MemoryStore implements SessionStore, Quarantine {
 
   async destroy(id: SessionId): Promise<DestroyOutcome> {
     this.#assertOpen();
-    let status: DestroyOutcome['status'] = 'absent';
+    let outcome: DestroyOutcome = { status: 'absent' };
     let next: SessionId | undefined = id;
     while (next !== undefined) {
       const entry: Entry | undefined = this.#entries.peek(next);
       if (entry === undefined) break;
       if (isEnded(entry)) {
         // Stays for as long as it would have, and leads nowhere any more.
-        if (status === 'absent') status = 'ended';
+        outcome = { status: 'ended' };
         next = entry.next;
         entry.next = entry.follow = undefined;
       } else {
-        status = 'removed';
+        outcome = { status: 'removed', renewed: outcome.status === 'ended' };
         this.#entries.set(next, endedWithout(), { ttl: this.#options.endedMarkerMs });
         next = undefined;
       }
     }
-    return { status };
+    return outcome;
   }
 
   async health(): Promise<StoreHealth> {
@@ -207,7 +207,8 @@ export class MemoryStore implements SessionStore, Quarantine {
   }
 
   #told({ next, follow }: Ended): NotThere {
-    if (next === undefined || follow === undefined) return { status: 'ended' };
+    if (next === undefined) return { status: 'ended' };
+    if (follow === undefined) return { status: 'ended', byLogin: true };
     return { status: 'ended', movedTo: next, inGrace: follow > this.#options.now() };
   }
 

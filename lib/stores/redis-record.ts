@@ -80,7 +80,8 @@ function takeApart(reply: readonly Buffer[], attributes: Map<string, Uint8Array>
 /** What a marker says. One of 0.1 does not say when that was: it counts as recent for as long as it is there. */
 function ended({ ended: at, next, follow }: OwnFields, now: number): NotThere {
   const longAgo = at !== '1' && now - Number(at) >= TOMBSTONE_MS;
-  if (next === undefined || follow === undefined) return { status: 'ended', longAgo };
+  if (next === undefined) return { status: 'ended', longAgo };
+  if (follow === undefined) return { status: 'ended', longAgo, byLogin: true };
   return { status: 'ended', longAgo, movedTo: next as SessionId, inGrace: Number(follow) > now };
 }
 

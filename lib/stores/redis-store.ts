@@ -141,7 +141,8 @@ export class RedisStore implements SessionStore, Quarantine {
     const reply = Number(
       await this.#commands.run(DESTROY, [this.#key(id)], [keyPrefix, TOMBSTONE_MS, copiesMs]),
     );
-    return { status: reply > 0 ? 'removed' : reply < 0 ? 'ended' : 'absent' };
+    if (reply > 0) return { status: 'removed', renewed: reply === 2 };
+    return { status: reply < 0 ? 'ended' : 'absent' };
   }
 
   /** Kept for a day. @param damaged False: only if the record turns out not to be this session's. */
@@ -240,10 +241,10 @@ export class RedisStore implements SessionStore, Quarantine {
       );
     }
     if (status !== -1) return { status: 'absent' };
-    const [, next, grace] = reply;
-    return next === undefined
-      ? { status: 'ended' }
-      : { status: 'ended', movedTo: (next as Buffer).toString() as SessionId, inGrace: grace === 1 };
+    if (reply.length === 1) return { status: 'ended' };
+    const next = (reply[1] as Buffer).toString();
+    if (next === '') return { status: 'ended', byLogin: true };
+    return { status: 'ended', movedTo: next as SessionId, inGrace: reply[2] === 1 };
   }
 
   #key(id: SessionId): string {

@@ -24,7 +24,7 @@ import { FORMAT_VERSION, NAME_LENGTH } from './redis-record.js';
  * - The first change of each write is an HSET, which a full Redis refuses: then nothing is changed.
  * - The reply of a write is {1, now, absolute deadline or 0}, or {0}: no such record, or {-1}: the session
  *   has ended, or {-1, id, 1 or 0}: it goes on under that id, and whether the old one is still served, or
- *   {-3, now}: too late, or {-4}: the record is of another format.
+ *   {-1, ''}: by a login, or {-3, now}: too late, or {-4}: the record is of another format.
  * - What scripts share is text, not functions, which Redis would make anew in each run.
  */
 export interface Script {
@@ -59,7 +59,8 @@ const putTogether = (key: string): string =>
 /** Ends a write that has met a marker. */
 const hasEnded = (key: string): string => `
 local m = redis.call('HMGET', ${key}, '@next', '@follow')
-if not m[2] then return {-1} end
+if not m[1] then return {-1} end
+if not m[2] then return {-1, ''} end
 return {-1, m[1], tonumber(m[2]) > now and 1 or 0}`;
 
 /** Takes the record of a key apart, or ends with what a write of it replies. */
@@ -223,7 +224,7 @@ ${written('key')}
  * have, so that nobody keeps one alive by logging out again, but leads nowhere any more.
  * KEYS record · ARGV what a key begins with before the tag, life of a marker in ms, the same where nodes may hold copies
  * in memory, which is where an unknown id gets one too (0: no node does).
- * Reply: 1: removed, -1: it had ended before, 0: there was none.
+ * Reply: 1: removed, 2: removed under another id, -1: it had ended before, 0: there was none.
  */
 export const DESTROY = script(`${NOW}
 local key, reply = KEYS[1], 0
@@ -236,7 +237,7 @@ while key do
   else
     redis.call('DEL', key)
     local life = f[1] and tonumber(ARGV[2]) or 0
-    if f[1] then reply = 1 end
+    if f[1] then reply = reply == -1 and 2 or 1 end
     if not f[1] or string.sub(f[1], -2) == ' 1' then life = math.max(life, ARGV[3]) end
     if life > 0 then
       redis.call('HSET', key, '@ended', now)

@@ -48,7 +48,7 @@ export function describeEnds(rig: ContractRig): void {
       await rig.store.renew(id, renewal(freshId(id), {}, rest));
       const outcomes = [await rig.peer.load(id), await rig.store.save(id, change({}, rig.rest))];
       for (const outcome of outcomes) {
-        expect(outcome).toMatchObject({ status: 'ended' });
+        expect(outcome).toMatchObject({ status: 'ended', byLogin: true });
         expect('movedTo' in outcome && outcome.movedTo).toBe(false);
       }
     });
@@ -121,8 +121,10 @@ export function describeEnds(rig: ContractRig): void {
       const id = await rig.created();
       const next = freshId(id);
       await rig.store.renew(id, renewal(next, {}, rig.rest));
-      expect(await rig.peer.destroy(id)).toEqual({ status: 'removed' });
-      for (const dead of [id, next]) {
+      const other = await rig.created();
+      expect(await rig.peer.destroy(other)).toEqual({ status: 'removed', renewed: false });
+      expect(await rig.peer.destroy(id)).toEqual({ status: 'removed', renewed: true });
+      for (const dead of [id, next, other]) {
         expect(await rig.store.destroy(dead)).toEqual({ status: 'ended' });
         expect(await rig.peer.destroy(dead)).toEqual({ status: 'ended' });
       }
@@ -143,7 +145,9 @@ export function describeEnds(rig: ContractRig): void {
       await rig.store.destroy(id);
       for (const dead of [id, next]) {
         const outcome = await rig.store.load(dead);
-        expect([outcome.status, 'movedTo' in outcome && outcome.movedTo]).toEqual(['ended', false]);
+        expect(outcome.status).toBe('ended');
+        expect(outcome).not.toHaveProperty('movedTo');
+        expect(outcome).not.toHaveProperty('byLogin');
       }
     });
 

@@ -110,11 +110,11 @@ describe('who comes with a dead id', () => {
     expect(await store.renew(id, renewal(freshId(id)))).toMatchObject({ movedTo, inGrace: false });
   });
 
-  it('of an end that a node of 0.1 has written, a renewal too, is told nothing more than that', async () => {
+  it('of an end that a node of 0.1 has written, an id change too, is told as much as of a login', async () => {
     const id = freshId();
     await client.hset(keyOf(id), { '@ended': '1', '@next': freshId(id) });
     await client.pexpire(keyOf(id), 60_000);
-    expect(await store.load(id)).toEqual({ status: 'ended', longAgo: false });
-    expect(await store.renew(id, renewal(freshId(id)))).toEqual({ status: 'ended' });
+    expect(await store.load(id)).toEqual({ status: 'ended', longAgo: false, byLogin: true });
+    expect(await store.renew(id, renewal(freshId(id)))).toEqual({ status: 'ended', byLogin: true });
   });
 });

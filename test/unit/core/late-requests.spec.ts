@@ -49,6 +49,22 @@ describe('a request that is late against a newer login', () => {
     expect(rig.events.filter(({ type }) => type === 'destroyed')).toHaveLength(1);
   });
 
+  it('a logout that ends what a login has made of its session clears no cookie: there may be a newer one', async () => {
+    const rig = new CoreRig();
+    const browser = rig.browser();
+    await browser.visit((session) => (session['cart'] = ['tea']));
+    const [logout, login] = [await browser.request(), await browser.request()];
+    await browser.visit((session) => session.authenticate('ann'));
+    const first = browser.clone();
+    await login.session.authenticate('ann');
+    await login.answer();
+    await logout.session.destroy();
+    logout.session['flash'] = 'bye';
+    expect(await logout.answer()).toBeUndefined();
+    expect(await first.visit(look)).toEqual([undefined, {}]);
+    expect((await browser.visit(look)) as unknown[]).toContain('ann');
+  });
+
   it('may log in itself, at once, also after a logout that found nothing', async () => {
     const rig = new CoreRig();
     const browser = await loggedIn(rig);
