@@ -24,6 +24,8 @@ interface Slot {
   stored: Uint8Array | undefined;
   value: unknown;
   assigned: boolean;
+  /** Whether this request has assigned it, saved meanwhile or not: not what it found there. */
+  own: boolean;
 }
 
 const NOTHING_STORED: ReadonlyMap<string, Uint8Array> = new Map();
@@ -116,11 +118,12 @@ export class Attributes {
   #assign(name: string, state: Slot['state'], value: unknown): void {
     const slot = this.#slots?.get(name);
     if (slot === undefined) {
-      this.#put(name, { state, stored: this.#loaded.get(name), value, assigned: true });
+      this.#put(name, { state, stored: this.#loaded.get(name), value, assigned: true, own: true });
     } else {
       slot.state = state;
       slot.value = value;
       slot.assigned = true;
+      slot.own = true;
     }
   }
 
@@ -164,11 +167,11 @@ export class Attributes {
     }
   }
 
-  /** The stored record is gone: keeps what was assigned here, as something new, and drops the rest. */
+  /** The stored record is not this session's any more: keeps what was assigned here, as something new, and drops the rest. */
   forgetStored(): void {
     this.#loaded = NOTHING_STORED;
     for (const [name, slot] of this.#slots ?? []) {
-      if (slot.state === 'live' && slot.assigned) slot.stored = undefined;
+      if (slot.state === 'live' && slot.own) Object.assign(slot, { stored: undefined, assigned: true });
       else this.#slots?.delete(name);
     }
   }
@@ -187,6 +190,7 @@ export class Attributes {
       stored: bytes,
       value: there ? value : undefined,
       assigned: false,
+      own: false,
     });
   }
 
@@ -210,11 +214,11 @@ export class Attributes {
   #decode(name: string, stored: Uint8Array): unknown {
     try {
       const value = this.#codec.decode(stored);
-      this.#put(name, { state: 'live', stored, value, assigned: false });
+      this.#put(name, { state: 'live', stored, value, assigned: false, own: false });
       return value;
     } catch {
       // The bytes stay where they are until somebody sets the attribute: nothing is lost by reading.
-      this.#put(name, { state: 'removed', stored: undefined, value: undefined, assigned: false });
+      this.#put(name, { state: 'removed', stored: undefined, value: undefined, assigned: false, own: false });
       this.#listener.refused(name, `its stored bytes cannot be decoded by the ${this.#codec.name} codec`);
       return undefined;
     }

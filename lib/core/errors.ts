@@ -57,7 +57,7 @@ export class SessionFormatError extends SessionError {
   }
 }
 
-/** The session was destroyed earlier through the same object. */
+/** The session was destroyed earlier through the same object, and no new one can begin there: it is outside a request, or not awaited. */
 export class SessionDestroyedError extends SessionError {
   readonly code = 'SESSION_DESTROYED';
 }
@@ -65,6 +65,11 @@ export class SessionDestroyedError extends SessionError {
 /** The session ended meanwhile: it was destroyed, expired or renewed by somebody else. */
 export class SessionGoneError extends SessionError {
   readonly code = 'SESSION_GONE';
+
+  /** See {@link SessionStoreUnavailableError}. */
+  static override [Symbol.hasInstance](value: unknown): boolean {
+    return hasCode(value, 'SESSION_GONE');
+  }
 }
 
 /** A new session was first written to after the response's headers had left: its cookie cannot be sent any more. */

@@ -9,6 +9,9 @@
  */
 export type RejectionReason = 'forged' | 'ambiguous' | 'unknown' | 'corrupt' | 'gone';
 
+/** Why what a request has changed is not stored. */
+export type DropReason = 'login' | 'ended' | 'late';
+
 /**
  * What happened to a session, for an application to count and to raise alarms on. Ids are the public ones; there is
  * never a token or an attribute in an event.
@@ -23,8 +26,21 @@ export type SessionEvent =
       readonly principal: string;
     }
   | { readonly type: 'regenerated'; readonly id: string; readonly previousId: string }
-  /** A logout, or `SessionService.destroy`: also when there was nothing left to remove. Expiry makes no event. */
+  /** A logout, a login as somebody else, or `SessionService.destroy`. None where nothing was left to remove, or at expiry. */
   | { readonly type: 'destroyed'; readonly id: string }
+  /**
+   * What a request has changed is not stored, because the session ended under its hands. `attributes`: their names.
+   *
+   * - `login`: another request logged in meanwhile.
+   * - `ended`: it was destroyed or expired meanwhile.
+   * - `late`: the request came with the token of a session that had ended a short while ago.
+   */
+  | {
+      readonly type: 'dropped';
+      readonly id: string;
+      readonly attributes: readonly string[];
+      readonly reason: DropReason;
+    }
   | {
       readonly type: 'rejected';
       readonly reason: RejectionReason;

@@ -1,6 +1,6 @@
 import type { Attributes } from './attributes.js';
 import { SessionReservedMemberError, SessionUsageError } from './errors.js';
-import { RESERVED_MEMBERS, type HttpSession } from './members.js';
+import { RESERVED_MEMBERS, type AuthenticateOptions, type HttpSession } from './members.js';
 import type { SessionState } from './session-state.js';
 
 const INSPECT = Symbol.for('nodejs.util.inspect.custom');
@@ -15,7 +15,7 @@ export interface SessionBehind {
   setAttribute(name: string, value: unknown): void;
   deleteAttribute(name: string): void;
   setMaxInactiveInterval(seconds: unknown): void;
-  authenticate(principal: string | number): Promise<void>;
+  authenticate(principal: string | number, options?: AuthenticateOptions): Promise<void>;
   regenerateId(): Promise<void>;
   save(): Promise<void>;
   markDirty(): void;

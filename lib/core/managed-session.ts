@@ -1,17 +1,24 @@
 import type { Attributes } from './attributes.js';
 import type { SessionClient, SessionEnvironment } from './environment.js';
 import { assertNever } from './assert-never.js';
+import { following } from './following.js';
 import { httpSessionOf } from './http-session.js';
-import type { HttpSession } from './members.js';
+import type { AuthenticateOptions, HttpSession } from './members.js';
 import { OperationQueue } from './operation-queue.js';
 import { giveOutCsrfToken, isCsrfTokenOf } from './session-csrf.js';
-import { assertCookieCanLeave, assertUsable, goneError, wholeSeconds } from './session-refusals.js';
+import {
+  assertCookieCanLeave,
+  assertUsable,
+  goneError,
+  notAwaited,
+  wholeSeconds,
+} from './session-refusals.js';
 import { SessionIdentity } from './session-identity.js';
 import { SessionSaver } from './session-saver.js';
 import { SessionState, type SessionName, type SessionPhase } from './session-state.js';
 import { newTimes, timesOf } from './session-times.js';
 import type { Found } from './store.js';
-import type { SessionId } from './token.js';
+import type { SessionId, SessionToken } from './token.js';
 import { updateAttribute } from './update-attribute.js';
 
 /**
@@ -30,6 +37,8 @@ export class ManagedSession {
   #madeSaver: SessionSaver | undefined;
   #madeIdentity: SessionIdentity | undefined;
   #httpSession: HttpSession | undefined;
+  /** An end waits its turn: what is written until then would go to a session that is as good as over. */
+  #leaving = false;
 
   private constructor(
     environment: SessionEnvironment,
@@ -42,14 +51,20 @@ export class ManagedSession {
     this.#queue = new OperationQueue(environment.busy);
   }
 
-  /** A new, empty session. `detached`: see {@link SessionPhase}. */
+  /**
+   * A new, empty session. `detached`: see {@link SessionPhase}.
+   * @param endedToken With which the request came, though it opens nothing.
+   */
   static fresh(
     environment: SessionEnvironment,
     client: SessionClient,
     phase: 'new' | 'detached',
+    endedToken?: SessionToken,
   ): ManagedSession {
     const times = newTimes(environment.now(), environment.rules);
-    return new ManagedSession(environment, client, new SessionState(environment, phase, times));
+    const state = new SessionState(environment, phase, times);
+    state.endedToken = endedToken;
+    return new ManagedSession(environment, client, state);
   }
 
   /** A session that a store has. Without a client it is one outside any request: its id cannot change. */
@@ -88,7 +103,7 @@ export class ManagedSession {
 
   setMaxInactiveInterval(value: unknown): void {
     const maxInactiveInterval = wholeSeconds(value);
-    this.#assertUsable();
+    this.#assertWritable();
     if (maxInactiveInterval === this.#state.times.maxInactiveInterval) return;
     this.#state.times = { ...this.#state.times, maxInactiveInterval };
     this.#state.intervalChanged = true;
@@ -97,7 +112,7 @@ export class ManagedSession {
 
   setAttribute(name: string, value: unknown): void {
     const { manualDirtyAttribute, persistOnDemandAttribute } = this.#environment.rules;
-    this.#assertUsable();
+    this.#assertWritable();
     if (name === manualDirtyAttribute) return this.markDirty();
     if (name === persistOnDemandAttribute) return this.#saver.writeInBackground(true);
     if (this.phase === 'new' && !this.#canStillBegin(name)) return;
@@ -105,12 +120,12 @@ export class ManagedSession {
   }
 
   deleteAttribute(name: string): void {
-    this.#assertUsable();
+    this.#assertWritable();
     if (this.attributes.delete(name)) this.#saver.noticeChange();
   }
 
   markDirty(): void {
-    this.#assertUsable();
+    this.#assertWritable();
     this.#state.dirty = true;
   }
 
@@ -134,17 +149,18 @@ export class ManagedSession {
   }
 
   #commitNow(): Promise<void> | undefined {
-    if (this.phase === 'destroying') return this.#queue.run(() => this.#identity.destroyAgain());
+    if (this.#madeIdentity?.owesAnEnd === true)
+      return this.#queue.run(() => this.#identity.destroyAgain()).then(() => this.#commitNow());
     const failure = this.#madeIdentity?.failure;
     if (failure !== undefined) return Promise.reject(failure);
     switch (this.phase) {
       case 'destroyed':
         return undefined;
       case 'gone':
+        this.#tellDropped();
+        return this.#environment.rules.alwaysSave ? Promise.reject(goneError('save', this.id)) : undefined;
       case 'detached':
-        // Nothing to say of the many that wrote nothing.
-        if (this.attributes.isEmpty) return undefined;
-        this.#environment.log.debug(`Session ${this.id}: not saved because it ended meanwhile.`);
+        this.#tellDropped();
         return undefined;
       case 'new':
       case 'stored':
@@ -154,8 +170,8 @@ export class ManagedSession {
     }
   }
 
-  authenticate(principal: string | number): Promise<void> {
-    return this.#queue.run(() => this.#identity.authenticate(principal));
+  authenticate(principal: string | number, options?: AuthenticateOptions): Promise<void> {
+    return this.#queue.run(() => this.#identity.authenticate(principal, options));
   }
 
   regenerateId(): Promise<void> {
@@ -163,7 +179,11 @@ export class ManagedSession {
   }
 
   destroy(): Promise<void> {
-    return this.#queue.run(() => this.#identity.destroy());
+    this.#leaving = true;
+    return this.#queue.run(() => {
+      this.#leaving = false;
+      return this.#identity.destroy();
+    });
   }
 
   reload(): Promise<void> {
@@ -171,7 +191,8 @@ export class ManagedSession {
       const state = this.#state;
       this.#assertUsable();
       if (state.phase === 'new') return state.attributes.clear();
-      const outcome = state.phase === 'stored' ? await this.#environment.store.load(state.id) : undefined;
+      const { store } = this.#environment;
+      const outcome = state.phase === 'stored' ? await following(state, (id) => store.load(id)) : undefined;
       if (outcome?.status !== 'found') {
         state.phase = 'gone';
         throw goneError('reload', state.id);
@@ -229,7 +250,14 @@ export class ManagedSession {
     const force = state.dirty || state.needed || always;
     const difference = this.attributes.difference();
     if (difference === undefined && !state.intervalChanged && !force) return undefined;
-    return this.#queue.run(() => this.#saver.writer.write(force, 'the request ended', difference));
+    const written = this.#queue.run(() => this.#saver.writer.write(force, 'the request ended', difference));
+    // Where each request is to be saved, one that could not be is an error.
+    return written.then(() => (this.#hasEnded() ? this.#commitNow() : undefined));
+  }
+
+  #tellDropped(): void {
+    const difference = this.attributes.difference();
+    if (difference !== undefined) this.#state.dropped(difference);
   }
 
   /**
@@ -271,6 +299,11 @@ export class ManagedSession {
   /** Asked after an await, when the phase may have become another. */
   #hasEnded(): boolean {
     return this.phase === 'gone';
+  }
+
+  #assertWritable(): void {
+    assertUsable(this.phase);
+    if (this.#leaving) throw notAwaited();
   }
 
   #assertUsable(): void {

@@ -29,16 +29,17 @@ export class SessionManager {
   async #openOne(token: SessionToken, client: SessionClient): Promise<ManagedSession> {
     const id = idOf(token);
     const loaded = this.#opened({ id, token }, await this.#environment.store.load(id), client);
-    return typeof loaded === 'string' ? this.#fresh(client, loaded === 'ended' ? 'detached' : 'new') : loaded;
+    if (typeof loaded !== 'string') return loaded;
+    return this.#fresh(client, loaded === 'ended' ? 'detached' : 'new', token);
   }
 
   async #openAny(tokens: readonly SessionToken[], client: SessionClient): Promise<ManagedSession> {
     let found: ManagedSession | undefined;
-    let phase: 'new' | 'detached' = 'new';
+    let ended: SessionToken | undefined;
     for (const token of tokens) {
       const id = idOf(token);
       const loaded = this.#opened({ id, token }, await this.#environment.store.load(id), client);
-      if (loaded === 'ended') phase = 'detached';
+      if (loaded === 'ended') ended ??= token;
       if (typeof loaded === 'string') continue;
       if (found !== undefined) {
         this.#environment.events.emit({ type: 'rejected', reason: 'ambiguous', id: undefined });
@@ -46,11 +47,11 @@ export class SessionManager {
       }
       found = loaded;
     }
-    return found ?? this.#fresh(client, phase);
+    return found ?? this.#fresh(client, ended === undefined ? 'new' : 'detached', ended);
   }
 
-  #fresh(client: SessionClient, phase: 'new' | 'detached'): ManagedSession {
-    return ManagedSession.fresh(this.#environment, client, phase);
+  #fresh(client: SessionClient, phase: 'new' | 'detached', endedToken?: SessionToken): ManagedSession {
+    return ManagedSession.fresh(this.#environment, client, phase, endedToken);
   }
 
   /** What a store's answer means to a request. */
@@ -70,8 +71,8 @@ export class SessionManager {
         events.emit({ type: 'rejected', reason: 'unknown', id });
         return 'absent';
       case 'ended':
-        events.emit({ type: 'rejected', reason: 'gone', id });
-        return 'ended';
+        events.emit({ type: 'rejected', reason: outcome.longAgo ? 'unknown' : 'gone', id });
+        return outcome.longAgo ? 'absent' : 'ended';
       case 'unreadable':
         events.emit({ type: 'rejected', reason: 'corrupt', id, detail: outcome.reason });
         return 'absent';
@@ -90,8 +91,8 @@ export class SessionManager {
   /** Ends a session by its public id, wherever it is used. Unknown ids are not an error. */
   async destroyById(id: string): Promise<void> {
     if (!isSessionId(id)) return;
-    await this.#environment.store.destroy(id);
-    this.#environment.events.emit({ type: 'destroyed', id });
+    const { status } = await this.#environment.store.destroy(id);
+    if (status === 'removed') this.#environment.events.emit({ type: 'destroyed', id });
   }
 
   /**

@@ -2,6 +2,16 @@
 // eslint-disable-next-line @typescript-eslint/no-empty-object-type -- an interface, because only those can be augmented
 export interface SessionAttributes {}
 
+/** How somebody logs in. */
+export interface AuthenticateOptions {
+  /**
+   * Whether the session keeps its attributes. Default: those of a guest, and of the same principal, are kept; those of
+   * another principal are dropped, since they are none of the new one's business. What the request itself has
+   * assigned before is kept in any case.
+   */
+  keepAttributes?: boolean | undefined;
+}
+
 /** The members of every session. Their names cannot be used for attributes. */
 export interface SessionMembers<T extends object = SessionAttributes> {
   /** The session's public name: a hash of the token in the cookie. Safe in logs, lists and URLs. */
@@ -24,11 +34,12 @@ export interface SessionMembers<T extends object = SessionAttributes> {
   /** When that was, by the store's clock; undefined: nobody is logged in. See `@RequireRecentLogin()`. */
   readonly authenticatedAt: Date | undefined;
   /**
-   * Logs in: new token and id, attributes kept, the old token dead, all of it in Redis when the promise resolves.
+   * Logs in: new token and id, the old token dead, all of it in Redis when the promise resolves. Attributes are kept
+   * unless they are another principal's, whose session ends with this, or `keepAttributes` says otherwise.
    * @param principal Who: a non-empty string, or a number, which is kept as a string.
    * @throws SessionHeadersSentError when the response's headers have left, since the cookie could not be sent.
    */
-  authenticate(principal: string | number): Promise<void>;
+  authenticate(principal: string | number, options?: AuthenticateOptions): Promise<void>;
   /**
    * New token and id, attributes kept, the old ones dead.
    * @throws SessionGoneError when the session ended meanwhile.
@@ -52,7 +63,11 @@ export interface SessionMembers<T extends object = SessionAttributes> {
   ): Promise<T[K] | undefined>;
   /** Drops what was not saved and reads the session again. @throws SessionGoneError when it ended meanwhile. */
   reload(): Promise<void>;
-  /** Logs out: the session is removed from the store when the promise resolves, and the cookie with the response. */
+  /**
+   * Logs out: the session is removed from the store when the promise resolves, and the cookie with the response. What the
+   * same request does after that is done to a new, empty session: a farewell message, a login as somebody else.
+   * Outside a request none can begin, and writing throws SessionDestroyedError.
+   */
   destroy(): Promise<void>;
   /**
    * A token for a form's hidden field `_csrf`, or for a script's header `x-csrf-token`, that `CsrfGuard` checks. Bound to the

@@ -6,7 +6,8 @@ import type { RandomSource } from './token.js';
 
 /**
  * A CSRF token of a session. A new session is stored from now on even if it stays empty, since the token could not be
- * checked otherwise.
+ * checked otherwise. Where it ended a moment ago nothing is stored and no cookie sent: the token hangs on the one that
+ * the browser has, so that whoever lost the answer to a login can log in again.
  * @throws SessionUsageError outside a request.
  * @throws SessionHeadersSentError for a new session when the response's headers have left.
  */
@@ -17,14 +18,21 @@ export function giveOutCsrfToken(
 ): string {
   assertUsable(state.phase);
   if (client === undefined) throw outsideRequest('give out a CSRF token');
+  if (state.phase === 'gone') return newCsrfToken(state.token, random, 'ended');
+  if (state.phase === 'detached') return newCsrfToken(state.endedToken ?? state.token, random, 'ended');
   if (state.phase === 'new') {
     assertCookieCanLeave(client, 'give out a CSRF token');
     state.needed = true;
   }
-  return newCsrfToken(state.token, random);
+  return newCsrfToken(state.token, random, 'live');
 }
 
-/** Whether a client's text is a CSRF token of this session: only of one that is stored. */
+/**
+ * Whether a client's text is a CSRF token of this session: one that is stored. An anonymous request that came with a
+ * cookie which opens nothing may have one that was given out for that, also when the tombstone has gone meanwhile:
+ * filling in a form takes its time.
+ */
 export function isCsrfTokenOf(state: SessionState, given: unknown): boolean {
-  return state.phase === 'stored' && isCsrfTokenOfToken(state.token, given);
+  if (state.phase === 'stored') return isCsrfTokenOfToken(state.token, given, 'live');
+  return state.endedToken !== undefined && isCsrfTokenOfToken(state.endedToken, given, 'ended');
 }

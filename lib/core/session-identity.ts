@@ -1,9 +1,25 @@
 import { assertNever } from './assert-never.js';
 import type { SessionClient, SessionEnvironment } from './environment.js';
 import { SessionFormatError, SessionStoreUnavailableError } from './errors.js';
-import { assertCookieCanLeave, assertUsable, goneError, principalOf } from './session-refusals.js';
+import type { AuthenticateOptions } from './members.js';
+import {
+  assertCookieCanLeave,
+  assertKeepAttributes,
+  assertUsable,
+  goneError,
+  principalOf,
+} from './session-refusals.js';
 import type { SessionState } from './session-state.js';
 import type { SessionWriter } from './session-writer.js';
+import type { SessionId } from './token.js';
+
+/** The end of a session that this request has left, as long as the store has not acknowledged it. */
+interface OwedEnd {
+  readonly id: SessionId;
+  /** What it was for the request until then. */
+  readonly phase: 'stored' | 'gone';
+  tried: boolean;
+}
 
 /**
  * Login, id change and logout. One that the store failed must not pass as a success because nobody awaited it:
@@ -14,6 +30,8 @@ export class SessionIdentity {
   readonly #client: SessionClient | undefined;
   readonly #state: SessionState;
   readonly #writer: SessionWriter;
+  /** In this order. */
+  readonly #owed: OwedEnd[] = [];
   #failure: Error | undefined;
 
   constructor(
@@ -32,16 +50,18 @@ export class SessionIdentity {
     return this.#failure;
   }
 
-  authenticate(principal: string | number): Promise<void> {
+  authenticate(principal: string | number, { keepAttributes }: AuthenticateOptions = {}): Promise<void> {
     return this.#remembering(async () => {
       const state = this.#state;
-      const login = {
-        principal: principalOf(principal),
-        absoluteTimeout: this.#environment.rules.absoluteTimeout,
-      };
+      const { rules } = this.#environment;
+      const login = { principal: principalOf(principal), absoluteTimeout: rules.absoluteTimeout };
+      assertKeepAttributes(keepAttributes);
       assertUsable(state.phase);
       assertCookieCanLeave(this.#client, 'log in');
-      if (state.phase !== 'stored' || !(await this.#writer.renew(login)))
+      const another = state.principal !== undefined && state.principal !== login.principal;
+      if (another) state.resetLimits(rules);
+      if (state.phase === 'stored' && !(keepAttributes ?? !another)) await this.#leave();
+      if (state.phase !== 'stored' || !(await this.#writer.renewByLogin(login)))
         await this.#writer.createByLogin(login);
       state.loggedIn(login.principal);
     });
@@ -53,47 +73,79 @@ export class SessionIdentity {
       assertUsable(state.phase);
       assertCookieCanLeave(this.#client, 'change its id');
       if (state.phase === 'new') return state.forgetName();
-      if (state.phase !== 'stored' || !(await this.#writer.renew(undefined)))
+      if (state.phase !== 'stored' || !(await this.#writer.renew(0)))
         throw goneError('change its id', state.id);
     });
   }
 
+  /** The session is left at once: what the request does from here on is done to the one that follows. */
   destroy(): Promise<void> {
     return this.#remembering(async () => {
       const state = this.#state;
       switch (state.phase) {
-        case 'destroyed':
-          return;
+        case 'stored':
+          this.#owed.push({ id: state.id, phase: 'stored', tried: false });
+          state.beginAnew(this.#client === undefined ? 'destroyed' : 'new');
+          break;
+        case 'gone':
+          // Asked of the store even so: it may live on under the id it was renewed to.
+          this.#owed.push({ id: state.id, phase: 'gone', tried: false });
+          state.beginAnew(this.#client === undefined ? 'destroyed' : 'detached');
+          break;
         case 'new':
         case 'detached':
+          state.beginAnew(state.phase);
           // Nothing of it is stored, and a cookie that came with the request is not known to be ours to clear. But its
           // session may have ended a moment ago without being confirmed, and this be the logout's second try.
-          if (this.#client?.cameWithToken) await this.#environment.confirmEnds?.();
-          return state.ended(undefined);
-        case 'stored':
-        case 'destroying':
-        case 'gone': {
-          // Asked of the store even when it is gone for us: it may live on under the id it was renewed to.
-          const cookie = state.phase === 'gone' ? undefined : ({ action: 'clear' } as const);
-          if (state.phase === 'stored') state.phase = 'destroying';
-          state.cookie = undefined;
-          await this.#environment.store.destroy(state.id);
-          state.ended(cookie);
-          this.#environment.log.debug(`Session ${state.id}: destroyed.`);
-          this.#environment.events.emit({ type: 'destroyed', id: state.id });
-          return;
-        }
+          if (this.#owed.length === 0 && this.#client?.cameWithToken) await this.#environment.confirmEnds?.();
+          break;
+        case 'destroyed':
+          break;
         default:
           return assertNever(state.phase);
       }
+      await this.#endOwed();
     });
+  }
+
+  /** Whether a session that this request has left is still to be ended. */
+  get owesAnEnd(): boolean {
+    return this.#owed.length > 0;
   }
 
   /** At the end of a response. Where replicas must confirm it, one try takes all the time that a response has. */
   destroyAgain(): Promise<void> {
     return this.#environment.confirmEnds !== undefined && this.#failure !== undefined
       ? Promise.reject(this.#failure)
-      : this.destroy();
+      : this.#remembering(() => this.#endOwed());
+  }
+
+  async #endOwed(): Promise<void> {
+    for (let end = this.#owed[0]; end !== undefined; end = this.#owed[0]) {
+      const again = end.tried;
+      end.tried = true;
+      const { status, renewed } = await this.#environment.store.destroy(end.id);
+      this.#owed.shift();
+      this.#state.afterEnd(end.phase === 'stored' && status === 'removed' && renewed !== true);
+      // A try that failed may have been the one that removed it.
+      if (status === 'removed' || again) this.#tellEnd(end.id, 'destroyed');
+    }
+  }
+
+  #tellEnd(id: SessionId, how: string): void {
+    this.#environment.log.debug(`Session ${id}: ${how}.`);
+    this.#environment.events.emit({ type: 'destroyed', id });
+  }
+
+  /**
+   * Ends the stored session, so that nothing of it is handed on: neither what it holds nor what other requests are
+   * about to write to it.
+   */
+  async #leave(): Promise<void> {
+    const { id } = this.#state;
+    await this.#environment.store.destroy(id);
+    this.#state.phase = 'gone';
+    this.#tellEnd(id, 'destroyed by a login that begins one of its own');
   }
 
   async #remembering(task: () => Promise<void>): Promise<void> {

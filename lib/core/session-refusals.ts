@@ -7,12 +7,20 @@ import {
 } from './errors.js';
 import type { SessionPhase } from './session-state.js';
 
-/** @throws SessionDestroyedError when the session was destroyed through the same object. */
+/** @throws SessionDestroyedError when the session was destroyed through the same object, outside a request. */
 export function assertUsable(phase: SessionPhase): void {
-  if (phase !== 'destroyed' && phase !== 'destroying') return;
+  if (phase !== 'destroyed') return;
   throw new SessionDestroyedError(
-    'The session was destroyed in this request and can be neither written nor saved. ' +
-      'Do it before destroy(), or use regenerateId() to keep it under another id.',
+    'The session was destroyed and can be neither written nor saved. Outside a request no other one can begin, ' +
+      'since no response carries its cookie. Do it before destroy().',
+  );
+}
+
+/** Something was written after a destroy() that has not begun yet. */
+export function notAwaited(): SessionDestroyedError {
+  return new SessionDestroyedError(
+    'destroy() still waits for what was begun before it, so a session after it has not begun yet. ' +
+      'Await destroy() before you write.',
   );
 }
 
@@ -49,6 +57,14 @@ export function principalOf(principal: unknown): string {
   if (typeof principal === 'number' && Number.isFinite(principal)) return String(principal);
   throw new SessionUsageError(
     `authenticate() takes who logs in as a non-empty string or a finite number, not ${typeof principal}.`,
+  );
+}
+
+/** @throws SessionUsageError for anything but true, false and undefined. */
+export function assertKeepAttributes(value: unknown): asserts value is boolean | undefined {
+  if (value === undefined || typeof value === 'boolean') return;
+  throw new SessionUsageError(
+    'keepAttributes of authenticate() is true or false; left out, it keeps those of a guest and of the same principal.',
   );
 }
 

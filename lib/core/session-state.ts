@@ -1,6 +1,7 @@
 import { Attributes, type AttributeDifference, type RefusalListener } from './attributes.js';
-import type { SessionEnvironment } from './environment.js';
-import { expiryOf, timesAfter, type SessionTimes } from './session-times.js';
+import type { SessionEnvironment, SessionRules } from './environment.js';
+import type { DropReason } from './events.js';
+import { expiryOf, newTimes, timesAfter, type SessionTimes } from './session-times.js';
 import type { Found, NotThere, Written } from './store.js';
 import { idOf, newToken, type SessionId, type SessionToken } from './token.js';
 
@@ -9,13 +10,13 @@ import { idOf, newToken, type SessionId, type SessionToken } from './token.js';
  *
  * - `new`: the store does not know it.
  * - `stored`: the store has it.
- * - `detached`: the request came with the token of a session that was renewed or ended a moment ago. It sees an
- *   empty session; nothing of it is stored and no cookie is sent, so that a straggler cannot replace the cookie
- *   of a newer login. Only `authenticate()` leads out.
+ * - `detached`: the request came with the token of a session that was renewed or ended a moment ago, or has
+ *   destroyed one that had ended. It sees an empty session; nothing of it is stored and no cookie is sent, so that
+ *   a straggler cannot replace the cookie of a newer login. Only `authenticate()` leads out.
  * - `gone`: it was stored and ended meanwhile by somebody else's doing. Never brought back.
- * - `destroying`, `destroyed`: through this object.
+ * - `destroyed`: through this object, outside a request, where no other can begin.
  */
-export type SessionPhase = 'new' | 'stored' | 'detached' | 'gone' | 'destroying' | 'destroyed';
+export type SessionPhase = 'new' | 'stored' | 'detached' | 'gone' | 'destroyed';
 
 /** What the response owes the browser. */
 export type CookieInstruction =
@@ -31,7 +32,7 @@ export interface SessionName {
 /** What is known of one session, and how it changes when the store answers. Decides nothing and writes nothing. */
 export class SessionState implements RefusalListener {
   readonly attributes: Attributes;
-  readonly isNew: boolean;
+  isNew: boolean;
   phase: SessionPhase;
   times: SessionTimes;
   principal: string | undefined;
@@ -48,8 +49,12 @@ export class SessionState implements RefusalListener {
   /** The store has been written to through this object, so that a policy which asks for a write is content. */
   written = false;
   cookie: CookieInstruction | undefined;
+  /** That of a session which has ended, and with which the request came. Opens nothing. */
+  endedToken: SessionToken | undefined;
   readonly #environment: SessionEnvironment;
   #told: Set<string> | undefined;
+  #dropReason: DropReason = 'ended';
+  #droppedNames: Set<string> | undefined;
   #token: SessionToken | undefined;
   #id: SessionId | undefined;
 
@@ -117,6 +122,7 @@ export class SessionState implements RefusalListener {
   /** The store has acknowledged a new record. */
   created(difference: AttributeDifference, written: Written): void {
     this.phase = 'stored';
+    this.isNew = true;
     this.times = { ...this.times, createdAt: written.now, lastAccessedAt: written.now };
     this.settled(difference, written);
     this.#offerCookie();
@@ -145,14 +151,39 @@ export class SessionState implements RefusalListener {
     this.times = timesAfter(this.times, written);
   }
 
+  /** Another request has given it another id, and has the token to that. The one that this request came with is dead. */
+  moved(id: SessionId): void {
+    this.#environment.log.debug(
+      `Session ${this.id}: followed to ${id}, which another request has made its id.`,
+    );
+    this.#id = id;
+  }
+
   /** The store does not have it any more. The cookie may belong to a newer login by now: hands off. */
   lost(outcome: NotThere): void {
     this.phase = 'gone';
     this.cookie = undefined;
-    this.#environment.log.debug(
-      `Session ${this.id}: it ended meanwhile (${outcome.status}); changes are dropped.`,
-    );
+    this.#dropReason = outcome.byLogin === true ? 'login' : 'ended';
     this.#environment.events.emit({ type: 'rejected', reason: 'gone', id: this.id });
+  }
+
+  /** A change will not be stored, since the session is not there to take it. Told once for each attribute. */
+  dropped({ set, remove }: AttributeDifference): void {
+    const late = this.phase === 'detached';
+    // Who comes too late has nothing to remove.
+    const names = late ? [...set.keys()] : [...set.keys(), ...remove];
+    const attributes = names.filter((name) => !this.#droppedNames?.has(name));
+    if (attributes.length === 0) return;
+    this.#droppedNames = new Set([...(this.#droppedNames ?? []), ...attributes]);
+    const reason = late ? 'late' : this.#dropReason;
+    this.#environment.events.emit({ type: 'dropped', id: this.id, attributes, reason });
+  }
+
+  /** It becomes another principal's, whom limits that were set for the one before do not concern. */
+  resetLimits({ maxInactiveInterval }: SessionRules): void {
+    if (this.intervalChanged) return;
+    this.times = { ...this.times, maxInactiveInterval };
+    this.intervalChanged = true;
   }
 
   /** Its last write was a login. */
@@ -162,13 +193,29 @@ export class SessionState implements RefusalListener {
     this.authenticated = true;
   }
 
-  /** It is over, by our own doing. */
-  ended(cookie: CookieInstruction | undefined): void {
-    this.phase = 'destroyed';
-    this.cookie = cookie;
+  /** It is over, by our own doing: what follows is a new, empty session. */
+  beginAnew(phase: 'new' | 'detached' | 'destroyed'): void {
+    const { now, rules, codec } = this.#environment;
+    if (this.phase === 'stored' || this.phase === 'gone') this.endedToken = this.#token;
+    this.phase = phase;
+    this.isNew = true;
+    // What is over keeps its name where nothing can follow.
+    if (phase !== 'destroyed') this.forgetName();
+    this.times = newTimes(now(), rules);
     this.principal = undefined;
     this.authenticatedAt = undefined;
-    this.attributes.clear();
+    this.authenticated = this.intervalChanged = this.dirty = this.needed = this.written = false;
+    if (this.cookie?.action === 'set') this.cookie = undefined;
+    this.attributes.load(new Map(), codec);
+  }
+
+  /**
+   * The store has ended the session that this one follows. `byUs`: it was there until then, so the cookie is its own.
+   * Otherwise somebody else was faster, and the cookie may belong to a newer login by now: hands off.
+   */
+  afterEnd(byUs: boolean): void {
+    if (byUs) this.cookie ??= { action: 'clear' };
+    else if (this.phase === 'new' && this.cookie === undefined) this.phase = 'detached';
   }
 
   #offerCookie(): void {

@@ -1,8 +1,9 @@
 import type { AttributeDifference } from './attributes.js';
 import type { SessionEnvironment } from './environment.js';
 import type { SessionState } from './session-state.js';
-import type { NewSession, SessionChange } from './store.js';
-import { idOf, newToken, tagOf } from './token.js';
+import { following, hasMoved } from './following.js';
+import type { NewSession, NotThere, SessionChange, SessionRenewal } from './store.js';
+import { idOf, newToken, tagOf, type SessionId } from './token.js';
 
 /** A login that comes with a write. */
 export interface Login {
@@ -42,36 +43,74 @@ export class SessionWriter {
     }
     if (state.phase !== 'stored') return;
     if (difference === undefined && !state.intervalChanged && !force) return;
-    const outcome = await store.save(state.id, this.#change(difference));
-    if (outcome.status !== 'written') return state.lost(outcome);
+    const outcome = await following(state, (id) => store.save(id, this.#change(difference)));
+    if (outcome.status !== 'written') {
+      state.lost(outcome);
+      if (difference !== undefined) state.dropped(difference);
+      return;
+    }
     state.settled(difference, outcome);
     log.debug(`Session ${state.id}: saved because ${why}.`);
   }
 
-  /** Moves a stored session to a new name, with its differences. Returns false if it is not there any more. */
-  async renew(login: Login | undefined): Promise<boolean> {
+  /** Moves a stored session to a new name by a login, with its differences. Returns false if it is not there any more. */
+  async renewByLogin(login: Login): Promise<boolean> {
     const state = this.#state;
-    const { store, random, log, events } = this.#environment;
-    const oldId = state.id;
-    const difference = state.attributes.difference();
-    const token = newToken(random, tagOf(oldId));
-    const change = { ...this.#change(difference), newId: idOf(token), login };
-    const outcome = await store.renew(
-      oldId,
-      login === undefined ? change : { ...change, authenticated: true },
-    );
-    if (outcome.status !== 'written') {
+    const renewed = await following(state, (id) => this.#renew(id, { login, authenticated: true }));
+    if (renewed.status !== 'renewed') {
+      state.lost(renewed);
+      return false;
+    }
+    const { id } = state;
+    this.#environment.log.debug(`Session ${renewed.oldId}: renewed as ${id} by a login.`);
+    this.#environment.events.emit({
+      type: 'authenticated',
+      id,
+      previousId: renewed.oldId,
+      principal: login.principal,
+    });
+    return true;
+  }
+
+  /**
+   * Moves a stored session to a new name, with its differences. Where another request has just done so, that counts for
+   * this one too, which then has no cookie to send: of two ids the browser might keep the one that is dead by now. Unless
+   * that one has left the old token a grace, and this one leaves none.
+   * Returns false if the session is not there any more.
+   */
+  async renew(graceSeconds: number): Promise<boolean> {
+    const state = this.#state;
+    let outcome = await this.#renew(state.id, { graceSeconds });
+    while (hasMoved(outcome)) {
+      state.moved(outcome.movedTo);
+      if (graceSeconds > 0 || outcome.inGrace !== true) {
+        await this.write(true, 'its id was changed by another request');
+        return state.phase === 'stored';
+      }
+      outcome = await this.#renew(state.id, { graceSeconds });
+    }
+    if (outcome.status !== 'renewed') {
       state.lost(outcome);
       return false;
     }
-    state.renewed(token, difference, outcome);
-    log.debug(`Session ${oldId}: renewed as ${state.id}${login === undefined ? '' : ' by a login'}.`);
-    events.emit(
-      login === undefined
-        ? { type: 'regenerated', id: state.id, previousId: oldId }
-        : { type: 'authenticated', id: state.id, previousId: oldId, principal: login.principal },
-    );
+    const { oldId } = outcome;
+    this.#environment.log.debug(`Session ${oldId}: renewed as ${state.id}.`);
+    this.#environment.events.emit({ type: 'regenerated', id: state.id, previousId: oldId });
     return true;
+  }
+
+  async #renew(
+    oldId: SessionId,
+    how: Partial<SessionRenewal>,
+  ): Promise<NotThere | { readonly status: 'renewed'; readonly oldId: SessionId }> {
+    const state = this.#state;
+    const difference = state.attributes.difference();
+    const token = newToken(this.#environment.random, tagOf(oldId));
+    const renewal = { ...this.#change(difference), newId: idOf(token), ...how };
+    const outcome = await this.#environment.store.renew(oldId, renewal);
+    if (outcome.status !== 'written') return outcome;
+    state.renewed(token, difference, outcome);
+    return { status: 'renewed', oldId };
   }
 
   /** Writes a login as a session of its own. What a record that ended meanwhile held is not brought back. */

@@ -48,6 +48,8 @@ export interface SessionChange {
 /** A change together with an id change. */
 export interface SessionRenewal extends SessionChange {
   readonly newId: SessionId;
+  /** Seconds for which the old id is still served; default 0. Without effect in a login. */
+  readonly graceSeconds?: number | undefined;
   /** Login: the principal, and the absolute timeout (seconds, 0: none) that starts anew with it. */
   readonly login?: { readonly principal: string; readonly absoluteTimeout: number } | undefined;
 }
@@ -60,11 +62,25 @@ export interface Written {
 }
 
 /**
- * The session is not there to be written to. `absent`: there is no such record (destroyed, expired or never
- * there). `ended`: its id is known to be dead, because it was renewed or destroyed a short while ago.
+ * For how long a request that comes with the id of a session that has ended or was renewed may be one from before that,
+ * in milliseconds. A store knows each end for at least as long.
+ */
+export const TOMBSTONE_MS = 60_000;
+
+/**
+ * The session is not there to be read or written to. `absent`: there is no such record (expired, ended long ago, or never
+ * there). `ended`: its id is known to be dead, because it was renewed or destroyed.
  */
 export interface NotThere {
   readonly status: 'absent' | 'ended';
+  /** Of one that was renewed without a login: where it goes on. A write that was under way follows it there. */
+  readonly movedTo?: SessionId | undefined;
+  /** Of one that was renewed by a login: nothing that was under way follows it. */
+  readonly byLogin?: boolean | undefined;
+  /** With `movedTo`: who comes with the old id is still served, as the same session. */
+  readonly inGrace?: boolean | undefined;
+  /** Of a load: it ended more than {@link TOMBSTONE_MS} ago, and is known for the sake of copies only. */
+  readonly longAgo?: boolean | undefined;
 }
 
 export interface Found {
@@ -88,6 +104,13 @@ export type WriteOutcome = Written | NotThere;
 /** `conflict`: the attribute's bytes were not the expected ones; `actual` is what is there. */
 export type CompareAndSetOutcome =
   Written | NotThere | { readonly status: 'conflict'; readonly actual: Uint8Array | undefined };
+
+/** What an end has found: a record, under the id or what it was renewed to; an end before this one; nothing. */
+export interface DestroyOutcome {
+  readonly status: 'removed' | 'ended' | 'absent';
+  /** With `removed`: it had another id by then, so who has the token of the one asked for may have a newer one by now. */
+  readonly renewed?: boolean | undefined;
+}
 
 /** How a store is doing, for health checks. Never holds a secret. */
 export interface StoreHealth {
@@ -116,8 +139,9 @@ export interface SessionStore {
   save(id: SessionId, change: SessionChange): Promise<WriteOutcome>;
 
   /**
-   * Moves a session to a new id, with a change, in one step: afterwards the old id is dead (`ended` for a
-   * while, then `absent`) and everything that had been written to it is under the new one.
+   * Moves a session to a new id, with a change, in one step: afterwards the old id is dead (`ended` for
+   * {@link TOMBSTONE_MS} and the grace at least, then `absent`) and everything that had been written to it is under the
+   * new one. Without a login the dead id tells where that is.
    */
   renew(id: SessionId, renewal: SessionRenewal): Promise<WriteOutcome>;
 
@@ -131,10 +155,10 @@ export interface SessionStore {
   ): Promise<CompareAndSetOutcome>;
 
   /**
-   * Removes the session, and where it was renewed meanwhile, the session that it became: a logout is final.
-   * Removing an unknown id is not an error.
+   * Removes the session, and where it was renewed meanwhile, the session that it became: a logout is final. Each id that
+   * was removed is `ended` for {@link TOMBSTONE_MS} at least. Removing an unknown id is not an error.
    */
-  destroy(id: SessionId): Promise<void>;
+  destroy(id: SessionId): Promise<DestroyOutcome>;
 
   /** One round trip to the store. */
   health(): Promise<StoreHealth>;

@@ -1,6 +1,7 @@
 import type { Attributes } from './attributes.js';
 import type { SessionEnvironment } from './environment.js';
 import { SessionUnstorableValueError, SessionUpdateConflictError } from './errors.js';
+import { hasMoved } from './following.js';
 import { goneError } from './session-refusals.js';
 import type { SessionState } from './session-state.js';
 import { findUnstorable } from './storable.js';
@@ -45,10 +46,13 @@ export async function updateAttribute(
       expected = outcome.actual;
       await sleep(Math.random() * Math.min(MAX_PAUSE_MS, 2 ** attempt));
     } else if (state.id === id) {
-      state.lost(outcome);
-      throw goneError('update', id);
+      if (!hasMoved(outcome)) {
+        state.lost(outcome);
+        throw goneError('update', id);
+      }
+      state.moved(outcome.movedTo);
     }
-    // Otherwise this very request renewed the session meanwhile: once more, under its new id.
+    // The session has another id now, by this very request or another one: once more, under that.
   }
   throw new SessionUpdateConflictError(
     `update() of attribute ${JSON.stringify(name)} lost ${MAX_ATTEMPTS} races in a row and gave up; nothing was ` +

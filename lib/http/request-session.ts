@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { SessionClient, SessionLog } from '../core/environment.js';
-import { SessionFormatError, SessionStoreUnavailableError } from '../core/errors.js';
+import { SessionFormatError, SessionGoneError, SessionStoreUnavailableError } from '../core/errors.js';
 import type { SessionEvents } from '../core/events.js';
 import type { ManagedSession } from '../core/managed-session.js';
 import type { SessionManager } from '../core/manager.js';
@@ -11,6 +11,8 @@ import type { RequestConnection, TokenTransport } from './token-transport.js';
 
 /** The one sentence a client is told when sessions cannot be served. Names no server, setting or session. */
 export const UNAVAILABLE_MESSAGE = 'The service is temporarily unavailable. Please try again.';
+/** What a client is told whose session ended while its request was under way, where that is an error. */
+export const GONE_MESSAGE = 'The session ended meanwhile. Please sign in again.';
 /** Seconds after which a client may try again. */
 export const RETRY_AFTER_SECONDS = 1;
 
@@ -242,8 +244,9 @@ function isUnavailable(error: unknown): boolean {
 
 function answerTo(error: unknown): ErrorAnswer {
   const unavailable = isUnavailable(error);
-  const statusCode = unavailable ? 503 : 500;
-  const message = unavailable ? UNAVAILABLE_MESSAGE : 'Internal server error';
+  const gone = error instanceof SessionGoneError;
+  const statusCode = unavailable ? 503 : gone ? 409 : 500;
+  const message = unavailable ? UNAVAILABLE_MESSAGE : gone ? GONE_MESSAGE : 'Internal server error';
   const headers: OwnHeader[] = [
     ['Content-Type', 'application/json; charset=utf-8'],
     ['Cache-Control', 'no-store'],

@@ -12,7 +12,7 @@ import { HeaderTransport } from '../http/token-transport-header.js';
 import type { TokenTransport } from '../http/token-transport.js';
 import type { SessionBackend } from './backend.js';
 import { nestLog } from './nest-log.js';
-import { asHttpException } from './session-unavailable.exception.js';
+import { asHttpException } from './session.exceptions.js';
 
 /** Puts together what the sessions of all requests share. */
 export function createRequestSessionOptions(

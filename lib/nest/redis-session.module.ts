@@ -10,7 +10,7 @@ import { createRequestSessionOptions } from './environment.js';
 import { nestLog } from './nest-log.js';
 import { RejectionLog, type LogClock } from './rejection-log.js';
 import { SessionEventStream } from './session-events.js';
-import { SessionUnavailableFilter } from './session.filter.js';
+import { SessionFailureFilter } from './session.filter.js';
 import { RedisSessionInterceptor } from './session.interceptor.js';
 import { SessionLifecycle } from './session.lifecycle.js';
 import { SessionService } from './session.service.js';
@@ -129,7 +129,7 @@ const PROVIDERS: Provider[] = [
   },
   SessionService,
   SessionLifecycle,
-  { provide: APP_FILTER, useClass: SessionUnavailableFilter },
+  { provide: APP_FILTER, useClass: SessionFailureFilter },
 ];
 
 function assembled(base: DynamicModule, extras: RedisSessionModuleExtras, reader: Provider): DynamicModule {

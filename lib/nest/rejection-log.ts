@@ -4,10 +4,25 @@ import type { RejectionReason, SessionEvent } from '../core/events.js';
 /** Milliseconds between two lines. */
 const INTERVAL_MS = 1000;
 
+/** Of attributes that are named in a line, and of letters of each name. */
+const MOST_NAMES = 5;
+const MOST_LETTERS = 40;
+
 /** Everyday life: a cookie that outlived its session, a request that overlapped with a login or a logout. */
-const HARMLESS: ReadonlySet<RejectionReason> = new Set(['unknown', 'gone']);
+const HARMLESS: ReadonlySet<Kind> = new Set(['unknown', 'gone']);
+
+/** What lines are counted by. */
+type Kind = RejectionReason | 'dropped';
+
+/** One thing to tell. */
+interface Entry {
+  readonly kind: Kind;
+  readonly id: string | undefined;
+  readonly detail: string | undefined;
+}
 
 export type Rejection = Extract<SessionEvent, { type: 'rejected' }>;
+export type Drop = Extract<SessionEvent, { type: 'dropped' }>;
 
 /** Time, as a parameter: milliseconds that only grow, and a call after some of them. */
 export interface LogClock {
@@ -16,14 +31,14 @@ export interface LogClock {
 }
 
 /**
- * Writes rejections to the log, at most one line a second whatever arrives: the first at once, what follows within
+ * Writes rejections, and changes that a login has made void, to the log, at most one line a second whatever arrives: the first at once, what follows within
  * the second as one line with the number of each. A flood of bad cookies must not become a flood of lines.
  */
 export class RejectionLog {
   readonly #log: SessionLog;
   readonly #clock: LogClock;
-  readonly #untold = new Map<RejectionReason, number>();
-  #latest: Rejection | undefined;
+  readonly #untold = new Map<Kind, number>();
+  #latest: Entry | undefined;
   #toldAt = -Infinity;
   #scheduled = false;
 
@@ -32,12 +47,14 @@ export class RejectionLog {
     this.#clock = clock;
   }
 
-  note(rejection: Rejection): void {
-    const { reason } = rejection;
-    this.#untold.set(reason, (this.#untold.get(reason) ?? 0) + 1);
+  note(event: Rejection | Drop): void {
+    const entry = entryOf(event);
+    if (entry === undefined) return;
+    const { kind } = entry;
+    this.#untold.set(kind, (this.#untold.get(kind) ?? 0) + 1);
     // Of many the one that matters most is shown, and of those the latest.
-    if (this.#latest === undefined || !HARMLESS.has(reason) || HARMLESS.has(this.#latest.reason)) {
-      this.#latest = rejection;
+    if (this.#latest === undefined || !HARMLESS.has(kind) || HARMLESS.has(this.#latest.kind)) {
+      this.#latest = entry;
     }
     this.#tell();
   }
@@ -62,30 +79,42 @@ export class RejectionLog {
   flush(): void {
     const latest = this.#latest;
     if (latest === undefined) return;
-    const reasons = [...this.#untold.keys()];
+    const kinds = [...this.#untold.keys()];
     const line = this.#line(latest);
     this.#untold.clear();
     this.#latest = undefined;
     this.#toldAt = this.#clock.now();
-    if (reasons.every((reason) => HARMLESS.has(reason))) this.#log.debug(line);
+    if (kinds.every((kind) => HARMLESS.has(kind))) this.#log.debug(line);
     else this.#log.warn(line);
   }
 
-  #line({ reason, id, detail }: Rejection): string {
+  #line({ kind, id, detail }: Entry): string {
     const counts = [...this.#untold].map(([name, count]) => `${count} ${name}`);
     const total = [...this.#untold.values()].reduce((sum, count) => sum + count, 0);
     const subject = id === undefined ? '' : `Session ${id}: `;
-    const what = `${subject}${MEANING[reason]}${detail === undefined ? '' : ` (${detail})`}`;
+    const what = `${subject}${MEANING[kind]}${detail === undefined ? '' : ` (${detail})`}`;
     return total === 1
       ? `${what}.`
       : `${what}. ${total} rejections since the line before: ${counts.join(', ')}.`;
   }
 }
 
-const MEANING: Readonly<Record<RejectionReason, string>> = {
+function entryOf(event: Rejection | Drop): Entry | undefined {
+  if (event.type === 'rejected') return { kind: event.reason, id: event.id, detail: event.detail };
+  // That a session had ended is told as such; what a request had still to write to it is void by intent.
+  if (event.reason !== 'login') return undefined;
+  const names = event.attributes
+    .slice(0, MOST_NAMES)
+    .map((name) => JSON.stringify(name.slice(0, MOST_LETTERS)));
+  const more = event.attributes.length > MOST_NAMES ? ', …' : '';
+  return { kind: 'dropped', id: event.id, detail: names.join(', ') + more };
+}
+
+const MEANING: Readonly<Record<Kind, string>> = {
   forged: 'A request brought a session cookie or token that cannot be ours; it is ignored',
   ambiguous: 'A request brought the tokens of two live sessions; it is treated as anonymous',
   unknown: 'unknown or expired; the request starts with an empty one',
   corrupt: 'its record cannot be used; the request is anonymous',
+  dropped: 'another request logged in meanwhile, and what this one changed is dropped',
   gone: 'it was renewed or ended meanwhile; a late request is anonymous, a late change is dropped',
 };

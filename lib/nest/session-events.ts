@@ -2,7 +2,7 @@ import { Subject, type Observable } from 'rxjs';
 import type { SessionEvent, SessionEvents } from '../core/events.js';
 import type { RejectionLog } from './rejection-log.js';
 
-/** Hands events to the application, and rejections to the log. */
+/** Hands events to the application, and rejections and dropped changes to the log. */
 export class SessionEventStream implements SessionEvents {
   readonly #subject = new Subject<SessionEvent>();
   readonly #rejections: RejectionLog;
@@ -16,7 +16,7 @@ export class SessionEventStream implements SessionEvents {
   }
 
   emit(event: SessionEvent): void {
-    if (event.type === 'rejected') this.#rejections.note(event);
+    if (event.type === 'rejected' || event.type === 'dropped') this.#rejections.note(event);
     this.#subject.next(event);
   }
 

@@ -1,11 +1,15 @@
 import { Catch, Inject, type ArgumentsHost, type ExceptionFilter } from '@nestjs/common';
 import { HttpAdapterHost } from '@nestjs/core';
-import { SessionFormatError, SessionStoreUnavailableError } from '../core/errors.js';
-import { RETRY_AFTER_SECONDS, UNAVAILABLE_MESSAGE } from '../http/request-session.js';
+import { SessionFormatError, SessionGoneError, SessionStoreUnavailableError } from '../core/errors.js';
+import { RETRY_AFTER_SECONDS } from '../http/request-session.js';
+import { httpExceptionOf } from './session.exceptions.js';
 
-/** Answers 503 with Retry-After when sessions cannot be served. The client learns nothing about why. */
-@Catch(SessionStoreUnavailableError, SessionFormatError)
-export class SessionUnavailableFilter implements ExceptionFilter {
+/**
+ * Answers 503 with Retry-After when sessions cannot be served, and 409 where one ended under the hands of a request that
+ * had to write to it. The client learns nothing about why.
+ */
+@Catch(SessionStoreUnavailableError, SessionFormatError, SessionGoneError)
+export class SessionFailureFilter implements ExceptionFilter {
   readonly #host: HttpAdapterHost;
 
   constructor(@Inject(HttpAdapterHost) host: HttpAdapterHost) {
@@ -13,12 +17,14 @@ export class SessionUnavailableFilter implements ExceptionFilter {
   }
 
   catch(error: unknown, host: ArgumentsHost): void {
-    if (host.getType() !== 'http') throw error;
+    const exception = httpExceptionOf(error);
+    if (host.getType() !== 'http' || exception === undefined) throw error;
     const { httpAdapter } = this.#host;
     const response: unknown = host.switchToHttp().getResponse();
     // As Nest does it: what has begun is at least ended, or its client would wait for ever.
     if (httpAdapter.isHeadersSent(response)) return void httpAdapter.end(response);
-    httpAdapter.setHeader(response, 'Retry-After', String(RETRY_AFTER_SECONDS));
-    httpAdapter.reply(response, { statusCode: 503, message: UNAVAILABLE_MESSAGE }, 503);
+    const status = exception.getStatus();
+    if (status === 503) httpAdapter.setHeader(response, 'Retry-After', String(RETRY_AFTER_SECONDS));
+    httpAdapter.reply(response, exception.getResponse(), status);
   }
 }

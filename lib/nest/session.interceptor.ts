@@ -9,7 +9,7 @@ import { HttpAdapterHost } from '@nestjs/core';
 import { Observable, Subscriber } from 'rxjs';
 import { RETRY_AFTER_SECONDS } from '../http/request-session.js';
 import { rawRequest, requestOf, responseOf } from './raw-http.js';
-import { asHttpException, SessionUnavailableException } from './session-unavailable.exception.js';
+import { asHttpException, SessionUnavailableException } from './session.exceptions.js';
 import { SessionService } from './session.service.js';
 
 /**

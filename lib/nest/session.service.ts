@@ -9,14 +9,14 @@ import { RequestSession, type RequestSessionOptions } from '../http/request-sess
 import { rawExchange, type AnyResponse, type RawExchange, type SessionSource } from './raw-http.js';
 import { RequestNote } from './request-note.js';
 import type { SessionEventStream } from './session-events.js';
-import { asHttpException } from './session-unavailable.exception.js';
+import { asHttpException } from './session.exceptions.js';
 import { REQUEST_SESSION_OPTIONS, SESSION_EVENTS } from './tokens.js';
 
 /** Sessions of requests, and of others by their id. */
 @Injectable()
 export class SessionService {
   /**
-   * What happens to sessions on this node: created, authenticated, regenerated, destroyed, rejected. For counters and
+   * What happens to sessions on this node: created, authenticated, regenerated, destroyed, dropped, rejected. For counters and
    * alarms; holds public ids, never a token. Hot: a subscriber gets what comes after it. Completes at shutdown.
    */
   readonly events: Observable<SessionEvent>;

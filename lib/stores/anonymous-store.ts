@@ -1,5 +1,6 @@
 import type {
   CompareAndSetOutcome,
+  DestroyOutcome,
   LoadOutcome,
   NewSession,
   NotThere,
@@ -92,9 +93,12 @@ export class AnonymousTrafficStore implements SessionStore, Quarantine {
     return outcome;
   }
 
-  async destroy(id: SessionId): Promise<void> {
-    await this.#shared.destroy(id);
+  async destroy(id: SessionId): Promise<DestroyOutcome> {
+    const outcome = await this.#shared.destroy(id);
+    const held = this.#local.peek(id) !== undefined;
     this.#local.forget(id);
+    // The shared copy had expired, and the session lived here.
+    return outcome.status === 'absent' && held ? { status: 'removed', renewed: false } : outcome;
   }
 
   async setAside(id: SessionId): Promise<void> {
@@ -126,7 +130,7 @@ export class AnonymousTrafficStore implements SessionStore, Quarantine {
       const restored = await this.#shared.restore(id, record);
       if (restored.status === 'ended') {
         this.#local.forget(id);
-        return { status: 'ended' };
+        return restored;
       }
     }
     return { status: 'absent' };

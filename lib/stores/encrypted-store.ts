@@ -1,6 +1,7 @@
 import { LRUCache } from 'lru-cache';
 import type {
   CompareAndSetOutcome,
+  DestroyOutcome,
   LoadOutcome,
   NewSession,
   NotThere,
@@ -97,12 +98,13 @@ export class EncryptedStore implements SessionStore {
   async renew(id: SessionId, renewal: SessionRenewal): Promise<WriteOutcome> {
     const sessionKey = await this.#keyOf(id);
     if ('status' in sessionKey) return sessionKey;
-    const { newId, login } = renewal;
+    const { newId, login, graceSeconds } = renewal;
     const sealed = this.#sealChange(sessionKey.key, renewal);
     sealed.set.set(KEY_FIELD, this.#lock(newId, sessionKey));
     const outcome = await this.#store.renew(id, {
       ...sealed,
       newId,
+      graceSeconds,
       login: login && { ...login, principal: sealPrincipal(sessionKey.key, login.principal) },
     });
     if (outcome.status === 'written') {
@@ -141,9 +143,10 @@ export class EncryptedStore implements SessionStore {
     }
   }
 
-  async destroy(id: SessionId): Promise<void> {
-    await this.#store.destroy(id);
+  async destroy(id: SessionId): Promise<DestroyOutcome> {
+    const outcome = await this.#store.destroy(id);
     this.#keys.delete(id);
+    return outcome;
   }
 
   health(): Promise<StoreHealth> {

@@ -3,8 +3,10 @@ import { SessionStoreUnavailableError } from '../core/errors.js';
 import { NEVER_MS } from '../core/session-times.js';
 import type {
   CompareAndSetOutcome,
+  DestroyOutcome,
   LoadOutcome,
   NewSession,
+  NotThere,
   SessionChange,
   SessionRecord,
   SessionRenewal,
@@ -27,10 +29,13 @@ export interface MemoryStoreOptions {
   readonly now: () => number;
 }
 
-/** A session that ended a short while ago, and what it was renewed to. */
+/** A session that ended a short while ago. */
 interface Ended {
   readonly ended: true;
-  readonly next: SessionId | undefined;
+  /** What it was renewed to. */
+  next: SessionId | undefined;
+  /** Of one that was renewed without a login: until when the old id is served as the new one, epoch milliseconds. */
+  follow: number | undefined;
 }
 
 type Entry = SessionRecord | Ended;
@@ -67,7 +72,7 @@ export class MemoryStore implements SessionStore, Quarantine {
   async load(id: SessionId): Promise<LoadOutcome> {
     const record = this.#find(id);
     if (record === undefined) return { status: 'absent' };
-    if (isEnded(record)) return { status: 'ended' };
+    if (isEnded(record)) return this.#told(record);
     const now = this.#options.now();
     this.#put(id, { ...record, lastAccessedAt: now }, now);
     return { status: 'found', record, now };
@@ -94,7 +99,7 @@ export class MemoryStore implements SessionStore, Quarantine {
   async save(id: SessionId, change: SessionChange): Promise<WriteOutcome> {
     const record = this.#find(id);
     if (record === undefined) return { status: 'absent' };
-    if (isEnded(record)) return { status: 'ended' };
+    if (isEnded(record)) return this.#told(record);
     const now = this.#options.now();
     return this.#put(id, changed(record, change, now), now);
   }
@@ -102,9 +107,9 @@ export class MemoryStore implements SessionStore, Quarantine {
   async renew(id: SessionId, renewal: SessionRenewal): Promise<WriteOutcome> {
     const record = this.#find(id);
     if (record === undefined) return { status: 'absent' };
-    if (isEnded(record)) return { status: 'ended' };
+    if (isEnded(record)) return this.#told(record);
     const now = this.#options.now();
-    const { login, newId } = renewal;
+    const { login, newId, graceSeconds = 0 } = renewal;
     const renewed: SessionRecord = {
       ...changed(record, renewal, now),
       ...(login !== undefined && {
@@ -113,7 +118,10 @@ export class MemoryStore implements SessionStore, Quarantine {
         absoluteDeadline: login.absoluteTimeout > 0 ? now + login.absoluteTimeout * 1000 : undefined,
       }),
     };
-    this.#entries.set(id, { ended: true, next: newId }, { ttl: this.#options.endedMarkerMs });
+    const graceMs = graceSeconds * 1000;
+    const follow = login === undefined ? now + graceMs : undefined;
+    const ttl = Math.max(this.#options.endedMarkerMs, graceMs);
+    this.#entries.set(id, { ended: true, next: newId, follow }, { ttl });
     return this.#put(newId, renewed, now);
   }
 
@@ -126,7 +134,7 @@ export class MemoryStore implements SessionStore, Quarantine {
   ): Promise<CompareAndSetOutcome> {
     const record = this.#find(id);
     if (record === undefined) return { status: 'absent' };
-    if (isEnded(record)) return { status: 'ended' };
+    if (isEnded(record)) return this.#told(record);
     const actual = record.attributes.get(name);
     if (!same(actual, expected)) return { status: 'conflict', actual };
     const now = this.#options.now();
@@ -138,14 +146,25 @@ export class MemoryStore implements SessionStore, Quarantine {
     );
   }
 
-  async destroy(id: SessionId): Promise<void> {
+  async destroy(id: SessionId): Promise<DestroyOutcome> {
     this.#assertOpen();
+    let outcome: DestroyOutcome = { status: 'absent' };
     let next: SessionId | undefined = id;
     while (next !== undefined) {
       const entry: Entry | undefined = this.#entries.peek(next);
-      this.#entries.delete(next);
-      next = entry !== undefined && isEnded(entry) ? entry.next : undefined;
+      if (entry === undefined) break;
+      if (isEnded(entry)) {
+        // Stays for as long as it would have, and leads nowhere any more.
+        outcome = { status: 'ended' };
+        next = entry.next;
+        entry.next = entry.follow = undefined;
+      } else {
+        outcome = { status: 'removed', renewed: outcome.status === 'ended' };
+        this.#entries.set(next, endedWithout(), { ttl: this.#options.endedMarkerMs });
+        next = undefined;
+      }
     }
+    return outcome;
   }
 
   async health(): Promise<StoreHealth> {
@@ -187,6 +206,12 @@ export class MemoryStore implements SessionStore, Quarantine {
     return this.#entries.get(id);
   }
 
+  #told({ next, follow }: Ended): NotThere {
+    if (next === undefined) return { status: 'ended' };
+    if (follow === undefined) return { status: 'ended', byLogin: true };
+    return { status: 'ended', movedTo: next, inGrace: follow > this.#options.now() };
+  }
+
   #put(id: SessionId, record: SessionRecord, now: number, longest = NEVER_MS): Written {
     const { maxInactiveInterval, absoluteDeadline } = record;
     const idle = maxInactiveInterval > 0 ? maxInactiveInterval * 1000 : NEVER_MS;
@@ -220,6 +245,11 @@ export function changed(record: SessionRecord, change: SessionChange, now: numbe
 
 function isEnded(entry: Entry): entry is Ended {
   return 'ended' in entry;
+}
+
+/** Of one that was not renewed. */
+function endedWithout(): Ended {
+  return { ended: true, next: undefined, follow: undefined };
 }
 
 function weightOf(entry: Entry): number {

@@ -1,5 +1,5 @@
 import { SessionFormatError } from '../core/errors.js';
-import type { LoadOutcome, SessionRecord } from '../core/store.js';
+import { TOMBSTONE_MS, type LoadOutcome, type NotThere, type SessionRecord } from '../core/store.js';
 import type { SessionId } from '../core/token.js';
 
 /**
@@ -36,6 +36,8 @@ interface OwnFields {
   used?: string;
   info?: string;
   ended?: string;
+  next?: string;
+  follow?: string;
 }
 
 /**
@@ -46,7 +48,7 @@ export function readRecord(id: SessionId, reply: readonly Buffer[], now: number)
   if (reply.length === 0) return { status: 'absent' };
   const attributes = new Map<string, Uint8Array>();
   const own = takeApart(reply, attributes);
-  if (own.ended !== undefined) return { status: 'ended' };
+  if (own.ended !== undefined) return ended(own, now);
   const { head = '' } = own;
   const beginning = `${FORMAT_VERSION} ${id.slice(-NAME_LENGTH)} `;
   if (!head.startsWith(beginning)) return strange(id, head);
@@ -69,8 +71,18 @@ function takeApart(reply: readonly Buffer[], attributes: Map<string, Uint8Array>
     else if (name === '@used') own.used = value.toString();
     else if (name === '@info') own.info = value.toString();
     else if (name === '@ended') own.ended = value.toString();
+    else if (name === '@next') own.next = value.toString();
+    else if (name === '@follow') own.follow = value.toString();
   }
   return own;
+}
+
+/** What a marker says. One of 0.1 does not say when that was: it counts as recent for as long as it is there. */
+function ended({ ended: at, next, follow }: OwnFields, now: number): NotThere {
+  const longAgo = at !== '1' && now - Number(at) >= TOMBSTONE_MS;
+  if (next === undefined) return { status: 'ended', longAgo };
+  if (follow === undefined) return { status: 'ended', longAgo, byLogin: true };
+  return { status: 'ended', longAgo, movedTo: next as SessionId, inGrace: Number(follow) > now };
 }
 
 /** What is to be said of a record that is not one of this session in this version. */

@@ -1,5 +1,6 @@
 import type {
   CompareAndSetOutcome,
+  DestroyOutcome,
   LoadOutcome,
   NewSession,
   SessionChange,
@@ -10,6 +11,7 @@ import type {
   WriteOutcome,
   Written,
 } from '../core/store.js';
+import { TOMBSTONE_MS } from '../core/store.js';
 import { SessionFormatError, SessionStoreUnavailableError } from '../core/errors.js';
 import { tagOf, type SessionId } from '../core/token.js';
 import { RedisClock } from './redis-clock.js';
@@ -28,7 +30,7 @@ export interface RedisStoreOptions {
   readonly touchIntervalMs: number;
   /** Life of the record of a session that is not authenticated, in seconds; undefined: as of any other. */
   readonly anonymousCopySeconds?: number | undefined;
-  /** How long a session's end stays known under its old id, in milliseconds. */
+  /** How long an end stays known where nodes may hold copies in memory, in milliseconds; elsewhere {@link TOMBSTONE_MS}. */
   readonly endedMarkerMs: number;
 }
 
@@ -96,14 +98,16 @@ export class RedisStore implements SessionStore, Quarantine {
   }
 
   renew(id: SessionId, renewal: SessionRenewal): Promise<WriteOutcome> {
-    const { login, newId } = renewal;
+    const { login, newId, graceSeconds = 0 } = renewal;
     return this.#write(
       RENEW,
       [this.#key(id), this.#key(newId)],
       withFields(
         [
           ...this.#changeArguments(renewal),
+          TOMBSTONE_MS,
           this.#options.endedMarkerMs,
+          login === undefined ? graceSeconds * 1000 : 0,
           login === undefined ? '' : opaque(login.principal),
           login !== undefined && login.absoluteTimeout > 0 ? login.absoluteTimeout : 0,
         ],
@@ -131,10 +135,14 @@ export class RedisStore implements SessionStore, Quarantine {
     return this.#outcome(reply);
   }
 
-  async destroy(id: SessionId): Promise<void> {
-    // A marker is left only where nodes may hold copies of anonymous sessions in memory.
-    const markerMs = this.#options.anonymousCopySeconds === undefined ? 0 : this.#options.endedMarkerMs;
-    await this.#commands.run(DESTROY, [this.#key(id)], [this.#options.keyPrefix, markerMs]);
+  async destroy(id: SessionId): Promise<DestroyOutcome> {
+    const { keyPrefix, anonymousCopySeconds, endedMarkerMs } = this.#options;
+    const copiesMs = anonymousCopySeconds === undefined ? 0 : endedMarkerMs;
+    const reply = Number(
+      await this.#commands.run(DESTROY, [this.#key(id)], [keyPrefix, TOMBSTONE_MS, copiesMs]),
+    );
+    if (reply > 0) return { status: 'removed', renewed: reply === 2 };
+    return { status: reply < 0 ? 'ended' : 'absent' };
   }
 
   /** Kept for a day. @param damaged False: only if the record turns out not to be this session's. */
@@ -232,7 +240,11 @@ export class RedisStore implements SessionStore, Quarantine {
           'Finish the roll-out of the newer version.',
       );
     }
-    return { status: status === -1 ? 'ended' : 'absent' };
+    if (status !== -1) return { status: 'absent' };
+    if (reply.length === 1) return { status: 'ended' };
+    const next = (reply[1] as Buffer).toString();
+    if (next === '') return { status: 'ended', byLogin: true };
+    return { status: 'ended', movedTo: next as SessionId, inGrace: reply[2] === 1 };
   }
 
   #key(id: SessionId): string {

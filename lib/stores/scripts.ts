@@ -13,7 +13,8 @@ import { FORMAT_VERSION, NAME_LENGTH } from './redis-record.js';
  *   session, or 0; 1 or 0; 1 if nodes may hold copies of their own in memory, which stays so, or 0.
  * - `@used` when it was used last.
  * - `@info` "created login codec principal": when it was created, when somebody logged in or 0, who.
- * A marker stands for a session that ended a short while ago: `@ended`, and `@next` if it was renewed.
+ * A marker, or tombstone, stands for a session that has ended: `@ended` when (0.1 wrote 1), `@next` the id that it was
+ * renewed to, and `@follow` if that was no login: until when the old id is served as the new one, 0 for not at all.
  *
  * Common ground:
  * - Each script touches one key, or keys of one slot (the tag in braces), so that Redis Cluster can run it.
@@ -22,7 +23,8 @@ import { FORMAT_VERSION, NAME_LENGTH } from './redis-record.js';
  *   that was reported as failed meanwhile must not be applied later.
  * - The first change of each write is an HSET, which a full Redis refuses: then nothing is changed.
  * - The reply of a write is {1, now, absolute deadline or 0}, or {0}: no such record, or {-1}: the session
- *   ended a short while ago, or {-3, now}: too late, or {-4}: the record is of another format.
+ *   has ended, or {-1, id, 1 or 0}: it goes on under that id, and whether the old one is still served, or
+ *   {-1, ''}: by a login, or {-3, now}: too late, or {-4}: the record is of another format.
  * - What scripts share is text, not functions, which Redis would make anew in each run.
  */
 export interface Script {
@@ -54,11 +56,20 @@ local idle, till, copy, authenticated, nodes =
 const putTogether = (key: string): string =>
   `${beginning(key)} .. idle .. ' ' .. till .. ' ' .. copy .. ' ' .. authenticated .. ' ' .. nodes`;
 
+/** Ends a write that has met a marker. */
+const hasEnded = (key: string): string => `
+local m = redis.call('HMGET', ${key}, '@next', '@follow')
+if not m[1] then return {-1} end
+if not m[2] then return {-1, ''} end
+return {-1, m[1], tonumber(m[2]) > now and 1 or 0}`;
+
 /** Takes the record of a key apart, or ends with what a write of it replies. */
 const standing = (key: string, v: string, ended: string): string => `
+if ${ended} then${hasEnded(key)}
+end
 if not (${isOwn(v, key)}) then
   if ${versionOf(v)} > ${FORMAT_VERSION} then return {-4} end
-  return {${ended} and -1 or 0}
+  return {0}
 end${takeApart(v)}
 if not idle then return {0} end`;
 
@@ -124,7 +135,8 @@ return now
 export const CREATE = script(`${UNLESS_LATE}
 local key = KEYS[1]
 local there = redis.call('HMGET', key, '@v', '@ended')
-if there[2] then return {-1} end
+if there[2] then${hasEnded('key')}
+end
 if there[1] then return {0} end
 local this = string.format('%.0f', now)
 local idle, till, copy, authenticated = ARGV[3], ARGV[9], ARGV[7], ARGV[6]
@@ -155,8 +167,9 @@ ${written('key')}
 /**
  * Moves a record to a new id with a change, and leaves a marker under the old one.
  * KEYS old record, new record · ARGV deadline, idle seconds or '', authenticated 1 or 0, copy seconds or 0,
- * life of the marker in ms, principal or '' = no login, absolute timeout in seconds from now (0 = none,
- * only with a login), count of fields to set, then name and bytes of each, then names to remove.
+ * life of the marker in ms, the same where nodes may hold copies in memory, grace in ms, principal or '' = no login,
+ * absolute timeout in seconds from now (0 = none, only with a login), count of fields to set, then name and bytes of
+ * each, then names to remove.
  * Reply: that of a write.
  */
 export const RENEW = script(`${UNLESS_LATE}
@@ -166,18 +179,21 @@ ${standing('old', 'f[1]', 'f[2]')}
 if ARGV[2] ~= '' then idle = ARGV[2] end
 if ARGV[3] == '1' then authenticated = '1' end
 copy = ARGV[4]
+local life = math.max(ARGV[5], ARGV[7])
+if nodes == '1' then life = math.max(life, ARGV[6]) end
 nodes = copy == '0' and '0' or '1'
 local info = f[3] or ''
-if ARGV[6] ~= '' then
+if ARGV[8] ~= '' then
   local created, codec = string.match(info, '^(%d+) %d+ (%S+) ')
   if not created then return {0} end
-  info = string.format('%s %.0f %s ', created, now, codec) .. ARGV[6]
-  till = ARGV[7] == '0' and '0' or string.format('%.0f', now + ARGV[7] * 1000)
+  info = string.format('%s %.0f %s ', created, now, codec) .. ARGV[8]
+  till = ARGV[9] == '0' and '0' or string.format('%.0f', now + ARGV[9] * 1000)
 end
-${change('old', `'@v', ${putTogether('new')}, '@used', now, '@info', info`, 9, 'ARGV[8]')}
+${change('old', `'@v', ${putTogether('new')}, '@used', now, '@info', info`, 11, 'ARGV[10]')}
 redis.call('RENAME', old, new)
-redis.call('HSET', old, '@ended', 1, '@next', ${idOf('new')})
-redis.call('PEXPIRE', old, ARGV[5])
+redis.call('HSET', old, '@ended', now, '@next', ${idOf('new')})
+if ARGV[8] == '' then redis.call('HSET', old, '@follow', ARGV[7] == '0' and 0 or now + ARGV[7]) end
+redis.call('PEXPIRE', old, life)
 ${written('new')}
 `);
 
@@ -203,25 +219,34 @@ ${written('key')}
 `);
 
 /**
- * Removes a session, and where it was renewed meanwhile, what it became, under whichever id. Works on a full Redis.
- * KEYS record · ARGV what a key begins with before the tag, life in ms of the marker to leave where other nodes
- * may hold copies in memory (0: leave none).
- * Reply: how many records were removed.
+ * Removes a session, and where it was renewed meanwhile, what it became, under whichever id, and leaves a marker of each.
+ * Works on a full Redis, since what is removed comes first. A marker that is there already stays for as long as it would
+ * have, so that nobody keeps one alive by logging out again, but leads nowhere any more.
+ * KEYS record · ARGV what a key begins with before the tag, life of a marker in ms, the same where nodes may hold copies
+ * in memory, which is where an unknown id gets one too (0: no node does).
+ * Reply: 1: removed, 2: removed under another id, -1: it had ended before, 0: there was none.
  */
-export const DESTROY = script(`
-local key, life, removed = KEYS[1], tonumber(ARGV[2]), 0
+export const DESTROY = script(`${NOW}
+local key, reply = KEYS[1], 0
 while key do
-  local f = redis.pcall('HMGET', key, '@v', '@next')
+  local f = redis.pcall('HMGET', key, '@v', '@ended', '@next')
   if f.err then f = {} end
-  redis.call('DEL', key)
-  if f[1] then removed = removed + 1 end
-  if life > 0 and (not f[1] or string.sub(f[1], -2) == ' 1') then
-    redis.call('HSET', key, '@ended', 1)
-    redis.call('PEXPIRE', key, life)
+  if f[2] then
+    redis.call('HDEL', key, '@next', '@follow')
+    if reply == 0 then reply = -1 end
+  else
+    redis.call('DEL', key)
+    local life = f[1] and tonumber(ARGV[2]) or 0
+    if f[1] then reply = reply == -1 and 2 or 1 end
+    if not f[1] or string.sub(f[1], -2) == ' 1' then life = math.max(life, ARGV[3]) end
+    if life > 0 then
+      redis.call('HSET', key, '@ended', now)
+      redis.call('PEXPIRE', key, life)
+    end
   end
-  key = f[2] and ARGV[1] .. '{' .. string.sub(f[2], 1, 4) .. '}' .. string.sub(f[2], 5)
+  key = f[3] and ARGV[1] .. '{' .. string.sub(f[3], 1, 4) .. '}' .. string.sub(f[3], 5)
 end
-return removed
+return reply
 `);
 
 /**

@@ -1,5 +1,6 @@
 import type {
   CompareAndSetOutcome,
+  DestroyOutcome,
   LoadOutcome,
   NewSession,
   SessionChange,
@@ -48,7 +49,7 @@ export class WatchedStore implements SessionStore {
     return this.#store.compareAndSet(id, name, expected, next, authenticated).catch(this.#failed);
   }
 
-  destroy(id: SessionId): Promise<void> {
+  destroy(id: SessionId): Promise<DestroyOutcome> {
     return this.#store.destroy(id).catch(this.#failed);
   }
 

@@ -42,5 +42,5 @@ export function renewal(
   set: Readonly<Record<string, string>> = {},
   rest: Partial<Omit<SessionRenewal, 'set' | 'newId'>> = {},
 ): SessionRenewal {
-  return { ...change(set, rest), newId, login: rest.login };
+  return { ...change(set, rest), newId, login: rest.login, graceSeconds: rest.graceSeconds };
 }

@@ -22,6 +22,37 @@ export function describeEnds(rig: ContractRig): void {
       await expectRefused(rig, id);
     });
 
+    it.each([
+      ['nothing of the old id', {}, false],
+      ['the old id for its grace', { graceSeconds: 30 }, true],
+    ])('without a login serves %s, and tells each write where it goes on', async (_what, grace, inGrace) => {
+      const id = await rig.created({ a: '1' });
+      const movedTo = freshId(id);
+      await rig.store.renew(id, renewal(movedTo, {}, { ...rig.rest, ...grace }));
+      for (const node of [rig.store, rig.peer]) {
+        const outcomes = [
+          await node.load(id),
+          await node.save(id, change({ late: '1' }, rig.rest)),
+          await node.compareAndSet(id, 'late', undefined, Buffer.from('1'), rig.rest.authenticated),
+          await node.renew(id, renewal(freshId(id), {}, rig.rest)),
+        ];
+        for (const outcome of outcomes) expect(outcome).toMatchObject({ status: 'ended', movedTo, inGrace });
+      }
+      expect(await rig.attributesOf(movedTo)).toEqual({ a: '1' });
+    });
+
+    it('with a login tells nobody where it goes on, grace or not', async () => {
+      const id = await rig.created();
+      const login = { principal: 'bert', absoluteTimeout: 0 };
+      const rest = { authenticated: true, login, graceSeconds: 30 };
+      await rig.store.renew(id, renewal(freshId(id), {}, rest));
+      const outcomes = [await rig.peer.load(id), await rig.store.save(id, change({}, rig.rest))];
+      for (const outcome of outcomes) {
+        expect(outcome).toMatchObject({ status: 'ended', byLogin: true });
+        expect('movedTo' in outcome && outcome.movedTo).toBe(false);
+      }
+    });
+
     it('without a login keeps who it was, since when, and until when', async () => {
       const id = await rig.created({}, { principal: 'anna', absoluteTimeout: 3600 });
       const before = await rig.recordOf(id);
@@ -74,7 +105,7 @@ export function describeEnds(rig: ContractRig): void {
 
   describe('the end of a session', () => {
     it('is not an error where there is none', async () => {
-      await expect(rig.store.destroy(freshId())).resolves.toBeUndefined();
+      expect(await rig.store.destroy(freshId())).toEqual({ status: 'absent' });
     });
 
     it('holds on every node, whoever has loaded it before', async () => {
@@ -84,7 +115,40 @@ export function describeEnds(rig: ContractRig): void {
       await expectDead(rig, id);
       await expectRefused(rig, id);
       await expectDead(rig, id);
-      await expect(rig.store.destroy(id)).resolves.toBeUndefined();
+    });
+
+    it('tells what it has found: a session, an end before it, nothing', async () => {
+      const id = await rig.created();
+      const next = freshId(id);
+      await rig.store.renew(id, renewal(next, {}, rig.rest));
+      const other = await rig.created();
+      expect(await rig.peer.destroy(other)).toEqual({ status: 'removed', renewed: false });
+      expect(await rig.peer.destroy(id)).toEqual({ status: 'removed', renewed: true });
+      for (const dead of [id, next, other]) {
+        expect(await rig.store.destroy(dead)).toEqual({ status: 'ended' });
+        expect(await rig.peer.destroy(dead)).toEqual({ status: 'ended' });
+      }
+    });
+
+    it('stays known, whatever was tried on it', async () => {
+      const id = await rig.created();
+      await rig.peer.destroy(id);
+      await expectRefused(rig, id);
+      await rig.peer.destroy(id);
+      expect(await rig.statusesOf(id)).toEqual(['ended', 'ended']);
+    });
+
+    it('leaves no way to what it became, nor from there', async () => {
+      const id = await rig.created();
+      const next = freshId(id);
+      await rig.store.renew(id, renewal(next, {}, { ...rig.rest, graceSeconds: 30 }));
+      await rig.store.destroy(id);
+      for (const dead of [id, next]) {
+        const outcome = await rig.store.load(dead);
+        expect(outcome.status).toBe('ended');
+        expect(outcome).not.toHaveProperty('movedTo');
+        expect(outcome).not.toHaveProperty('byLogin');
+      }
     });
 
     it.each([1, 5])('follows %i id changes', async (changes) => {

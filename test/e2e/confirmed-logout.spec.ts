@@ -4,6 +4,7 @@ import { RedisSessionModule, type RedisOptions } from 'nestjs-redis-session';
 import { eachAdapter, LogSink, startApp } from '../support/apps.js';
 import { onCleanup } from '../support/cleanup.js';
 import { Browser } from '../support/cookie-jar.js';
+import { recordCount } from '../support/records.js';
 import { startRedis, type RedisProcess } from '../support/redis-server.js';
 import { aclLine } from '../security/acl-line.js';
 import { observer, probe, type SessionView } from './fixtures/probe.js';
@@ -45,11 +46,11 @@ eachAdapter('a logout that a replica must confirm', (adapter) => {
     const users = await application({ port: master.port });
     const browser = await users();
     const copy = observer(replica.port);
-    await eventually('the replica has it', async () => ((await copy.dbsize()) === 1 ? true : undefined));
+    await eventually('the replica has it', async () => ((await recordCount(copy)) === 1 ? true : undefined));
     const { status, setCookies } = await browser.post('/logout');
     expect({ status, cookie: setCookies.map(({ maxAge }) => maxAge) }).toEqual({ status: 201, cookie: [0] });
     // At once, not eventually.
-    expect(await copy.dbsize()).toBe(0);
+    expect(await recordCount(copy)).toBe(0);
   });
 
   it('is 503 where the replica hangs, can be tried again, and is confirmed once it is back', async () => {
@@ -60,7 +61,7 @@ eachAdapter('a logout that a replica must confirm', (adapter) => {
     const first = await browser.post('/logout');
     expect([first.status, first.setCookies, first.headers['retry-after']]).toEqual([503, [], '1']);
     // Over on the master at once, so that nobody goes on with it.
-    expect(await admin.dbsize()).toBe(1);
+    expect(await recordCount(admin)).toBe(1);
     expect((await browser.get('/session')).json<SessionView>().principal).toBeUndefined();
     // There is nothing to remove any more, and yet no replica knows that.
     expect((await browser.post('/logout')).status).toBe(503);
@@ -71,9 +72,9 @@ eachAdapter('a logout that a replica must confirm', (adapter) => {
       (await browser.post('/logout')).status === 201 ? true : undefined,
     );
     const copy = observer(replica.port);
-    expect(await copy.dbsize()).toBe(1);
+    expect(await recordCount(copy)).toBe(1);
     expect((await other.post('/logout')).status).toBe(201);
-    expect(await copy.dbsize()).toBe(0);
+    expect(await recordCount(copy)).toBe(0);
     // The cookie that was kept opens nothing, and the next login replaces it.
     expect((await browser.get('/session')).json<SessionView>().isNew).toBe(true);
     expect((await browser.post('/login/ann')).status).toBe(201);
@@ -94,7 +95,7 @@ eachAdapter('a logout that a replica must confirm', (adapter) => {
     const browsers = await Promise.all(Array.from({ length: 40 }, () => users()));
     const answers = await Promise.all(browsers.map((browser) => browser.post('/logout')));
     expect(answers.map(({ status }) => status)).toEqual(browsers.map(() => 201));
-    expect(await observer(replica.port).dbsize()).toBe(0);
+    expect(await recordCount(observer(replica.port))).toBe(0);
   });
 
   it('works on a full Redis for who is there, with an injected client, and with the documented rights', async () => {
@@ -112,7 +113,7 @@ eachAdapter('a logout that a replica must confirm', (adapter) => {
     const browsers = [await injected(), await limited()];
     await admin.config('SET', 'maxmemory', '1');
     for (const browser of browsers) expect((await browser.post('/logout')).status).toBe(201);
-    expect(await admin.dbsize()).toBe(0);
+    expect(await recordCount(admin)).toBe(0);
   });
 
   it('is warned of at boot where there is no replica, and told 503 with the reason in the log', async () => {

@@ -129,6 +129,29 @@ eachAdapter('policies', (adapter) => {
     });
   });
 
+  it.each([true, false])(
+    'ALWAYS_SAVE_AFTER_REQUEST answers 409 where the session ended meanwhile, and DEFAULT tells (interceptor: %p)',
+    async (globalInterceptor) => {
+      const late = async (policy: SessionPolicy): Promise<unknown> => {
+        await start([policy], globalInterceptor);
+        const browser = await storedVisitor();
+        return site.visit(browser.clone(), async (session) => {
+          await site.visit(browser, (other) => other.authenticate('ann'));
+          session.value = 'late';
+        });
+      };
+      await expect(late('ALWAYS_SAVE_AFTER_REQUEST')).rejects.toThrow(
+        'answered 409: {"statusCode":409,"message":"The session ended meanwhile. Please sign in again."}',
+      );
+      await site.close();
+      await expect(late('DEFAULT')).resolves.toBeDefined();
+      const line = /logged in meanwhile, and what this one changed is dropped \("value"\)/;
+      await eventually('the log tells of it', async () =>
+        site.log.messages('warn').some((message) => line.test(message)) ? true : undefined,
+      );
+    },
+  );
+
   it('SAVE_ON_CHANGE saves while the handler still runs', async () => {
     await start(['SAVE_ON_CHANGE']);
     const browser = await storedVisitor();

@@ -47,6 +47,6 @@ describe('a record of a later version', () => {
     await expect(store.renew(id, renewal(freshId(id)))).rejects.toThrow(/another format/);
     expect(await admin.hgetall(keyOf(id))).toEqual(before);
     await store.destroy(id);
-    expect(await admin.exists(keyOf(id))).toBe(0);
+    expect(await admin.hkeys(keyOf(id))).toEqual(['@ended']);
   });
 });

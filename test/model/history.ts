@@ -35,8 +35,14 @@ export interface Turn extends Interval {
   readonly login: boolean;
 }
 
+/** A request that was told 409. */
+export interface Refusal extends Interval {
+  readonly lineage: Lineage | undefined;
+}
+
 /** What was seen of one program. */
 export interface History {
+  readonly refusals: Refusal[];
   readonly writes: Write[];
   readonly reads: Read[];
   readonly turns: Turn[];
@@ -52,6 +58,7 @@ export interface History {
 
 export function emptyHistory(): History {
   return {
+    refusals: [],
     writes: [],
     reads: [],
     turns: [],
@@ -70,6 +77,7 @@ export function violations(history: History): string[] {
     ...wrongCounts(history),
     ...lostLogins(history),
     ...lostSessions(history),
+    ...unfoundedRefusals(history),
   ];
 }
 
@@ -89,12 +97,37 @@ function inexplicableReads({ reads, writes, turns }: History): string[] {
   });
 }
 
-/** Whether a write that was answered must be there: only an end or an id change by another request may have kept it out. */
+/**
+ * Whether a write that was answered must be there: only an end or a login by another request may have kept it out. It
+ * follows an id change.
+ */
 function isCertain(write: Write, turns: readonly Turn[]): boolean {
   return !turns.some(
-    ({ lineage, start, end }) =>
-      lineage === write.lineage && start !== write.start && start < write.end && write.start < end,
+    ({ lineage, kind, login, start, end }) =>
+      (kind === 'ended' || login) &&
+      lineage === write.lineage &&
+      start !== write.start &&
+      start < write.end &&
+      write.start < end,
   );
+}
+
+/** Only a request whose session was ended, or taken away by a login, while it was under way is told 409. */
+function unfoundedRefusals({ refusals, turns }: History): string[] {
+  return refusals
+    .filter(
+      (refusal) =>
+        !turns.some(
+          ({ lineage, kind, login, start, end }) =>
+            (kind === 'ended' || login) &&
+            lineage === refusal.lineage &&
+            start <= refusal.end &&
+            refusal.start <= end,
+        ),
+    )
+    .map(
+      ({ lineage, start }) => `a request in ${lineage} begun at ${start} was told 409 though nothing ended`,
+    );
 }
 
 /** An end that was acknowledged is final. */

@@ -1,5 +1,10 @@
 import type { Scheduler } from 'fast-check';
-import { SessionDestroyedError, SessionGoneError, SessionHeadersSentError } from 'nestjs-redis-session';
+import {
+  SessionDestroyedError,
+  SessionGoneError,
+  SessionHeadersSentError,
+  type SessionPolicy,
+} from 'nestjs-redis-session';
 import type { RedisClient } from '../../lib/stores/redis-client.js';
 import type { AnySession, Playground } from '../e2e/rig/playground.js';
 import { Browser } from '../support/cookie-jar.js';
@@ -10,6 +15,11 @@ import { NAMES, type Name, type Program, type Request, type Step } from './progr
 const ANSWERS = [SessionGoneError, SessionDestroyedError, SessionHeadersSentError];
 
 const LINEAGE = 'lineage';
+
+/** Whether a visit was answered 409. */
+function isConflict(error: unknown): boolean {
+  return error instanceof Error && error.message.startsWith('A visit was answered 409');
+}
 
 /** Deletes a session's record as its expiry would, markers not. Replies whether there was one. */
 const EXPIRE = `if redis.call('HEXISTS', KEYS[1], '@v') == 1 then return redis.call('DEL', KEYS[1]) end return 0`;
@@ -22,6 +32,7 @@ export class ProgramRun {
   readonly #scheduler: Scheduler;
   readonly #browser: Browser;
   readonly #background: Promise<unknown>[] = [];
+  #policy: SessionPolicy = 'DEFAULT';
   #clock = 0;
   #unique = 0;
 
@@ -32,7 +43,8 @@ export class ProgramRun {
     this.#browser = new Browser(() => this.#node(0).url);
   }
 
-  async run({ tabs }: Program): Promise<History> {
+  async run({ tabs, policy }: Program): Promise<History> {
+    this.#policy = policy;
     await this.#redis.flushall();
     await this.#scheduler.waitFor(this.#request({ node: 0, steps: [{ do: 'set', name: 'a' }] }));
     const all = Promise.all(tabs.map((requests) => this.#tab(requests)));
@@ -53,11 +65,20 @@ export class ProgramRun {
   async #request({ node, steps }: Request): Promise<void> {
     const start = this.#tick();
     const visit = new Visit(this, start);
-    await this.#node(node).visit(this.#browser, async (session) => {
+    let lineage: Lineage | undefined;
+    const answer = this.#node(node).visit(this.#browser, async (session) => {
+      lineage = session[LINEAGE] as Lineage | undefined;
       const { background } = await visit.perform(session, steps);
       if (background !== undefined) this.#background.push(background);
     });
-    visit.answered();
+    try {
+      await answer;
+      visit.answered();
+    } catch (error) {
+      // What such a request has written is not acknowledged, and may be there or not.
+      if (this.#policy !== 'ALWAYS_SAVE_AFTER_REQUEST' || !isConflict(error)) throw error;
+      this.history.refusals.push({ lineage, start, end: this.#tick() });
+    }
   }
 
   /** The moment is one after all before. */

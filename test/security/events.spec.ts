@@ -144,6 +144,21 @@ describe('the log of rejections', () => {
     id,
   });
 
+  it('warns of a change that a login has made void, by its name, and not of one to a session that is over', () => {
+    const { log, lines, pass } = rig();
+    const drop = { type: 'dropped', id: 'an-id', attributes: ['cart', 'x'.repeat(100)] } as const;
+    log.note({ ...drop, reason: 'ended' });
+    log.note({ ...drop, reason: 'late' });
+    log.note({ ...drop, reason: 'login' });
+    pass(1000);
+    log.note({ ...drop, attributes: [...'abcdef'], reason: 'login' });
+    expect(lines).toEqual([
+      'warn Session an-id: another request logged in meanwhile, and what this one changed is dropped ' +
+        `("cart", "${'x'.repeat(40)}").`,
+      expect.stringMatching(/ \("a", "b", "c", "d", "e", …\)\.$/),
+    ]);
+  });
+
   it('is at most one line a second for 100 000 bad cookies, and counts them all', () => {
     const { log, lines, pass } = rig();
     // Ten seconds, one every 0.1 ms.

@@ -1,0 +1,45 @@
+import { ConflictException, ServiceUnavailableException, type HttpException } from '@nestjs/common';
+import {
+  SessionFormatError,
+  SessionGoneError,
+  SessionStoreUnavailableError,
+  type SessionErrorCode,
+} from '../core/errors.js';
+import { GONE_MESSAGE, UNAVAILABLE_MESSAGE } from '../http/request-session.js';
+
+/**
+ * What guards, handlers and exception filters see when sessions cannot be served: an HttpException with status 503, so that a
+ * filter that catches everything answers as it does for Nest's own. It is a {@link SessionStoreUnavailableError} (or a
+ * {@link SessionFormatError}) for `instanceof`, too. `cause` tells why; the body, which the client sees, does not.
+ */
+export class SessionUnavailableException extends ServiceUnavailableException {
+  readonly code: SessionErrorCode;
+
+  constructor(cause: SessionStoreUnavailableError | SessionFormatError) {
+    super({ statusCode: 503, message: UNAVAILABLE_MESSAGE }, { cause });
+    this.code = cause.code;
+  }
+}
+
+/** The session of a request ended under its hands: 409. It is a {@link SessionGoneError} for `instanceof`, too. */
+export class SessionGoneException extends ConflictException {
+  readonly code: SessionErrorCode;
+
+  constructor(cause: SessionGoneError) {
+    super({ statusCode: 409, message: GONE_MESSAGE }, { cause });
+    this.code = cause.code;
+  }
+}
+
+/** An error of the core as Nest knows errors; undefined for any other. */
+export function httpExceptionOf(error: unknown): HttpException | undefined {
+  if (error instanceof SessionUnavailableException || error instanceof SessionGoneException) return error;
+  if (error instanceof SessionStoreUnavailableError || error instanceof SessionFormatError)
+    return new SessionUnavailableException(error);
+  return error instanceof SessionGoneError ? new SessionGoneException(error) : undefined;
+}
+
+/** An error of the core as Nest knows errors; every other as it is. */
+export function asHttpException(error: unknown): unknown {
+  return httpExceptionOf(error) ?? error;
+}
