@@ -1,7 +1,7 @@
 import type { SessionCodec } from './codec.js';
-import { encodeIfChanged, UNCHANGED } from './encode-if-changed.js';
+import { encodeIfChanged, encodeStorable, UNCHANGED } from './encode-if-changed.js';
 import { SessionSize, type SessionLimits } from './session-size.js';
-import { findUnstorable } from './storable.js';
+import { findUnstorable, isWellFormed, standsForNothing, type Unstorable } from './storable.js';
 
 /** What differs from the store. */
 export interface AttributeDifference {
@@ -12,6 +12,8 @@ export interface AttributeDifference {
 /** Told of an attribute that was not stored (or not read), and why. Never gets a value. */
 export interface RefusalListener {
   refused(name: string, reason: string): void;
+  /** What was assigned, or changed inside a value, cannot be stored. May throw: then nothing is written at all. */
+  unstorable(name: string, what: Unstorable): void;
 }
 
 /**
@@ -26,6 +28,7 @@ interface Slot {
   assigned: boolean;
 }
 
+const BAD_NAME: Unstorable = { reason: 'its name holds a lone surrogate', path: '' };
 const NOTHING_STORED: ReadonlyMap<string, Uint8Array> = new Map();
 
 /**
@@ -88,19 +91,20 @@ export class Attributes {
   }
 
   /**
-   * Sets an attribute. As in the servlet API null and undefined remove it. A value that cannot be stored is
-   * not added: the listener hears of it and the attribute stays as it was. Returns whether anything was done.
+   * Sets an attribute. As in the servlet API null and undefined remove it, and so does an instance whose toJSON()
+   * returns one of them. A value that cannot be stored is not added: the listener hears of it and the attribute stays
+   * as it was. Returns whether anything was done.
    */
   set(name: string, value: unknown): boolean {
-    if (value === null || value === undefined) {
+    if (value === null || value === undefined || standsForNothing(value)) {
       if (this.has(name)) return this.delete(name);
-      if (value === null)
+      if (value !== undefined)
         this.#listener.refused(name, 'it is null, which removes an attribute, and there was none');
       return false;
     }
-    const reason = name.isWellFormed() ? findUnstorable(value) : 'its name holds a lone surrogate';
-    if (reason !== undefined) {
-      this.#listener.refused(name, reason);
+    const unstorable = isWellFormed(name) ? findUnstorable(value) : BAD_NAME;
+    if (unstorable !== undefined) {
+      this.#listener.unstorable(name, unstorable);
       return false;
     }
     this.#assign(name, 'live', value);
@@ -190,8 +194,9 @@ export class Attributes {
     });
   }
 
-  encode(value: unknown): Uint8Array {
-    return this.#codec.encode(value);
+  /** The bytes of a value, or why it cannot be stored. */
+  encode(value: unknown): Uint8Array | Unstorable {
+    return encodeStorable(this.#codec, value);
   }
 
   decode(bytes: Uint8Array): unknown {
@@ -222,9 +227,9 @@ export class Attributes {
 
   #changed(name: string, slot: Slot): Uint8Array | undefined {
     const encoded = encodeIfChanged(this.#codec, slot.value, slot.stored);
-    if (typeof encoded !== 'string') return encoded;
     if (encoded === UNCHANGED) slot.assigned = false;
-    else this.#listener.refused(name, encoded);
+    else if ('reason' in encoded) this.#listener.unstorable(name, encoded);
+    else return encoded;
     return undefined;
   }
 

@@ -22,6 +22,8 @@ export interface SessionRules extends SessionLimits {
   readonly absoluteTimeout: number;
   readonly saveOnChange: boolean;
   readonly alwaysSave: boolean;
+  /** A value that cannot be stored is left out with a warning, which is the default, or throws and saves nothing. */
+  readonly unstorable?: 'warn' | 'error' | undefined;
   /** Setting this attribute marks the session dirty; undefined: switched off. */
   readonly manualDirtyAttribute: string | undefined;
   /** Setting this attribute saves at once; undefined: switched off. */

@@ -3,7 +3,8 @@ import type { SessionEnvironment } from './environment.js';
 import { SessionUnstorableValueError, SessionUpdateConflictError } from './errors.js';
 import { goneError } from './session-refusals.js';
 import type { SessionState } from './session-state.js';
-import { findUnstorable } from './storable.js';
+import { reasonFor, standsForNothing } from './storable.js';
+import { nameInLog } from './value-path.js';
 
 /** Lost races after which an update gives up. With one contender a node this is never seen. */
 const MAX_ATTEMPTS = 100;
@@ -57,14 +58,12 @@ export async function updateAttribute(
 }
 
 function encoded(attributes: Attributes, name: string, value: unknown): Uint8Array | undefined {
-  if (value === undefined || value === null) return undefined;
-  const reason = findUnstorable(value);
-  if (reason !== undefined) {
-    throw new SessionUnstorableValueError(
-      `update() of attribute ${JSON.stringify(name)} returned what cannot be stored: ${reason}.`,
-    );
-  }
+  if (value === undefined || value === null || standsForNothing(value)) return undefined;
   const bytes = attributes.encode(value);
+  if ('reason' in bytes) {
+    const message = `update() of attribute ${nameInLog(name)} returned what cannot be stored: ${reasonFor(name, bytes)}.`;
+    throw new SessionUnstorableValueError(message, { path: bytes.path });
+  }
   attributes.assertFits(name, bytes);
   return bytes;
 }
