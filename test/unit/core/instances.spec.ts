@@ -62,10 +62,16 @@ class Pixels extends Uint8Array {}
 
 const item = { name: 'tea', tags: new Set(['new']) };
 
+function shared(first: unknown): unknown[] {
+  const twice = { n: 1 };
+  return [first, twice, { twice }, first];
+}
+
 /** What is assigned, and the plain data that is read back. Made anew for each use. */
 const INSTANCES: readonly (readonly [name: string, make: () => unknown, plain: unknown])[] = [
   ['own properties, without methods and undefined', () => new Item('tea'), item],
   ['a toJSON()', () => new Money(1999n), '19.99'],
+  ['beside what is shared, and shared itself', () => shared(new Item('tea')), shared(item)],
   ['inside an array', () => [1, new Item('tea')], [1, item]],
   ['inside an object', () => ({ a: { b: new Money(205n) } }), { a: { b: '2.5' } }],
   ['inside an instance', () => new Wrapped({ deep: new Item('tea') }), { deep: item }],
