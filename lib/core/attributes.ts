@@ -87,7 +87,7 @@ export class Attributes {
     const slot = this.#slots?.get(name);
     if (slot !== undefined) return slot.value;
     const bytes = this.#loaded.get(name);
-    return bytes === undefined ? undefined : this.#decode(name, bytes);
+    return bytes === undefined ? undefined : this.#read(name, bytes);
   }
 
   /**
@@ -199,8 +199,14 @@ export class Attributes {
     return encodeStorable(this.#codec, value);
   }
 
-  decode(bytes: Uint8Array): unknown {
-    return this.#codec.decode(bytes);
+  /** The value of stored bytes. Damaged ones are told of and count as none, so that the next write heals them. */
+  decode(name: string, bytes: Uint8Array): unknown {
+    try {
+      return this.#codec.decode(bytes);
+    } catch {
+      this.#listener.refused(name, `its stored bytes cannot be decoded by the ${this.#codec.name} codec`);
+      return undefined;
+    }
   }
 
   /** @throws SessionLimitError when the session with these bytes under this name would exceed a limit. */
@@ -212,17 +218,12 @@ export class Attributes {
     return this.#codec.name;
   }
 
-  #decode(name: string, stored: Uint8Array): unknown {
-    try {
-      const value = this.#codec.decode(stored);
-      this.#put(name, { state: 'live', stored, value, assigned: false });
-      return value;
-    } catch {
-      // The bytes stay where they are until somebody sets the attribute: nothing is lost by reading.
-      this.#put(name, { state: 'removed', stored: undefined, value: undefined, assigned: false });
-      this.#listener.refused(name, `its stored bytes cannot be decoded by the ${this.#codec.name} codec`);
-      return undefined;
-    }
+  /** Damaged bytes stay where they are until somebody sets the attribute: nothing is lost by reading. */
+  #read(name: string, stored: Uint8Array): unknown {
+    const value = this.decode(name, stored);
+    const state = value === undefined ? 'removed' : 'live';
+    this.#put(name, { state, stored, value, assigned: false });
+    return value;
   }
 
   #changed(name: string, slot: Slot): Uint8Array | undefined {
@@ -237,7 +238,8 @@ export class Attributes {
     const size = new SessionSize();
     for (const [name, bytes] of this.#loaded) if (!this.#slots?.has(name)) size.add(name, bytes);
     for (const [name, slot] of this.#slots ?? []) {
-      if (slot.state === 'live' && slot.stored !== undefined && !set.has(name)) size.add(name, slot.stored);
+      const stays = slot.state === 'live' || !slot.assigned;
+      if (stays && slot.stored !== undefined && !set.has(name)) size.add(name, slot.stored);
     }
     for (const [name, bytes] of set) size.add(name, bytes);
     size.assertWithin(this.#limits);

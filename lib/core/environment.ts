@@ -5,6 +5,7 @@ import type { KeyedLock } from './keyed-lock.js';
 import type { HttpSession } from './members.js';
 import type { OperationQueue } from './operation-queue.js';
 import type { SessionStore } from './store.js';
+import type { Timer } from './timer.js';
 import type { RandomSource } from './token.js';
 
 /** Where decisions are told. Messages carry public ids and attribute names, never a value or a token. */
@@ -49,6 +50,8 @@ export interface SessionEnvironment {
   readonly now: () => number;
   /** Resolves after some milliseconds; a parameter so that tests need not wait. */
   readonly sleep: (milliseconds: number) => Promise<void>;
+  /** For what must not take for ever; undefined: as time passes. */
+  readonly timer?: Timer | undefined;
   /**
    * Resolves once replicas have every end of a session that the store has acknowledged so far; rejects with
    * SessionStoreUnavailableError where they do not in time. Undefined: the store's word is enough.
