@@ -38,6 +38,7 @@ const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
  */
 export const jsonCodec: SessionCodec = {
   name: 'json',
+  takesInstances: true,
 
   encode(value) {
     const text = JSON.stringify(writeTags(value, style));

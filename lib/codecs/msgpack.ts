@@ -62,6 +62,7 @@ const style: TagStyle = {
  */
 export const msgpackCodec: SessionCodec = {
   name: 'msgpack',
+  takesInstances: true,
 
   encode(value) {
     const packed = packr.pack(writeTags(value, style));

@@ -1,10 +1,5 @@
-import {
-  ERROR_CLASSES,
-  type ErrorClass,
-  MAX_NESTING,
-  VIEW_CLASSES,
-  type ViewClass,
-} from '../core/storable.js';
+import { ERROR_CLASSES, type ErrorClass, VIEW_CLASSES, type ViewClass } from '../core/object-kind.js';
+import { MAX_NESTING } from '../core/storable.js';
 import { looksLikeTag, type TagStyle } from './tags.js';
 
 /**

@@ -1,19 +1,38 @@
 import { SessionUnstorableValueError } from '../core/errors.js';
-import { kindOfObject, MAX_HOLES, MAX_NESTING } from '../core/storable.js';
+import { kindOfObject, type ObjectKind } from '../core/object-kind.js';
+import { OWN_PROTO, plainForm } from '../core/plain-form.js';
+import { MAX_HOLES, MAX_NESTING } from '../core/storable.js';
+import { pathOf, type Step } from '../core/value-path.js';
 import { looksLikeTag, type TagStyle } from './tags.js';
 
 /** Objects of one value, each counted as often as it is written: a bound on what shared references can blow up to. */
 const MAX_OBJECTS = 1_000_000;
 
 /**
- * The plain data that stands for a value. The tree is new, so the format's encoder meets no getter and no
- * toJSON of the application's. Throws SessionUnstorableValueError; the message is a reason as
+ * The plain data that stands for a value, instances included. The tree is new, so the format's encoder meets no getter
+ * and no toJSON of the application's. Throws SessionUnstorableValueError; the message is a reason as
  * `findUnstorable` gives them.
  */
 export function writeTags(value: unknown, style: TagStyle): unknown {
-  return typeof value === 'object' && value !== null
-    ? new TagWriter(style).write(value)
-    : writeLeaf(value, style);
+  try {
+    return typeof value === 'object' && value !== null
+      ? new TagWriter(style).write(value)
+      : writeLeaf(value, style);
+  } catch (error) {
+    if (!(error instanceof Unwritable)) throw error;
+    throw new SessionUnstorableValueError(error.message, { path: pathOf(error.steps.reverse()) });
+  }
+}
+
+/** What cannot be written, on its way up through what holds it. */
+class Unwritable extends Error {
+  /** How it was reached, from there upwards. */
+  readonly steps: Step[] = [];
+}
+
+function reachedBy(step: Step | undefined, error: unknown): unknown {
+  if (error instanceof Unwritable && step !== undefined) error.steps.push(step);
+  return error;
 }
 
 function writeLeaf(value: unknown, style: TagStyle): unknown {
@@ -30,9 +49,9 @@ function writeLeaf(value: unknown, style: TagStyle): unknown {
     case 'undefined':
       return style.holds(value) ? value : { $undefined: true };
     case 'function':
-      throw new SessionUnstorableValueError('a function');
+      throw new Unwritable('a function');
     case 'symbol':
-      throw new SessionUnstorableValueError('a symbol');
+      throw new Unwritable('a symbol');
     default:
       return null;
   }
@@ -54,26 +73,47 @@ class TagWriter {
 
   private writeObject(value: object): unknown {
     const earlier = this.seen.get(value);
-    if (earlier !== undefined) {
-      if (this.style.references) return { $ref: earlier };
-      throw new SessionUnstorableValueError(`a cycle, which the ${this.style.name} cannot keep`);
-    }
-    if (this.depth >= MAX_NESTING + 1) {
-      throw new SessionUnstorableValueError(`nested too deeply (more than ${MAX_NESTING} levels)`);
-    }
-    if (this.written === MAX_OBJECTS) {
-      throw new SessionUnstorableValueError(`too large (more than ${MAX_OBJECTS} objects)`);
-    }
-    this.seen.set(value, this.written++);
+    if (earlier !== undefined) return this.writeAgain(earlier);
+    const found = kindOfObject(value);
+    if (found.kind === 'instance') return this.writeInstance(value);
+    this.seen.set(value, this.number());
     this.depth++;
-    const tagged = this.writeKind(value);
+    const tagged = this.writeKind(value, found);
     this.depth--;
     if (!this.style.references) this.seen.delete(value);
     return tagged;
   }
 
-  private writeKind(value: object): unknown {
-    const found = kindOfObject(value);
+  /** The bytes are those of the plain form, and so is the count of objects: whoever reads them knows of no instance. */
+  private writeInstance(instance: object): unknown {
+    const plain = plainForm(instance);
+    if (!('form' in plain)) {
+      throw reachedBy(plain.property, new Unwritable(plain.reason));
+    }
+    const { form } = plain;
+    if (typeof form !== 'object' || form === null) return writeLeaf(form, this.style);
+    const earlier = this.seen.get(form);
+    if (earlier === undefined) this.seen.set(instance, this.written);
+    else if (this.style.references) this.seen.set(instance, earlier);
+    const tagged = this.writeObject(form);
+    if (!this.style.references) this.seen.delete(instance);
+    return tagged;
+  }
+
+  private writeAgain(earlier: number): unknown {
+    if (this.style.references) return { $ref: earlier };
+    throw new Unwritable(`a cycle, which the ${this.style.name} cannot keep`);
+  }
+
+  private number(): number {
+    if (this.depth >= MAX_NESTING + 1) {
+      throw new Unwritable(`nested too deeply (more than ${MAX_NESTING} levels)`);
+    }
+    if (this.written === MAX_OBJECTS) throw new Unwritable(`too large (more than ${MAX_OBJECTS} objects)`);
+    return this.written++;
+  }
+
+  private writeKind(value: object, found: Exclude<ObjectKind, { kind: 'instance' }>): unknown {
     switch (found.kind) {
       case 'object':
         return this.writePlain(value as Record<string, unknown>);
@@ -84,7 +124,7 @@ class TagWriter {
       case 'regexp':
         return { $regexp: [(value as RegExp).source, (value as RegExp).flags] };
       case 'map':
-        return { $map: this.writeList([...Map.prototype.entries.call(value)], true) };
+        return { $map: this.writeEntries(Map.prototype.entries.call(value)) };
       case 'set':
         return { $set: this.writeList([...Set.prototype.values.call(value)]) };
       case 'error':
@@ -98,35 +138,53 @@ class TagWriter {
         return this.writeBytes(found.className, new Uint8Array(buffer, byteOffset, byteLength));
       }
       case 'refused':
-        throw new SessionUnstorableValueError(found.reason);
+        throw new Unwritable(found.reason);
     }
   }
 
   private writePlain(value: Record<string, unknown>): unknown {
     const keys = Object.keys(value);
     const tree: Record<string, unknown> = {};
-    for (const key of keys) {
-      if (key === '__proto__') {
-        throw new SessionUnstorableValueError('an object with an own property named __proto__');
+    let at: string | undefined;
+    try {
+      for (const key of keys) {
+        at = undefined;
+        if (key === '__proto__') throw new Unwritable(OWN_PROTO);
+        if (!this.style.holdsKey(key)) throw new Unwritable(`a key that the ${this.style.name} cannot keep`);
+        at = key;
+        tree[key] = this.write(value[key]);
       }
-      if (!this.style.holdsKey(key)) {
-        throw new SessionUnstorableValueError(`a key that the ${this.style.name} cannot keep`);
-      }
-      tree[key] = this.write(value[key]);
+    } catch (error) {
+      throw reachedBy(at, error);
     }
     return looksLikeTag(keys) ? { $object: tree } : tree;
   }
 
-  private writeList(list: readonly unknown[], pairs = false): unknown[] {
+  private writeList(list: readonly unknown[]): unknown[] {
     const tree: unknown[] = [];
     let holes = 0;
-    for (let index = 0; index < list.length; index++) {
-      const element = list[index];
-      if (element === undefined && !(index in list) && ++holes > MAX_HOLES) {
-        throw new SessionUnstorableValueError(`a sparse array (more than ${MAX_HOLES} holes)`);
+    let index = 0;
+    try {
+      for (; index < list.length; index++) {
+        const element = list[index];
+        if (element === undefined && !(index in list) && ++holes > MAX_HOLES) {
+          throw new Unwritable(`a sparse array (more than ${MAX_HOLES} holes)`);
+        }
+        tree.push(this.write(element));
       }
-      // The pairs of a Map are ours, not the application's: they are neither counted nor tagged.
-      tree.push(pairs ? this.writeList(element as unknown[]) : this.write(element));
+    } catch (error) {
+      throw reachedBy(index, error);
+    }
+    return tree;
+  }
+
+  /** The pairs of a Map are ours, not the application's: they are neither counted nor tagged. */
+  private writeEntries(entries: Iterable<[unknown, unknown]>): unknown[] {
+    const tree: unknown[] = [];
+    try {
+      for (const [key, value] of entries) tree.push([this.write(key), this.write(value)]);
+    } catch (error) {
+      throw reachedBy({ entry: tree.length }, error);
     }
     return tree;
   }

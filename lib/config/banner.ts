@@ -146,6 +146,7 @@ function sessionLines(settings: ResolvedSettings): Line[] {
     ['persistOnDemand', persist !== undefined],
     ...(persist === undefined ? [] : [['persistOnDemandAttribute', persist] as const]),
     ['codec', typeof codec === 'string' ? codec : codec.name],
+    ['unstorable', settings.unstorable],
     ['maxSessionBytes', settings.maxSessionBytes],
     ['maxAttributes', settings.maxAttributes],
   ];

@@ -57,6 +57,7 @@ export function buildSettings(draft: Draft, surroundings: Surroundings, faults: 
     ),
     anonymousTraffic: get('anonymousTraffic') ?? false,
     undefinedSessionTypeTimeoutSeconds: get('undefinedSessionTypeTimeoutSeconds') ?? 15,
+    unstorable: get('unstorable') ?? 'warn',
     maxSessionBytes: get('maxSessionBytes') ?? 65_536,
     maxAttributes: get('maxAttributes') ?? 1000,
     memory: fill(MemorySettings, {

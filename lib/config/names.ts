@@ -121,6 +121,7 @@ export const SETTING_NAMES = [
   ),
   row('clusterId', 'CLUSTER_ID', 'text', 'DOT_DOTCMS_CLUSTER_ID'),
   row('codec', 'CODEC', 'keyword'),
+  row('unstorable', 'UNSTORABLE', 'keyword'),
   row('maxSessionBytes', 'MAX_BYTES', 'integer'),
   row('maxAttributes', 'MAX_ATTRIBUTES', 'integer'),
   row('memory.maxSessions', 'MEMORY_MAX_SESSIONS', 'integer'),

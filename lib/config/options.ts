@@ -57,6 +57,12 @@ export interface SessionModuleOptions {
   anonymousTraffic?: boolean | undefined;
   /** Seconds that the copy of an anonymous session stays in Redis. Default 15. */
   undefinedSessionTypeTimeoutSeconds?: number | undefined;
+  /**
+   * What becomes of a value that cannot be stored (a function, a promise). `warn`: it is left out with a warning, and the
+   * attribute keeps what it had. `error`: assigning it throws SessionUnstorableValueError, and where a change inside a
+   * value made it so, the save fails and nothing is written. Default `warn`.
+   */
+  unstorable?: 'warn' | 'error' | undefined;
   /** Most bytes of a session's encoded attributes, names included. Default 65536. */
   maxSessionBytes?: number | undefined;
   /** Most attributes of a session. Default 1000. */

@@ -115,6 +115,7 @@ export class SessionSettings extends Discreet {
   /** Anonymous sessions are stored in Redis like all others. */
   @YesOrNo() readonly anonymousTraffic!: boolean;
   @IntegerBetween(1, TEN_YEARS_SECONDS, ' seconds') readonly undefinedSessionTypeTimeoutSeconds!: number;
+  @IsIn(['warn', 'error'], { message: 'warn or error' }) readonly unstorable!: 'warn' | 'error';
   @IntegerBetween(1, 536_870_912, ' bytes') readonly maxSessionBytes!: number;
   @IntegerBetween(1, 1_000_000) readonly maxAttributes!: number;
   @IsDefined() @ValidateNested() readonly memory!: MemorySettings;

@@ -1,7 +1,7 @@
 import type { SessionCodec } from './codec.js';
-import { encodeIfChanged, UNCHANGED } from './encode-if-changed.js';
+import { encodeIfChanged, encodeStorable, UNCHANGED } from './encode-if-changed.js';
 import { SessionSize, type SessionLimits } from './session-size.js';
-import { findUnstorable } from './storable.js';
+import { findUnstorable, isWellFormed, standsForNothing, type Unstorable } from './storable.js';
 
 /** What differs from the store. */
 export interface AttributeDifference {
@@ -12,6 +12,8 @@ export interface AttributeDifference {
 /** Told of an attribute that was not stored (or not read), and why. Never gets a value. */
 export interface RefusalListener {
   refused(name: string, reason: string): void;
+  /** What was assigned, or changed inside a value, cannot be stored. May throw: then nothing is written at all. */
+  unstorable(name: string, what: Unstorable): void;
 }
 
 /**
@@ -28,6 +30,7 @@ interface Slot {
   own: boolean;
 }
 
+const BAD_NAME: Unstorable = { reason: 'its name holds a lone surrogate', path: '' };
 const NOTHING_STORED: ReadonlyMap<string, Uint8Array> = new Map();
 
 /**
@@ -86,23 +89,24 @@ export class Attributes {
     const slot = this.#slots?.get(name);
     if (slot !== undefined) return slot.value;
     const bytes = this.#loaded.get(name);
-    return bytes === undefined ? undefined : this.#decode(name, bytes);
+    return bytes === undefined ? undefined : this.#read(name, bytes);
   }
 
   /**
-   * Sets an attribute. As in the servlet API null and undefined remove it. A value that cannot be stored is
-   * not added: the listener hears of it and the attribute stays as it was. Returns whether anything was done.
+   * Sets an attribute. As in the servlet API null and undefined remove it, and so does an instance whose toJSON()
+   * returns one of them. A value that cannot be stored is not added: the listener hears of it and the attribute stays
+   * as it was. Returns whether anything was done.
    */
   set(name: string, value: unknown): boolean {
-    if (value === null || value === undefined) {
+    if (value === null || value === undefined || standsForNothing(value)) {
       if (this.has(name)) return this.delete(name);
-      if (value === null)
+      if (value !== undefined)
         this.#listener.refused(name, 'it is null, which removes an attribute, and there was none');
       return false;
     }
-    const reason = name.isWellFormed() ? findUnstorable(value) : 'its name holds a lone surrogate';
-    if (reason !== undefined) {
-      this.#listener.refused(name, reason);
+    const unstorable = isWellFormed(name) ? findUnstorable(value) : BAD_NAME;
+    if (unstorable !== undefined) {
+      this.#listener.unstorable(name, unstorable);
       return false;
     }
     this.#assign(name, 'live', value);
@@ -194,12 +198,19 @@ export class Attributes {
     });
   }
 
-  encode(value: unknown): Uint8Array {
-    return this.#codec.encode(value);
+  /** The bytes of a value, or why it cannot be stored. */
+  encode(value: unknown): Uint8Array | Unstorable {
+    return encodeStorable(this.#codec, value);
   }
 
-  decode(bytes: Uint8Array): unknown {
-    return this.#codec.decode(bytes);
+  /** The value of stored bytes. Damaged ones are told of and count as none, so that the next write heals them. */
+  decode(name: string, bytes: Uint8Array): unknown {
+    try {
+      return this.#codec.decode(bytes);
+    } catch {
+      this.#listener.refused(name, `its stored bytes cannot be decoded by the ${this.#codec.name} codec`);
+      return undefined;
+    }
   }
 
   /** @throws SessionLimitError when the session with these bytes under this name would exceed a limit. */
@@ -211,24 +222,19 @@ export class Attributes {
     return this.#codec.name;
   }
 
-  #decode(name: string, stored: Uint8Array): unknown {
-    try {
-      const value = this.#codec.decode(stored);
-      this.#put(name, { state: 'live', stored, value, assigned: false, own: false });
-      return value;
-    } catch {
-      // The bytes stay where they are until somebody sets the attribute: nothing is lost by reading.
-      this.#put(name, { state: 'removed', stored: undefined, value: undefined, assigned: false, own: false });
-      this.#listener.refused(name, `its stored bytes cannot be decoded by the ${this.#codec.name} codec`);
-      return undefined;
-    }
+  /** Damaged bytes stay where they are until somebody sets the attribute: nothing is lost by reading. */
+  #read(name: string, stored: Uint8Array): unknown {
+    const value = this.decode(name, stored);
+    const state = value === undefined ? 'removed' : 'live';
+    this.#put(name, { state, stored, value, assigned: false, own: false });
+    return value;
   }
 
   #changed(name: string, slot: Slot): Uint8Array | undefined {
     const encoded = encodeIfChanged(this.#codec, slot.value, slot.stored);
-    if (typeof encoded !== 'string') return encoded;
     if (encoded === UNCHANGED) slot.assigned = false;
-    else this.#listener.refused(name, encoded);
+    else if ('reason' in encoded) this.#listener.unstorable(name, encoded);
+    else return encoded;
     return undefined;
   }
 
@@ -236,7 +242,8 @@ export class Attributes {
     const size = new SessionSize();
     for (const [name, bytes] of this.#loaded) if (!this.#slots?.has(name)) size.add(name, bytes);
     for (const [name, slot] of this.#slots ?? []) {
-      if (slot.state === 'live' && slot.stored !== undefined && !set.has(name)) size.add(name, slot.stored);
+      const stays = slot.state === 'live' || !slot.assigned;
+      if (stays && slot.stored !== undefined && !set.has(name)) size.add(name, slot.stored);
     }
     for (const [name, bytes] of set) size.add(name, bytes);
     size.assertWithin(this.#limits);

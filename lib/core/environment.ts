@@ -5,6 +5,7 @@ import type { KeyedLock } from './keyed-lock.js';
 import type { HttpSession } from './members.js';
 import type { OperationQueue } from './operation-queue.js';
 import type { SessionStore } from './store.js';
+import type { Timer } from './timer.js';
 import type { RandomSource } from './token.js';
 
 /** Where decisions are told. Messages carry public ids and attribute names, never a value or a token. */
@@ -22,6 +23,8 @@ export interface SessionRules extends SessionLimits {
   readonly absoluteTimeout: number;
   readonly saveOnChange: boolean;
   readonly alwaysSave: boolean;
+  /** A value that cannot be stored is left out with a warning, which is the default, or throws and saves nothing. */
+  readonly unstorable?: 'warn' | 'error' | undefined;
   /** Setting this attribute marks the session dirty; undefined: switched off. */
   readonly manualDirtyAttribute: string | undefined;
   /** Setting this attribute saves at once; undefined: switched off. */
@@ -47,6 +50,8 @@ export interface SessionEnvironment {
   readonly now: () => number;
   /** Resolves after some milliseconds; a parameter so that tests need not wait. */
   readonly sleep: (milliseconds: number) => Promise<void>;
+  /** For what must not take for ever; undefined: as time passes. */
+  readonly timer?: Timer | undefined;
   /**
    * Resolves once replicas have every end of a session that the store has acknowledged so far; rejects with
    * SessionStoreUnavailableError where they do not in time. Undefined: the store's word is enough.

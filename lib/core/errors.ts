@@ -87,9 +87,19 @@ export class SessionReservedMemberError extends SessionError {
   readonly code = 'SESSION_RESERVED_MEMBER';
 }
 
-/** A value cannot be stored and the call has no other way to say so (`update()`). */
+/**
+ * A value cannot be stored: `update()` returned it, or it was assigned, or made so later, where UNSTORABLE is `error`.
+ * The message holds nothing of the value. Nothing was written.
+ */
 export class SessionUnstorableValueError extends SessionError {
   readonly code = 'SESSION_UNSTORABLE_VALUE';
+  /** Where inside the value, as in `.items[0].owner`; empty: the value itself. */
+  readonly path: string;
+
+  constructor(message: string, options: ErrorOptions & { readonly path?: string | undefined } = {}) {
+    super(message, options);
+    this.path = options.path ?? '';
+  }
 }
 
 /** `update()` gave up after losing too many races. */

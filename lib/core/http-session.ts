@@ -33,12 +33,17 @@ export interface SessionBehind {
  * function cannot be stored, no attribute named `then` or `toJSON` is ever called by `await` or JSON.
  */
 export function httpSessionOf(session: SessionBehind): HttpSession {
-  return new Proxy<object>(new Behind(session), HANDLER) as HttpSession;
+  const target = new Behind(session);
+  const proxy = new Proxy<object>(target, HANDLER) as HttpSession;
+  target.proxy = proxy;
+  return proxy;
 }
 
 /** The proxy's target: what the one handler of all sessions needs of this one. */
 class Behind {
   readonly session: SessionBehind;
+  /** What applications have of it. */
+  proxy: HttpSession | undefined;
   /** Bound, and the same function at each read, so that they can be taken off the session and compared. */
   #methods: Record<string, unknown> | undefined;
 
@@ -68,7 +73,13 @@ class HttpSessionHandler implements ProxyHandler<Behind> {
     return RESERVED_MEMBERS.has(key) ? memberOf(target, key) : target.session.attributes.get(key);
   }
 
-  set({ session }: Behind, key: PropertyKey, value: unknown): boolean {
+  set(target: Behind, key: PropertyKey, value: unknown, receiver: unknown): boolean {
+    // What is made of a session (`Object.create`) has properties of its own, as with any object.
+    if (receiver !== target.proxy) return Reflect.set(NOTHING, key, value, receiver);
+    return this.#assign(target, key, value);
+  }
+
+  #assign({ session }: Behind, key: PropertyKey, value: unknown): boolean {
     if (typeof key !== 'string') throw new SessionUsageError(SYMBOL_KEY);
     session.useCount += 1;
     if (key === 'maxInactiveInterval') session.setMaxInactiveInterval(value);
@@ -104,7 +115,7 @@ class HttpSessionHandler implements ProxyHandler<Behind> {
     if (!('value' in descriptor)) {
       throw new SessionUsageError('A session attribute cannot be an accessor. Assign a value instead.');
     }
-    return this.set(target, key, descriptor.value);
+    return this.#assign(target, key, descriptor.value);
   }
 
   setPrototypeOf(): boolean {
@@ -120,6 +131,9 @@ class HttpSessionHandler implements ProxyHandler<Behind> {
     return null;
   }
 }
+
+/** An object that leaves it to the receiver what becomes of a property that is set. */
+const NOTHING: object = Object.freeze(Object.create(null) as object);
 
 const HANDLER = new HttpSessionHandler();
 

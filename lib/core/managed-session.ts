@@ -19,7 +19,7 @@ import { SessionState, type SessionName, type SessionPhase } from './session-sta
 import { newTimes, timesOf } from './session-times.js';
 import type { Found } from './store.js';
 import type { SessionId, SessionToken } from './token.js';
-import { updateAttribute } from './update-attribute.js';
+import { settled, updateAttribute, updateInsideItself } from './update-attribute.js';
 
 /**
  * One session in one request (or outside any): what may be done with it, in which order, and what its request
@@ -203,8 +203,12 @@ export class ManagedSession {
   }
 
   update(name: string, change: (current: unknown) => unknown): Promise<unknown> {
+    const { locks } = this.#environment;
+    const key = `${this.id} ${name}`;
     // One at a time in this process: only contenders of other nodes are left to race with.
-    const turn = this.#environment.locks.run(`${this.id} ${name}`, () => this.#update(name, change));
+    const turn = locks.holds(key)
+      ? Promise.reject(updateInsideItself(name))
+      : locks.run(key, () => this.#update(name, change));
     return this.#queue.beside(turn);
   }
 
@@ -215,7 +219,7 @@ export class ManagedSession {
       await this.#queue.run(() => this.#saver.write(false, 'update() was called'));
     if (this.phase === 'new') {
       assertCookieCanLeave(this.#client, 'write to a new session');
-      const value = await change(this.attributes.get(name));
+      const value = await settled(name, change(this.attributes.get(name)), this.#environment.timer);
       this.setAttribute(name, value);
       await this.save();
       return value;

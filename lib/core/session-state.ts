@@ -1,7 +1,10 @@
 import { Attributes, type AttributeDifference, type RefusalListener } from './attributes.js';
 import type { SessionEnvironment, SessionRules } from './environment.js';
+import { SessionUnstorableValueError } from './errors.js';
 import type { DropReason } from './events.js';
 import { expiryOf, newTimes, timesAfter, type SessionTimes } from './session-times.js';
+import { reasonFor, type Unstorable } from './storable.js';
+import { nameInLog } from './value-path.js';
 import type { Found, NotThere, Written } from './store.js';
 import { idOf, newToken, type SessionId, type SessionToken } from './token.js';
 
@@ -68,8 +71,18 @@ export class SessionState implements RefusalListener {
     this.attributes = new Attributes(environment.codec, environment.rules, this);
   }
 
+  unstorable(name: string, what: Unstorable): void {
+    const reason = reasonFor(name, what);
+    if (this.#environment.rules.unstorable !== 'error') return this.refused(name, reason);
+    throw new SessionUnstorableValueError(
+      `Attribute ${nameInLog(name)} cannot be stored: ${reason}. Store plain data, or an instance with a toJSON(); ` +
+        'REDIS_SESSION_UNSTORABLE=warn leaves such a value out and saves the rest.',
+      { path: what.path },
+    );
+  }
+
   refused(name: string, reason: string): void {
-    const refusal = `attribute ${JSON.stringify(name)} is left out: ${reason}.`;
+    const refusal = `attribute ${nameInLog(name)} is left out: ${reason}.`;
     // Once each: a value is looked at again at every step of a response, and one line is enough.
     const told = (this.#told ??= new Set<string>());
     if (told.has(refusal)) return;

@@ -1,17 +1,21 @@
 import type { Attributes } from './attributes.js';
 import type { SessionEnvironment } from './environment.js';
-import { SessionUnstorableValueError, SessionUpdateConflictError } from './errors.js';
+import { SessionUnstorableValueError, SessionUpdateConflictError, SessionUsageError } from './errors.js';
 import { hasMoved } from './following.js';
 import { goneError } from './session-refusals.js';
 import type { SessionState } from './session-state.js';
-import { findUnstorable } from './storable.js';
+import { reasonFor, standsForNothing } from './storable.js';
+import { realTimer, type Timer } from './timer.js';
+import { nameInLog } from './value-path.js';
 
 /** Lost races after which an update gives up. With one contender a node this is never seen. */
 const MAX_ATTEMPTS = 100;
 const MAX_PAUSE_MS = 50;
+/** How long a function may take. Others of this process go ahead sooner: see MAX_TURN_MS. */
+const MAX_FUNCTION_MS = 30_000;
 
 interface UpdateContext {
-  readonly environment: Pick<SessionEnvironment, 'store' | 'sleep'>;
+  readonly environment: Pick<SessionEnvironment, 'store' | 'sleep' | 'timer'>;
   readonly state: SessionState;
   readonly authenticated: () => boolean;
 }
@@ -23,17 +27,19 @@ interface UpdateContext {
  * @throws SessionGoneError when the session is not there any more.
  * @throws SessionUpdateConflictError after {@link MAX_ATTEMPTS} lost races.
  * @throws SessionUnstorableValueError when `change` returns what cannot be stored.
+ * @throws SessionUsageError when it takes longer than {@link MAX_FUNCTION_MS}.
  */
 export async function updateAttribute(
   { environment, state, authenticated }: UpdateContext,
   name: string,
   change: (current: unknown) => unknown,
 ): Promise<unknown> {
-  const { store, sleep } = environment;
+  const { store, sleep, timer } = environment;
   const { attributes } = state;
   let expected = attributes.storedBytes(name);
   for (let attempt = 1; attempt <= MAX_ATTEMPTS; attempt += 1) {
-    const value = await change(expected === undefined ? undefined : attributes.decode(expected));
+    const current = expected === undefined ? undefined : attributes.decode(name, expected);
+    const value = await settled(name, change(current), timer);
     const next = encoded(attributes, name, value);
     const { id } = state;
     const outcome = await store.compareAndSet(id, name, expected, next, authenticated());
@@ -60,15 +66,37 @@ export async function updateAttribute(
   );
 }
 
+/** What an update's function returned, once it is there. @throws SessionUsageError when that takes too long. */
+export function settled(name: string, returned: unknown, timer: Timer = realTimer): unknown {
+  if (typeof (returned as Partial<PromiseLike<unknown>> | null | undefined)?.then !== 'function')
+    return returned;
+  return new Promise((resolve, reject) => {
+    const stop = timer(MAX_FUNCTION_MS, () => {
+      reject(
+        new SessionUsageError(
+          `The function given to update() of attribute ${nameInLog(name)} did not settle within ` +
+            `${MAX_FUNCTION_MS / 1000} s; nothing was written. Do slow work before update(), not inside it.`,
+        ),
+      );
+    });
+    Promise.resolve(returned).then(resolve, reject).finally(stop);
+  });
+}
+
+export function updateInsideItself(name: string): SessionUsageError {
+  return new SessionUsageError(
+    `update() of attribute ${nameInLog(name)} was called inside the function of another update() of the same attribute, ` +
+      'which would wait for itself. Return the new value from the outer function instead.',
+  );
+}
+
 function encoded(attributes: Attributes, name: string, value: unknown): Uint8Array | undefined {
-  if (value === undefined || value === null) return undefined;
-  const reason = findUnstorable(value);
-  if (reason !== undefined) {
-    throw new SessionUnstorableValueError(
-      `update() of attribute ${JSON.stringify(name)} returned what cannot be stored: ${reason}.`,
-    );
-  }
+  if (value === undefined || value === null || standsForNothing(value)) return undefined;
   const bytes = attributes.encode(value);
+  if ('reason' in bytes) {
+    const message = `update() of attribute ${nameInLog(name)} returned what cannot be stored: ${reasonFor(name, bytes)}.`;
+    throw new SessionUnstorableValueError(message, { path: bytes.path });
+  }
   attributes.assertFits(name, bytes);
   return bytes;
 }

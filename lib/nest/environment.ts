@@ -52,6 +52,7 @@ function createEnvironment(
       alwaysSave: settings.policies.includes('ALWAYS_SAVE_AFTER_REQUEST'),
       manualDirtyAttribute: settings.manualDirtyAttribute,
       persistOnDemandAttribute: settings.persistOnDemandAttribute,
+      unstorable: settings.unstorable,
       maxSessionBytes: settings.maxSessionBytes,
       maxAttributes: settings.maxAttributes,
     },

@@ -42,27 +42,39 @@ const STORABLE: Readonly<Record<string, () => unknown>> = {
   'an object with odd keys': () => ({ '': 1, 'a.b': 2, toString: 3, constructor: 4 }),
 };
 
-class Basket {
-  readonly secret = 'canary-in-an-instance';
-}
-
 /** Why each cannot be stored; the values hold a canary that must never be told. */
 const UNSTORABLE: readonly (readonly [name: string, value: () => unknown, reason: RegExp])[] = [
   ['a function', () => () => 'canary', /a function/],
   ['a symbol', () => Symbol('canary'), /a symbol/],
-  ['an instance of a class', () => new Basket(), /an instance of class Basket/],
   [
-    'an instance deep inside',
-    () => ({ list: [new Map([['canary', new Basket()]])] }),
-    /instance of class Basket/,
+    'a function inside',
+    () => ({ canary: 'canary', list: [{ callback: () => 1 }] }),
+    /a function at basket\.list\[0\]\.callback/,
   ],
-  ['a function inside', () => ({ canary: 'canary', callback: () => 1 }), /a function/],
+  ['a toJSON() that throws', () => ({ toJSON: (): never => fail('canary') }), /a toJSON\(\) that throws/],
   ['a promise', () => Promise.resolve('canary'), /a Promise/],
   ['a WeakMap', () => new WeakMap(), /a WeakMap/],
   ['a Proxy', () => new Proxy({ canary: 'canary' }, {}), /a Proxy/],
   ['a lone surrogate', () => 'canary\ud800', /a lone surrogate/],
   ['a getter', () => Object.defineProperty({}, 'a', { get: () => 'canary', enumerable: true }), /accessor/],
 ];
+
+function fail(why: string): never {
+  throw new Error(why);
+}
+
+/** A DTO as validation pipes make them, and a number as a library has it. */
+class Price {
+  constructor(readonly cents: number) {}
+  toJSON(): string {
+    return (this.cents / 100).toFixed(2);
+  }
+}
+class Basket {
+  readonly prices = new Map([['tea', new Price(150)]]);
+  readonly since = new Date(7);
+  total = (): number => this.prices.size;
+}
 
 let redis: RedisProcess;
 let watch: CommandWatch;
@@ -137,6 +149,24 @@ eachAdapter('what can be stored', (adapter) => {
       },
     );
 
+    it('instances of classes come back as plain data, and whoever assigned them has their own', async () => {
+      site.log.clear();
+      const browser = new Browser(site.url);
+      await site.visit(browser, (session) => {
+        const basket = new Basket();
+        session['basket'] = basket;
+        expect(session['basket']).toBe(basket);
+        session['price'] = new Price(5);
+      });
+      const plain = { prices: new Map([['tea', '1.50']]), since: new Date(7) };
+      await watch.take();
+      const { result } = await site.visit(browser, ({ basket, price }) => ({ basket, price }));
+      expect(result).toStrictEqual({ basket: plain, price: '0.05' });
+      // Reading is no change.
+      expect(await takeWrites(watch)).toEqual([]);
+      expect(warnings(site)).toEqual([]);
+    });
+
     it('a refused value leaves the attribute as it was', async () => {
       const browser = new Browser(site.url);
       await site.visit(browser, (session) => void (session.value = 'old'));
@@ -159,7 +189,7 @@ eachAdapter('what can be stored', (adapter) => {
       });
       const { result } = await site.visit(browser, ({ value, other }) => ({ value, other }));
       expect(result).toEqual({ value: { a: 1 }, other: 2 });
-      expect(warnings(site)).toEqual([expect.stringMatching(/"value".*a function/)]);
+      expect(warnings(site)).toEqual([expect.stringMatching(/"value".*a function at value\.callback/)]);
       expect(site.log.text()).not.toContain('canary');
     });
 

@@ -31,7 +31,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
 
 /** What each room may import from outside. */
 const MAY_USE: Readonly<Record<string, RegExp>> = {
-  core: /^node:(crypto|util)$/,
+  core: /^node:(async_hooks|crypto|util)$/,
   codecs: /^(msgpackr|node:util)$/,
   stores: /^(ioredis|lru-cache|cockatiel|generic-pool|cluster-key-slot|node:[\w/]+)$/,
   compat: /^node:(http|http2|net)$/,

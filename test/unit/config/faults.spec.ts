@@ -26,7 +26,7 @@ describe('faults', () => {
       ),
     ).toEqual([
       'The session settings cannot be used: 11 faults. Correct and start again.',
-      '- policy: is not an option; known in the session options: enabled, redis, idleTimeoutSeconds, absoluteTimeoutSeconds, preset, policies, manualDirtyTracking, manualDirtyAttribute, persistOnDemand, persistOnDemandAttribute, anonymousTraffic, undefinedSessionTypeTimeoutSeconds, clusterId, codec, maxSessionBytes, maxAttributes, memory, cookie, transport, secrets, encryptionKeys, isAuthenticated, touchIntervalSeconds, saveOnServerError, now.',
+      '- policy: is not an option; known in the session options: enabled, redis, idleTimeoutSeconds, absoluteTimeoutSeconds, preset, policies, manualDirtyTracking, manualDirtyAttribute, persistOnDemand, persistOnDemandAttribute, anonymousTraffic, undefinedSessionTypeTimeoutSeconds, clusterId, codec, unstorable, maxSessionBytes, maxAttributes, memory, cookie, transport, secrets, encryptionKeys, isAuthenticated, touchIntervalSeconds, saveOnServerError, now.',
       '- connectionPoolJmxEnabled: has no meaning here: there is no JMX in Node; use the health indicator; remove it.',
       '- REDIS_SESSION_ENABLED = "maybe": must be true or false (also 1 or 0, yes or no, on or off).',
       '- REDIS_SESSION_CLUSTER_ID = "{a}": must be 1 to 64 of letters, digits and _.:-.',

@@ -179,6 +179,7 @@ const SAMPLES: Readonly<Record<Row['path'], Sample>> = {
   },
   clusterId: { text: 'shop-eu', expected: 'shop-eu:session:', seen: (s) => s.keyPrefix },
   codec: { text: 'JSON', expected: 'json', seen: (s) => s.codec },
+  unstorable: { text: 'ERROR', expected: 'error', seen: (s) => s.unstorable },
   maxSessionBytes: { text: '1024', expected: 1024, seen: (s) => s.maxSessionBytes },
   maxAttributes: { text: '7', expected: 7, seen: (s) => s.maxAttributes },
   'memory.maxSessions': { text: '9', expected: 9, seen: ({ memory }) => memory.maxSessions },

@@ -72,6 +72,7 @@ describe('resolveSettings', () => {
       persistOnDemandAttribute: '__dot_session_persist_now__',
       anonymousTraffic: false,
       undefinedSessionTypeTimeoutSeconds: 15,
+      unstorable: 'warn',
       maxSessionBytes: 65_536,
       maxAttributes: 1000,
       memory: { maxSessions: 10_000, maxBytes: 67_108_864 },

@@ -18,7 +18,7 @@ describe('attributes that were loaded, of which only the touched ones get a slot
     attributes = new Attributes(
       msgpackCodec,
       { maxSessionBytes: 1000, maxAttributes: 4 },
-      { refused: (name) => refusals.push(name) },
+      { refused: (name) => refusals.push(name), unstorable: (name) => refusals.push(name) },
     );
     attributes.load(stored, msgpackCodec);
   });

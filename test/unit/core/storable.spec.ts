@@ -1,14 +1,8 @@
 import { describe, expect, it } from '@jest/globals';
-import { runInNewContext } from 'node:vm';
 import { findUnstorable } from '../../../lib/core/storable.js';
 import { storable } from '../codecs/values.js';
 
 class Foo {}
-class MyMap extends Map {}
-class MyArray extends Array {}
-class MyDate extends Date {}
-class MyError extends Error {}
-const Impostor = class TypeError extends Error {};
 const raise = (): never => {
   throw new Error('ran code of the value');
 };
@@ -39,17 +33,6 @@ describe('findUnstorable', () => {
     ['a string with a lone surrogate', () => '\uD800'],
     ['a key with a lone surrogate', () => ({ 'a\uDC00': 1 })],
     ['a string with a lone surrogate', () => new Error('\uD800')],
-    ['an instance of class Foo', () => new Foo()],
-    ['an instance of a class', () => new (class {})()],
-    ['an instance of a class', () => Object.create({ a: 1 }) as unknown],
-    ['an instance of class MyMap', () => new MyMap()],
-    ['an instance of class MyArray', () => new MyArray()],
-    ['an instance of class MyDate', () => new MyDate()],
-    ['an instance of class MyError', () => new MyError('x')],
-    ['an instance of class TypeError', () => new Impostor('x')],
-    ['an instance of class Bytes', () => new (class Bytes extends Uint8Array {})(2)],
-    ['an instance of class String', () => new String('x')],
-    ['an instance of class URL', () => new URL('http://x')],
     ['a Promise', () => Promise.resolve()],
     ['a WeakMap', () => new WeakMap()],
     ['a SharedArrayBuffer', () => new SharedArrayBuffer(1)],
@@ -58,10 +41,8 @@ describe('findUnstorable', () => {
     ['an accessor property', () => withGetter({})],
     ['an accessor property', () => Object.defineProperty(new Error(), 'message', { get: raise })],
     ['a Proxy', () => new Proxy({}, { getPrototypeOf: raise, ownKeys: raise })],
-    ['an instance of a class', () => Object.create(new Proxy({}, { getPrototypeOf: raise })) as unknown],
+    ['a toJSON() that throws', () => Object.create(new Proxy({}, { get: raise })) as unknown],
     ['a sparse array (more than 1000 holes)', () => new Array(1001) as unknown],
-    ['an instance of class Bar', () => runInNewContext('new (class Bar {})()') as unknown],
-    ['an instance of class Bar', () => runInNewContext('new (class Bar extends Map {})()') as unknown],
   ])('refuses %s, at the top and inside every container', (reason, make) => {
     const value = make();
     const places = [
@@ -72,7 +53,7 @@ describe('findUnstorable', () => {
       new Map([[1, value]]),
       new Set([value]),
     ];
-    for (const place of places) expect(findUnstorable(place)).toBe(reason);
+    for (const place of places) expect(findUnstorable(place)?.reason).toBe(reason);
   });
 
   it('bounds nesting, not size', () => {
@@ -82,8 +63,8 @@ describe('findUnstorable', () => {
       return value;
     };
     expect(findUnstorable(nested(500))).toBeUndefined();
-    expect(findUnstorable(nested(501))).toBe('nested too deeply (more than 500 levels)');
-    expect(findUnstorable(nested(100_000))).toBe('nested too deeply (more than 500 levels)');
+    expect(findUnstorable(nested(501))?.reason).toBe('nested too deeply (more than 500 levels)');
+    expect(findUnstorable(nested(100_000))?.reason).toBe('nested too deeply (more than 500 levels)');
   });
 
   it('visits what is shared once, and ends on cycles', () => {

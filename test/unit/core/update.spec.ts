@@ -1,0 +1,186 @@
+import { beforeEach, describe, expect, it } from '@jest/globals';
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import { KeyedLock, MAX_TURN_MS } from '../../../lib/core/keyed-lock.js';
+import { ManualTimer } from './manual-timer.js';
+import { CoreRig, type AnySession, type FakeBrowser } from './rig.js';
+
+const increment = (current: unknown): number => ((current as number | undefined) ?? 0) + 1;
+const never = (): Promise<never> => new Promise<never>(() => undefined);
+
+/** Everything that can happen without time passing has happened. */
+async function settle(): Promise<void> {
+  for (let turn = 0; turn < 20; turn += 1) await nextTurn();
+}
+
+describe('update()', () => {
+  let time: ManualTimer;
+  let rig: CoreRig;
+  let browser: FakeBrowser;
+  /** The same session in one more request. */
+  const another = async (): Promise<AnySession> => (await browser.request()).session;
+
+  beforeEach(async () => {
+    time = new ManualTimer();
+    const { timer } = time;
+    // The pauses of those who lost a race, long enough for the others to get on.
+    const sleep = settle;
+    rig = new CoreRig({ environment: { locks: new KeyedLock(timer), timer, sleep } });
+    browser = rig.browser();
+    await browser.visit((session) => Object.assign(session, { a: 0, b: 0 }));
+  });
+
+  const stored = (): Promise<unknown> => browser.visit((session) => ({ ...session }));
+
+  describe('inside the function of another', () => {
+    it('of the same attribute is an error that says so, and the attribute goes on', async () => {
+      const session = await another();
+      const inside = session.update('a', async () => (await session.update('a', increment)) as number);
+      await expect(inside).rejects.toMatchObject({
+        code: 'SESSION_USAGE',
+        message: expect.stringMatching(
+          /update\(\) of attribute "a" was called inside the function of another/,
+        ) as unknown,
+      });
+      expect(await session.update('a', increment)).toBe(1);
+      expect(time.pending).toBe(0);
+    });
+
+    it('of the same attribute of the same session in another object is the same error', async () => {
+      const [session, other] = [await another(), await another()];
+      const inside = session.update('a', () => session.update('b', () => other.update('a', increment)));
+      await expect(inside).rejects.toThrow('inside the function of another');
+      expect(await stored()).toEqual({ a: 0, b: 0 });
+    });
+
+    it('of another attribute works', async () => {
+      const session = await another();
+      await session.update(
+        'a',
+        async (a) => increment(a) + ((await session.update('b', increment)) as number),
+      );
+      expect(await stored()).toEqual({ a: 2, b: 1 });
+    });
+
+    it('a in b against b in a: both end, without any time passing', async () => {
+      const [one, two] = [await another(), await another()];
+      const inTurn = async (session: AnySession, outer: string, inner: string): Promise<void> => {
+        await session.update(outer, async (current) => {
+          await settle();
+          await session.update(inner, (value) => value);
+          return increment(current);
+        });
+      };
+      await Promise.all([inTurn(one, 'a', 'b'), inTurn(two, 'b', 'a')]);
+      expect(await stored()).toEqual({ a: 1, b: 1 });
+      expect(time.pending).toBe(0);
+    });
+
+    it('is not what a job is that was begun there and goes on afterwards', async () => {
+      const session = await another();
+      // Somebody is always under way.
+      void session.update('b', never);
+      let goOn!: () => void;
+      const later = new Promise<void>((resolve) => (goOn = resolve));
+      let job: Promise<unknown> | undefined;
+      await session.update('a', (current) => {
+        job = later.then(() => session.update('a', increment));
+        return increment(current);
+      });
+      goOn();
+      expect(await job).toBe(2);
+    });
+  });
+
+  it('at the same time in one request are all counted', async () => {
+    const session = await another();
+    await Promise.all(Array.from({ length: 50 }, () => session.update('a', increment)));
+    expect(await stored()).toEqual({ a: 50, b: 0 });
+    expect(time.pending).toBe(0);
+  });
+
+  describe('with a function that never settles', () => {
+    it('keeps others waiting for 5 s at most, all of them, and then nobody', async () => {
+      expect(MAX_TURN_MS).toBe(5000);
+      void (await another()).update('a', never);
+      const others = await Promise.all([another(), another(), another()]);
+      let done = 0;
+      const updates = others.map((other) => other.update('a', increment).finally(() => (done += 1)));
+      await settle();
+      time.advance(MAX_TURN_MS - 1);
+      await settle();
+      expect(done).toBe(0);
+      time.advance(1);
+      expect((await Promise.all(updates)).sort()).toEqual([1, 2, 3]);
+      expect(await (await another()).update('a', increment)).toBe(4);
+    });
+
+    it('lets those after it wait as long as turns come to an end', async () => {
+      const turns: (() => void)[] = [];
+      const slow = (current: unknown): Promise<number> =>
+        new Promise((resolve) => turns.push(() => resolve(increment(current))));
+      const session = await another();
+      const all = Array.from({ length: 4 }, () => session.update('a', slow));
+      for (let turn = 1; turn <= 4; turn += 1) {
+        await settle();
+        expect(turns).toHaveLength(turn);
+        time.advance(MAX_TURN_MS - 1);
+        turns.at(-1)?.();
+      }
+      expect(await Promise.all(all)).toEqual([1, 2, 3, 4]);
+    });
+
+    it('fails after 30 s, so that its response does not wait for ever', async () => {
+      const request = await browser.request();
+      const update = request.session.update('a', never);
+      const answer = request.answer();
+      await settle();
+      time.advance(30_000);
+      await expect(update).rejects.toThrow('did not settle within 30 s; nothing was written');
+      await answer;
+      expect(time.pending).toBe(0);
+    });
+
+    it('does so in a new session too', async () => {
+      const session = (await rig.browser().request()).session;
+      const update = session.update('a', never);
+      await settle();
+      time.advance(30_000);
+      await expect(update).rejects.toThrow('did not settle within 30 s');
+    });
+  });
+
+  describe('of an attribute whose bytes are damaged', () => {
+    const damage = async (session: AnySession): Promise<void> => {
+      const change = { set: new Map([['a', Buffer.from([0xff])]]), remove: [], authenticated: false };
+      await rig.store.save(session.id as never, change);
+    };
+
+    it.each<[string, (session: AnySession) => unknown]>([
+      ['that was not read before', () => undefined],
+      ['that was read before', (session) => session['a']],
+      ['that is read only then', (session) => session['b']],
+    ])('%s heals it, with a warning', async (_what, use) => {
+      await browser.visit(damage);
+      await browser.visit(async (session) => {
+        use(session);
+        expect(await session.update('a', increment)).toBe(1);
+        expect(session['a']).toBe(1);
+      });
+      expect(await stored()).toEqual({ a: 1, b: 0 });
+      const told = rig.lines.filter((line) => line.startsWith('warn'));
+      expect(told).toEqual([
+        expect.stringMatching(
+          /attribute "a" is left out: its stored bytes cannot be decoded by the json codec\.$/,
+        ),
+      ]);
+    });
+
+    it('which another request damages meanwhile heals it', async () => {
+      await browser.visit(async (session) => {
+        await damage(session);
+        expect(await session.update('a', increment)).toBe(1);
+      });
+      expect(await stored()).toEqual({ a: 1, b: 0 });
+    });
+  });
+});
