@@ -64,11 +64,7 @@ export function createBackend(settings: ResolvedSettings): SessionBackend {
   return {
     store: new WatchedStore(encrypted(store, settings.encryptionKeys), failures.note),
     confirmEnds: confirmEnds && (() => confirmEnds().catch(failures.note)),
-    connect: async () => {
-      if (!(await link.connect())) return;
-      // Tells what time it is for Redis; without that, the first write has no deadline.
-      await shared.health().catch(() => undefined);
-    },
+    connect: async () => void (await link.connect()),
   };
 }
 

@@ -45,7 +45,7 @@ export class AnonymousTrafficStore implements SessionStore, Quarantine {
         else this.#local.keep(id, outcome.record, outcome.now);
         return outcome;
       case 'absent':
-        return this.#loadLocal(id);
+        return this.#loadLocal(id, outcome.now ?? Date.now());
       case 'ended':
       case 'unreadable':
         this.#local.forget(id);
@@ -144,10 +144,9 @@ export class AnonymousTrafficStore implements SessionStore, Quarantine {
   }
 
   /** By the shared clock, as all times of a record are. */
-  #loadLocal(id: SessionId): LoadOutcome {
+  #loadLocal(id: SessionId, now: number): LoadOutcome {
     const record = this.#local.peek(id);
     if (record === undefined) return { status: 'absent' };
-    const now = this.#shared.now();
     this.#local.keep(id, { ...record, lastAccessedAt: now }, now);
     return { status: 'found', record, now };
   }
