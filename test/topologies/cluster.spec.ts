@@ -4,13 +4,13 @@ import type { SessionId } from '../../lib/core/token.js';
 import { createRedisClient } from '../../lib/stores/redis-client.js';
 import { RedisCommands } from '../../lib/stores/redis-commands.js';
 import { RedisStore } from '../../lib/stores/redis-store.js';
-import { change, freshId, newSession } from '../contract/builders.js';
+import { change, freshId, newSession, renewal } from '../contract/builders.js';
 import { keyOf, MARKER_MS, PREFIX } from '../contract/redis-rig.js';
 import { describeSessionStore } from '../contract/session-store.contract.js';
 import { onCleanup } from '../support/cleanup.js';
 import type { RedisProcess } from '../support/redis-server.js';
 import { startProxy, type TcpProxy } from '../support/tcp-proxy.js';
-import { moveSlot, slotOf, startCluster, type ClusterInstallation } from './rig/cluster.js';
+import { beginMove, moveSlot, slotOf, startCluster, type ClusterInstallation } from './rig/cluster.js';
 import { eventually } from './rig/eventually.js';
 import { skewClocks } from './rig/skewed-clocks.js';
 import { nodesOn, storeOn } from './rig/store-on.js';
@@ -145,6 +145,38 @@ describe('a cluster', () => {
     const outcome = await store.load(id);
     expect(outcome.status === 'found' && String(outcome.record.attributes.get('count'))).toBe(String(count));
   });
+
+  it('whose slot is being moved serves logins and id changes once it is, however often it said TRYAGAIN', async () => {
+    const store = await storeOn({ settings: { ...settings(), REDIS_SESSION_TIMEOUT: '20000' } });
+    const first = freshId();
+    const ids = [first, freshId(first)];
+    for (const id of ids) await store.create(id, newSession({ cart: 'tea' }));
+    const slot = await slotOf(cluster, keyOf(first));
+    const from = Math.floor((slot * 3) / 16_384);
+    const to = (from + 1) % 3;
+    const source = cluster.admins[from];
+    await source?.config('RESETSTAT');
+    await beginMove(cluster, slot, from, to);
+    const renewed = ids.map((id) => freshId(id));
+    const login = { principal: 'anna', absoluteTimeout: 0 };
+    const outcomes = Promise.all([
+      store.renew(ids[0] as SessionId, renewal(renewed[0] as SessionId, {}, { login })),
+      store.renew(ids[1] as SessionId, renewal(renewed[1] as SessionId)),
+    ]);
+    // Of what is asked about two keys of it, one is here and the other not.
+    await eventually('more refusals than ioredis tries', async () => {
+      const count = /errorstat_TRYAGAIN:count=(\d+)/.exec(String(await source?.info('errorstats')))?.[1];
+      return Number(count ?? 0) > 2 * 20 ? true : undefined;
+    });
+    await moveSlot(cluster, slot, from, to);
+    try {
+      expect((await outcomes).map(({ status }) => status)).toEqual(['written', 'written']);
+      for (const id of ids) expect(await store.load(id)).toMatchObject({ status: 'ended' });
+      for (const id of renewed) expect(await store.load(id)).toMatchObject({ status: 'found' });
+    } finally {
+      await moveSlot(cluster, slot, to, from);
+    }
+  }, 60_000);
 
   describe('whose masters do not agree about the time', () => {
     const TIMEOUT_MS = 1_000;
