@@ -1,3 +1,4 @@
+import { steadyClock } from '../core/steady-clock.js';
 import type { Draft, Fault } from './draft.js';
 import type { SettingPath } from './names.js';
 import { readPem } from './pem.js';
@@ -68,7 +69,7 @@ export function buildSettings(draft: Draft, surroundings: Surroundings, faults: 
     isAuthenticated: get('isAuthenticated'),
     touchIntervalSeconds: get('touchIntervalSeconds') ?? 0,
     saveOnServerError: get('saveOnServerError') ?? true,
-    now: get('now') ?? Date.now,
+    now: get('now') ?? steadyClock(),
     notes: surroundings.notes,
   });
 }

@@ -77,7 +77,10 @@ export interface SessionModuleOptions {
   touchIntervalSeconds?: number | undefined;
   /** Save what a handler wrote although it answers 5xx, as the Valve's `finally` does. Default true. Only in code. */
   saveOnServerError?: boolean | undefined;
-  /** Clock of the memory store, epoch milliseconds; for tests. Redis uses its own. Default `Date.now`. Only in code. */
+  /**
+   * Clock of the memory store, epoch milliseconds; for tests. Redis uses its own. Default: the time of the start, and what a
+   * monotonic clock has counted since. Only in code.
+   */
   now?: (() => number) | undefined;
 }
 

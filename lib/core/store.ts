@@ -81,6 +81,8 @@ export interface NotThere {
   readonly inGrace?: boolean | undefined;
   /** Of a load: it ended more than {@link TOMBSTONE_MS} ago, and is known for the sake of copies only. */
   readonly longAgo?: boolean | undefined;
+  /** The store's time of this answer, where it tells one. */
+  readonly now?: number | undefined;
 }
 
 export interface Found {

@@ -1,21 +1,16 @@
 import { Logger } from '@nestjs/common';
 import type { ResolvedSettings } from '../config/settings.js';
-import type { SessionStore } from '../core/store.js';
+import { TOMBSTONE_MS, type SessionStore } from '../core/store.js';
 import { AnonymousTrafficStore } from '../stores/anonymous-store.js';
 import { EncryptedStore } from '../stores/encrypted-store.js';
 import { KeyRing } from '../stores/key-ring.js';
+import { LocalCopies } from '../stores/local-copies.js';
 import { MemoryStore } from '../stores/memory-store.js';
 import type { Quarantine } from '../stores/quarantine.js';
 import { RedisStore } from '../stores/redis-store.js';
 import { WatchedStore } from '../stores/watched-store.js';
 import { FailureLog, type FailureClock } from './failure-log.js';
 import { createRedisLink } from './redis-link.js';
-
-/**
- * How long a session's end stays known under its old id where no node keeps copies: as long as a request that was
- * under way may still take.
- */
-const ENDED_MARKER_MS = 60_000;
 
 const FAILURE_CLOCK: FailureClock = {
   // Does not keep the process alive.
@@ -37,14 +32,11 @@ export interface SessionBackend {
 /** Builds what the settings ask for. Nothing is connected yet. */
 export function createBackend(settings: ResolvedSettings): SessionBackend {
   if (!settings.enabled) {
-    return { store: memoryStore(settings, ENDED_MARKER_MS), connect: () => Promise.resolve() };
+    return { store: memoryStore(settings), connect: () => Promise.resolve() };
   }
   const { redis, keyPrefix, anonymousTraffic } = settings;
   const link = createRedisLink(redis, keyPrefix);
-  // Where nodes keep anonymous sessions in memory, an end must stay known for as long as such a copy can live.
-  const endedMarkerMs = anonymousTraffic
-    ? ENDED_MARKER_MS
-    : Math.max(ENDED_MARKER_MS, settings.idleTimeoutSeconds * 1000);
+  const copyLifeMs = Math.max(TOMBSTONE_MS, settings.idleTimeoutSeconds * 1000);
   const shared = new RedisStore(
     link.executor,
     {
@@ -52,23 +44,18 @@ export function createBackend(settings: ResolvedSettings): SessionBackend {
       topology: link.topology,
       touchIntervalMs: settings.touchIntervalSeconds * 1000,
       anonymousCopySeconds: anonymousTraffic ? undefined : settings.undefinedSessionTypeTimeoutSeconds,
-      endedMarkerMs,
+      // Longer than any copy that has not heard of the end: see LocalCopies.
+      endedMarkerMs: anonymousTraffic ? TOMBSTONE_MS : copyLifeMs + TOMBSTONE_MS,
     },
     () => link.close(),
   );
-  const store = anonymousTraffic
-    ? shared
-    : new AnonymousTrafficStore(shared, memoryStore(settings, endedMarkerMs));
+  const store = anonymousTraffic ? shared : withCopies(shared, settings, copyLifeMs);
   const failures = new FailureLog(new Logger('SessionStore'), FAILURE_CLOCK);
   const { confirmEnds } = link;
   return {
     store: new WatchedStore(encrypted(store, settings.encryptionKeys), failures.note),
     confirmEnds: confirmEnds && (() => confirmEnds().catch(failures.note)),
-    connect: async () => {
-      if (!(await link.connect())) return;
-      // Tells what time it is for Redis; without that, the first write has no deadline.
-      await shared.health().catch(() => undefined);
-    },
+    connect: async () => void (await link.connect()),
   };
 }
 
@@ -77,6 +64,11 @@ function encrypted(store: SessionStore & Quarantine, keys: readonly string[]): S
   return new EncryptedStore(store, new KeyRing(keys.map((key) => Buffer.from(key, 'base64'))));
 }
 
-function memoryStore(settings: ResolvedSettings, endedMarkerMs: number): MemoryStore {
-  return new MemoryStore({ ...settings.memory, endedMarkerMs, now: settings.now });
+function withCopies(shared: RedisStore, settings: ResolvedSettings, lifeMs: number): AnonymousTrafficStore {
+  const copies = new LocalCopies(memoryStore(settings), { lifeMs, now: settings.now });
+  return new AnonymousTrafficStore(shared, copies);
+}
+
+function memoryStore(settings: ResolvedSettings): MemoryStore {
+  return new MemoryStore({ ...settings.memory, endedMarkerMs: TOMBSTONE_MS, now: settings.now });
 }

@@ -13,7 +13,7 @@ import type {
   Written,
 } from '../core/store.js';
 import type { SessionId } from '../core/token.js';
-import { changed, type MemoryStore } from './memory-store.js';
+import type { LocalCopies, Visit } from './local-copies.js';
 import type { Quarantine } from './quarantine.js';
 import type { RedisStore } from './redis-store.js';
 
@@ -25,85 +25,97 @@ const MAX_ATTEMPTS = 5;
  * nodes can serve the requests around a login; authenticated ones live in Redis alone.
  *
  * Redis is always asked first. The local copy serves only when the shared one has expired, and it never deletes
- * or overwrites that: it is put back only where nothing is. What ends early (login, logout) leaves a marker in
- * Redis that outlives every local copy, so no node brings a session back from its own memory.
+ * or overwrites that: it is put back only where nothing is. What ends early (login, logout) leaves a tombstone in
+ * Redis that outlives every local copy, so no node brings a session back from its own memory: see {@link LocalCopies}.
  */
 export class AnonymousTrafficStore implements SessionStore, Quarantine {
   readonly #shared: RedisStore;
-  readonly #local: MemoryStore;
+  readonly #copies: LocalCopies;
 
-  constructor(shared: RedisStore, local: MemoryStore) {
+  constructor(shared: RedisStore, copies: LocalCopies) {
     this.#shared = shared;
-    this.#local = local;
+    this.#copies = copies;
   }
 
-  async load(id: SessionId): Promise<LoadOutcome> {
-    const outcome = await this.#shared.load(id);
-    switch (outcome.status) {
-      case 'found':
-        if (outcome.record.authenticated) this.#local.forget(id);
-        else this.#local.keep(id, outcome.record, outcome.now);
-        return outcome;
-      case 'absent':
-        return this.#loadLocal(id);
-      case 'ended':
-      case 'unreadable':
-        this.#local.forget(id);
-        return outcome;
-    }
+  load(id: SessionId): Promise<LoadOutcome> {
+    return this.#visiting(id, async (visit) => {
+      const outcome = await this.#shared.load(id);
+      switch (outcome.status) {
+        case 'found':
+          visit.loaded(outcome.record, outcome.now);
+          return outcome;
+        case 'absent': {
+          // By the shared clock, as all times of a record are.
+          const now = outcome.now ?? Date.now();
+          const record = visit.served(now);
+          return record === undefined ? outcome : { status: 'found', record, now };
+        }
+        case 'ended':
+        case 'unreadable':
+          visit.ended();
+          return outcome;
+      }
+    });
   }
 
-  async create(id: SessionId, session: NewSession): Promise<Written> {
-    const written = await this.#shared.create(id, session);
-    if (!session.authenticated) this.#local.keep(id, recordOf(session, written), written.now);
-    return written;
+  create(id: SessionId, session: NewSession): Promise<Written> {
+    return this.#visiting(id, async (visit) => {
+      const written = await this.#shared.create(id, session);
+      visit.created(recordOf(session, written), written.now);
+      return written;
+    });
   }
 
-  async save(id: SessionId, change: SessionChange): Promise<WriteOutcome> {
-    const outcome = await this.#onShared(id, () => this.#shared.save(id, change));
-    if (outcome.status === 'written') this.#follow(id, change, outcome.now);
-    return outcome;
+  save(id: SessionId, change: SessionChange): Promise<WriteOutcome> {
+    return this.#visiting(id, async (visit) => {
+      const outcome = await this.#onShared(id, visit, () => this.#shared.save(id, change));
+      if (outcome.status === 'written') visit.wrote(change, outcome.now);
+      return outcome;
+    });
   }
 
-  async renew(id: SessionId, renewal: SessionRenewal): Promise<WriteOutcome> {
-    const outcome = await this.#onShared(id, () => this.#shared.renew(id, renewal));
-    if (outcome.status !== 'written') return outcome;
-    const record = this.#local.peek(id);
-    this.#local.forget(id);
-    if (record !== undefined && !renewal.authenticated) {
-      this.#local.keep(renewal.newId, changed(record, renewal, outcome.now), outcome.now);
-    }
-    return outcome;
+  renew(id: SessionId, renewal: SessionRenewal): Promise<WriteOutcome> {
+    return this.#visiting(id, async (visit) => {
+      const outcome = await this.#onShared(id, visit, () => this.#shared.renew(id, renewal));
+      if (outcome.status === 'written') visit.renewed(renewal, outcome.now);
+      return outcome;
+    });
   }
 
-  async compareAndSet(
+  compareAndSet(
     id: SessionId,
     name: string,
     expected: Uint8Array | undefined,
     next: Uint8Array | undefined,
     authenticated: boolean,
   ): Promise<CompareAndSetOutcome> {
-    const outcome = await this.#onShared(id, () =>
-      this.#shared.compareAndSet(id, name, expected, next, authenticated),
-    );
-    if (outcome.status === 'written') {
-      const set = new Map(next === undefined ? [] : [[name, next]]);
-      this.#follow(id, { set, remove: next === undefined ? [name] : [], authenticated }, outcome.now);
-    }
-    return outcome;
+    return this.#visiting(id, async (visit) => {
+      const outcome = await this.#onShared(id, visit, () =>
+        this.#shared.compareAndSet(id, name, expected, next, authenticated),
+      );
+      if (outcome.status === 'written') {
+        const set = new Map(next === undefined ? [] : [[name, next]]);
+        visit.wrote({ set, remove: next === undefined ? [name] : [], authenticated }, outcome.now);
+      }
+      return outcome;
+    });
   }
 
-  async destroy(id: SessionId): Promise<DestroyOutcome> {
-    const outcome = await this.#shared.destroy(id);
-    const held = this.#local.peek(id) !== undefined;
-    this.#local.forget(id);
-    // The shared copy had expired, and the session lived here.
-    return outcome.status === 'absent' && held ? { status: 'removed', renewed: false } : outcome;
+  destroy(id: SessionId): Promise<DestroyOutcome> {
+    return this.#visiting(id, async (visit) => {
+      const outcome = await this.#shared.destroy(id);
+      const held = visit.copy !== undefined;
+      visit.ended();
+      // The shared copy had expired, and the session lived here.
+      return outcome.status === 'absent' && held ? { status: 'removed', renewed: false } : outcome;
+    });
   }
 
-  async setAside(id: SessionId): Promise<void> {
-    await this.#shared.setAside(id);
-    this.#local.forget(id);
+  setAside(id: SessionId): Promise<void> {
+    return this.#visiting(id, async (visit) => {
+      await this.#shared.setAside(id);
+      visit.ended();
+    });
   }
 
   health(): Promise<StoreHealth> {
@@ -111,45 +123,39 @@ export class AnonymousTrafficStore implements SessionStore, Quarantine {
   }
 
   async close(): Promise<void> {
-    await this.#local.close();
+    await this.#copies.close();
     await this.#shared.close();
+  }
+
+  async #visiting<T>(id: SessionId, work: (visit: Visit) => Promise<T>): Promise<T> {
+    const visit = this.#copies.visit(id);
+    try {
+      return await work(visit);
+    } finally {
+      visit.done();
+    }
   }
 
   /** Writes to the shared copy; where it has expired, puts the local one back first. */
   async #onShared<T extends { status: string }>(
     id: SessionId,
+    visit: Visit,
     write: () => Promise<T | NotThere>,
   ): Promise<T | NotThere> {
     for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt += 1) {
       const outcome = await write();
-      if (outcome.status === 'ended') this.#local.forget(id);
+      if (outcome.status === 'ended') visit.ended();
       if (outcome.status !== 'absent') return outcome;
-      const record = this.#local.peek(id);
-      if (record === undefined) return outcome;
+      const { copy } = visit;
+      if (copy === undefined) return outcome;
       // 'absent' here means that another node was faster and the shared copy is there again.
-      const restored = await this.#shared.restore(id, record);
+      const restored = await this.#shared.restore(id, copy);
       if (restored.status === 'ended') {
-        this.#local.forget(id);
+        visit.ended();
         return restored;
       }
     }
     return { status: 'absent' };
-  }
-
-  #follow(id: SessionId, change: SessionChange, now: number): void {
-    const record = this.#local.peek(id);
-    if (record === undefined) return;
-    if (record.authenticated || change.authenticated) this.#local.forget(id);
-    else this.#local.keep(id, changed(record, change, now), now);
-  }
-
-  /** By the shared clock, as all times of a record are. */
-  #loadLocal(id: SessionId): LoadOutcome {
-    const record = this.#local.peek(id);
-    if (record === undefined) return { status: 'absent' };
-    const now = this.#shared.now();
-    this.#local.keep(id, { ...record, lastAccessedAt: now }, now);
-    return { status: 'found', record, now };
   }
 }
 

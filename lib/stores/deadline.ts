@@ -1,28 +1,35 @@
-/** Settles as the work does, or rejects with `late()` when that takes too long; the work itself goes on. */
-export function within<T>(work: Promise<T>, milliseconds: number, late: () => Error): Promise<T> {
-  return new Promise((resolve, reject) => {
-    const timer = setTimeout(() => reject(late()), milliseconds);
-    void work.then(resolve, reject).finally(() => clearTimeout(timer));
-  });
+import { WakingTime } from './waking-time.js';
+
+/** Longest time between two looks at what is due. */
+const LONGEST_BEAT_MS = 100;
+/** Of the time that work may take, so that what a process which is stuck counts for is a quarter of it. */
+const BEATS = 8;
+
+/** How long somebody still waits for a piece of work. */
+export interface Turn {
+  /** Milliseconds, of the time that the process could use; 0 once nobody waits any more. */
+  readonly left: number;
 }
 
-/** One whose answer is due. */
-interface Due {
-  readonly at: number;
-  /** Undefined once settled. */
-  reject: ((error: Error) => void) | undefined;
-  next: Due | undefined;
+/** Settles as the work does, or rejects with `late()` when that takes too long; the work itself goes on. */
+export function within<T>(work: Promise<T>, milliseconds: number, late: () => Error): Promise<T> {
+  return new Deadlines(milliseconds, late, (error) => error as Error).limit(() => work);
 }
 
 /**
  * The deadlines of work that may all take the same time, so that what began first is due first: one timer does for
  * all of them, and a command that is answered in time starts and clears none. It keeps the process alive only
  * while something is due.
+ *
+ * Everything that waits for Redis is judged here, by one rule: time in which the process itself was stuck does not count
+ * (see {@link WakingTime}), and work is late only if it is not done after what lay in the sockets was read.
  */
 export class Deadlines {
   readonly #milliseconds: number;
   readonly #late: () => Error;
   readonly #failed: (error: unknown) => Error;
+  readonly #beatMs: number;
+  readonly #time: WakingTime;
   #first: Due | undefined;
   #last: Due | undefined;
   #timer: NodeJS.Timeout | undefined;
@@ -35,37 +42,38 @@ export class Deadlines {
     this.#milliseconds = milliseconds;
     this.#late = late;
     this.#failed = failed;
+    this.#beatMs = Math.min(LONGEST_BEAT_MS, Math.max(1, milliseconds / BEATS));
+    this.#time = new WakingTime(this.#beatMs);
   }
 
   /**
-   * Settles as the work does, or rejects when that takes too long; the work itself goes on.
-   * @param instead Work, if any, that takes the place of work that failed, within the same time.
+   * Begins work, and settles as that does, or rejects when it takes too long; the work itself goes on.
+   * @param late What it is rejected with then, if that is something of its own.
    */
-  limit<T>(work: Promise<T>, instead: (error: unknown) => Promise<T> | undefined): Promise<T> {
+  limit<T>(begin: (turn: Turn) => Promise<T>, late = this.#late): Promise<T> {
     return new Promise((resolve, reject) => {
-      const due = this.#expect(reject);
-      const done = (value: T): void => {
-        this.#settle(due);
-        resolve(value);
-      };
-      const fail = (error: unknown): void => {
-        this.#settle(due);
-        reject(this.#failed(error));
-      };
-      work.then(done, (error: unknown) => {
-        const other = instead(error);
-        if (other === undefined) fail(error);
-        else other.then(done, fail);
-      });
+      const due = this.#expect(() => reject(late()));
+      begin(due).then(
+        (value) => {
+          this.#settle(due);
+          resolve(value);
+        },
+        (error: unknown) => {
+          this.#settle(due);
+          reject(this.#failed(error));
+        },
+      );
     });
   }
 
-  #expect(reject: (error: Error) => void): Due {
-    const due: Due = { at: performance.now() + this.#milliseconds, reject, next: undefined };
+  #expect(reject: () => void): Due {
+    // Nobody has looked at the time while nothing was due.
+    if (this.#timer === undefined) this.#time.resume();
+    const due = new Due(this.#time, this.#milliseconds, reject);
     if (this.#last === undefined) this.#first = due;
     else this.#last.next = due;
     this.#last = due;
-    if (this.#timer === undefined) this.#timer = setTimeout(this.#afterReading, this.#milliseconds);
+    if (this.#timer === undefined) this.#look(this.#milliseconds);
     else if (this.#first === due) this.#timer.ref();
     return due;
   }
@@ -84,18 +92,41 @@ export class Deadlines {
     this.#timer?.unref();
   }
 
+  #look(afterMs: number): void {
+    this.#timer = setTimeout(this.#afterReading, Math.min(this.#beatMs, Math.max(1, Math.ceil(afterMs))));
+  }
+
   /** When a process was stuck itself, its timers come first, and only then the answers that have long been there. */
   readonly #afterReading = (): void => void setImmediate(this.#check);
 
   readonly #check = (): void => {
     this.#timer = undefined;
-    const now = performance.now();
+    this.#time.beat();
+    const { now } = this.#time;
     for (let due = this.#first; due !== undefined && due.at <= now; due = due.next) {
-      due.reject?.(this.#late());
+      due.reject?.();
       due.reject = undefined;
     }
     this.#forgetSettled();
-    if (this.#first === undefined) return;
-    this.#timer = setTimeout(this.#afterReading, Math.max(1, Math.ceil(this.#first.at - now)));
+    if (this.#first !== undefined) this.#look(this.#first.at - now);
   };
+}
+
+/** One whose answer is due. */
+class Due implements Turn {
+  readonly at: number;
+  /** Undefined once settled. */
+  reject: (() => void) | undefined;
+  next: Due | undefined;
+  readonly #time: WakingTime;
+
+  constructor(time: WakingTime, milliseconds: number, reject: () => void) {
+    this.#time = time;
+    this.at = time.now + milliseconds;
+    this.reject = reject;
+  }
+
+  get left(): number {
+    return this.reject === undefined ? 0 : Math.max(0, this.at - this.#time.now);
+  }
 }

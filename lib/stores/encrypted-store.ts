@@ -16,47 +16,52 @@ import type {
 } from '../core/store.js';
 import type { SessionId } from '../core/token.js';
 import type { Quarantine } from './quarantine.js';
-import { ValueKey, type KeyRing, type Unlocked } from './key-ring.js';
+import type { KeyRing, ValueKey } from './key-ring.js';
+import { attributeContext, fieldOf, nameOf, openPrincipal, sealPrincipal } from './sealed-fields.js';
+import { damaged, KEY_FIELD, SessionLocks, UNFINISHED, type SessionKey } from './session-locks.js';
 
-/** Begins the fields that are ours; an attribute's name that begins with it is stored with a second one. */
-const OWN = '#';
-const KEY_FIELD = '#key';
-/** Ends the codec's name, so that a node without encryption says that it cannot read the record, and leaves it alone. */
-const CODEC_SUFFIX = '_aesgcm';
 /** Keys of sessions that are kept at hand between a load and the writes after it; others are loaded again. */
 const MAX_KEYS = 10_000;
+/** A renewal that is a login. */
+type LoginRenewal = SessionRenewal & { readonly login: NonNullable<SessionRenewal['login']> };
+
 /** Lost races with writers of the same value after which a compare-and-set is a conflict. */
 const MAX_ATTEMPTS = 3;
-
-/** What the writes of a session need. */
-interface SessionKey extends Unlocked {
-  /** As stored. */
-  readonly codec: string;
-}
 
 /**
  * Encrypts what another store holds of a session: attributes and principal, AES-256-GCM.
  *
- * Each session has a random key of its own, which encrypts each value bound to the attribute's name; that key is stored
- * with the session, locked by the key ring and bound to the session's id. So no value can be moved to another
- * attribute or session, and no record to another id; an id change locks the one key anew and rewrites no value.
- * Everything is verified at load: a record with one wrong bit is unreadable as a whole, before anybody acts on part
+ * Each session has a random key of its own, a new one from each login on, which encrypts each value bound to the attribute's
+ * name; that key is stored with the session, locked by the key ring and bound to the session's id, who logged in, when, and the
+ * codec. Everything is verified at load: a record with one wrong bit is unreadable as a whole, before anybody acts on part
  * of it, and is set aside. A record that is not encrypted, or by keys that this node does not have, is unreadable too,
  * and is left alone.
  *
- * Not covered: names of attributes, times, sizes, and that somebody who can write to Redis removes a value or puts
- * an older one of the same attribute of the same session back.
+ * Who can read and write Redis, has seen all that was ever in it, and knows none of the operator's keys, cannot:
+ * - read a value or a principal;
+ * - make a session that of another principal, or log somebody in, or move the time of a login;
+ * - move a value to another attribute or session, or into a session a value from before its last login, be it of a
+ *   guest's, of an earlier login, or of somebody else who logged in over it;
+ * - have a record accepted that is not encrypted.
+ *
+ * Who can do that can still: see names of attributes, sizes and times; remove a value or a session; put an older value of the
+ * same attribute from the same login back; bring back a session that has ended, for who has kept its token; change when a
+ * session was created and used, and how long it lives. Sessions that 0.1 has written are bound to a login from
+ * their next login or id change on.
+ *
+ * A login is two writes more, since its time is the store's to tell: between them the record is nobody's, and its token is
+ * known to nobody. An id change without a login locks the same key anew and rewrites no value.
  */
 export class EncryptedStore implements SessionStore {
   readonly #store: SessionStore & Quarantine;
-  readonly #ring: KeyRing;
+  readonly #locks: SessionLocks;
   readonly #keys = new LRUCache<string, SessionKey>({ max: MAX_KEYS });
   /** The stored form of bytes that were handed out or taken in: what a compare-and-set has to compare. */
   readonly #sealed = new WeakMap<Uint8Array, Uint8Array>();
 
   constructor(store: SessionStore & Quarantine, ring: KeyRing) {
     this.#store = store;
-    this.#ring = ring;
+    this.#locks = new SessionLocks(ring);
   }
 
   async load(id: SessionId): Promise<LoadOutcome> {
@@ -70,17 +75,20 @@ export class EncryptedStore implements SessionStore {
   }
 
   async create(id: SessionId, session: NewSession): Promise<Written> {
-    const sessionKey = { key: ValueKey.random(), current: true, codec: session.codec + CODEC_SUFFIX };
-    const attributes = this.#sealAll(sessionKey.key, session.attributes);
-    attributes.set(KEY_FIELD, this.#lock(id, sessionKey));
     const { principal } = session;
+    const fresh = this.#locks.fresh(session.codec);
+    const sealed = principal === undefined ? undefined : sealPrincipal(fresh.key, principal);
+    const guest = { ...fresh, login: undefined };
+    const attributes = this.#sealAll(fresh.key, session.attributes);
+    attributes.set(KEY_FIELD, sealed === undefined ? this.#locks.lock(id, guest) : UNFINISHED);
     const written = await this.#store.create(id, {
       ...session,
       attributes,
-      codec: sessionKey.codec,
-      principal: principal === undefined ? undefined : sealPrincipal(sessionKey.key, principal),
+      codec: fresh.codec,
+      principal: sealed,
     });
-    this.#keys.set(id, sessionKey);
+    if (sealed === undefined) this.#keys.set(id, guest);
+    else await this.#finish(id, { ...fresh, login: { principal: sealed, at: written.now } }, session);
     return written;
   }
 
@@ -89,7 +97,7 @@ export class EncryptedStore implements SessionStore {
     if ('status' in sessionKey) return sessionKey;
     const sealed = this.#sealChange(sessionKey.key, change);
     // A retired key leaves the record with the next save.
-    if (!sessionKey.current) sealed.set.set(KEY_FIELD, this.#lock(id, sessionKey));
+    if (!sessionKey.current) sealed.set.set(KEY_FIELD, this.#locks.lock(id, sessionKey));
     const outcome = await this.#store.save(id, sealed);
     if (outcome.status === 'written') this.#keys.set(id, { ...sessionKey, current: true });
     return outcome;
@@ -98,20 +106,59 @@ export class EncryptedStore implements SessionStore {
   async renew(id: SessionId, renewal: SessionRenewal): Promise<WriteOutcome> {
     const sessionKey = await this.#keyOf(id);
     if ('status' in sessionKey) return sessionKey;
-    const { newId, login, graceSeconds } = renewal;
-    const sealed = this.#sealChange(sessionKey.key, renewal);
-    sealed.set.set(KEY_FIELD, this.#lock(newId, sessionKey));
-    const outcome = await this.#store.renew(id, {
-      ...sealed,
-      newId,
-      graceSeconds,
-      login: login && { ...login, principal: sealPrincipal(sessionKey.key, login.principal) },
-    });
+    const { newId, login } = renewal;
+    if (login !== undefined) return this.#renewByLogin(id, { ...renewal, login }, sessionKey);
+    const next = { ...sessionKey, current: true, isBound: true };
+    const sealed = this.#sealChange(next.key, renewal);
+    sealed.set.set(KEY_FIELD, this.#locks.lock(newId, next));
+    const outcome = await this.#store.renew(id, sealed);
     if (outcome.status === 'written') {
       this.#keys.delete(id);
-      this.#keys.set(newId, { ...sessionKey, current: true });
+      this.#keys.set(newId, next);
     }
     return outcome;
+  }
+
+  /** With a new key: what was written before the login opens nothing after it, but for what the record held then. */
+  async #renewByLogin(id: SessionId, renewal: LoginRenewal, before: SessionKey): Promise<WriteOutcome> {
+    const { newId, login } = renewal;
+    const fresh = this.#locks.fresh(this.#locks.codecOf(before));
+    const principal = sealPrincipal(fresh.key, login.principal);
+    const sealed = this.#sealChange(fresh.key, renewal);
+    sealed.set.set(KEY_FIELD, UNFINISHED);
+    const outcome = await this.#store.renew(id, { ...sealed, login: { ...login, principal } });
+    if (outcome.status !== 'written') return outcome;
+    this.#keys.delete(id);
+    // Nobody writes to it meanwhile: its id is not known yet.
+    const moved = await this.#store.load(newId);
+    if (moved.status !== 'found') return outcome;
+    const kept = new Map<string, Uint8Array>();
+    for (const [field, stored] of moved.record.attributes) {
+      const name = nameOf(field);
+      if (field === KEY_FIELD || fresh.key.open(stored, attributeContext(name)) !== undefined) continue;
+      const plain = before.key.open(stored, attributeContext(name));
+      if (plain === undefined) {
+        await this.#store.setAside(newId);
+        return { status: 'absent' };
+      }
+      kept.set(name, plain);
+    }
+    const { authenticated } = renewal;
+    await this.#finish(newId, { ...fresh, login: { principal, at: outcome.now } }, { authenticated }, kept);
+    return outcome;
+  }
+
+  /** Makes the record of a login readable. One that has ended meanwhile is left to whoever ended it. */
+  async #finish(
+    id: SessionId,
+    sessionKey: SessionKey,
+    { authenticated }: Pick<SessionChange, 'authenticated'>,
+    values: ReadonlyMap<string, Uint8Array> = new Map(),
+  ): Promise<void> {
+    const set = this.#sealAll(sessionKey.key, values);
+    set.set(KEY_FIELD, this.#locks.lock(id, sessionKey));
+    const outcome = await this.#store.save(id, { set, remove: [], authenticated });
+    if (outcome.status === 'written') this.#keys.set(id, sessionKey);
   }
 
   async compareAndSet(
@@ -177,35 +224,26 @@ export class EncryptedStore implements SessionStore {
 
   /** The record in plain, or why it cannot be had. */
   #open(id: SessionId, record: SessionRecord): SessionRecord | Unreadable {
-    const { codec } = record;
-    const locked = record.attributes.get(KEY_FIELD);
-    if (locked === undefined || !codec.endsWith(CODEC_SUFFIX)) return unreadable('it is not encrypted');
-    const unlocked = this.#ring.unlock(locked, contextOf(id, codec));
-    if (unlocked === undefined) return unreadable('no encryption key of this node fits it');
+    const sessionKey = this.#locks.unlock(id, record);
+    if ('status' in sessionKey) return sessionKey;
+    const { key } = sessionKey;
     const attributes = new Map<string, Uint8Array>();
     for (const [field, sealed] of record.attributes) {
       if (field === KEY_FIELD) continue;
       const name = nameOf(field);
-      const plain = this.#openValue(unlocked.key, name, sealed);
+      const plain = this.#openValue(key, name, sealed);
       if (plain === undefined) return damaged('an encrypted value is not the one that was written there');
       attributes.set(name, plain);
     }
-    const principal =
-      record.principal === undefined ? undefined : openPrincipal(unlocked.key, record.principal);
+    const principal = record.principal === undefined ? undefined : openPrincipal(key, record.principal);
     if (principal === undefined && record.principal !== undefined)
       return damaged('its principal is not the one that logged in');
-    this.#keys.set(id, { ...unlocked, codec });
-    return { ...record, attributes, codec: codec.slice(0, -CODEC_SUFFIX.length), principal };
+    this.#keys.set(id, sessionKey);
+    return { ...record, attributes, codec: this.#locks.codecOf(sessionKey), principal };
   }
 
-  #sealChange(key: ValueKey, change: SessionChange): SessionChange & { set: Map<string, Uint8Array> } {
-    const { maxInactiveInterval, authenticated, remove } = change;
-    return {
-      set: this.#sealAll(key, change.set),
-      remove: remove.map(fieldOf),
-      maxInactiveInterval,
-      authenticated,
-    };
+  #sealChange<T extends SessionChange>(key: ValueKey, change: T): T & { set: Map<string, Uint8Array> } {
+    return { ...change, set: this.#sealAll(key, change.set), remove: change.remove.map(fieldOf) };
   }
 
   #sealAll(key: ValueKey, values: ReadonlyMap<string, Uint8Array>): Map<string, Uint8Array> {
@@ -223,45 +261,4 @@ export class EncryptedStore implements SessionStore {
     if (plain !== undefined) this.#sealed.set(plain, sealed);
     return plain;
   }
-
-  #lock(id: SessionId, { key, codec }: SessionKey): Uint8Array {
-    return this.#ring.lock(key, contextOf(id, codec));
-  }
-}
-
-function unreadable(reason: string): Unreadable {
-  return { status: 'unreadable', reason };
-}
-
-/** Its own key fits it, so it is a record of this session. */
-function damaged(reason: string): Unreadable {
-  return { status: 'unreadable', reason, damaged: true };
-}
-
-/** The codec belongs in: bytes of one codec must not be read by another. */
-function contextOf(id: SessionId, codec: string): string {
-  return `session ${id} ${codec}`;
-}
-
-function attributeContext(name: string): string {
-  return `attribute ${name}`;
-}
-
-function fieldOf(name: string): string {
-  return name.startsWith(OWN) ? OWN + name : name;
-}
-
-function nameOf(field: string): string {
-  return field.startsWith(OWN) ? field.slice(OWN.length) : field;
-}
-
-const PRINCIPAL_CONTEXT = 'principal';
-
-/** Stores keep a principal as text. */
-function sealPrincipal(key: ValueKey, principal: string): string {
-  return key.seal(Buffer.from(principal), PRINCIPAL_CONTEXT).toString('base64');
-}
-
-function openPrincipal(key: ValueKey, sealed: string): string | undefined {
-  return key.open(Buffer.from(sealed, 'base64'), PRINCIPAL_CONTEXT)?.toString();
 }

@@ -76,6 +76,12 @@ export class KeyRing {
     return Buffer.concat([first.id, key.sealedWith(first.key, context)]);
   }
 
+  /** Whether what is locked names a key of the ring. */
+  has(locked: Uint8Array): boolean {
+    const id = locked.subarray(0, KEY_ID_BYTES);
+    return this.#keys.some((ours) => ours.id.equals(id));
+  }
+
   /** Undefined if no key of the ring fits, or the bytes were not locked in this context. */
   unlock(locked: Uint8Array, context: string): Unlocked | undefined {
     const id = locked.subarray(0, KEY_ID_BYTES);

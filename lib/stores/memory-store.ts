@@ -25,7 +25,7 @@ export interface MemoryStoreOptions {
   readonly maxBytes: number;
   /** How long a session's end stays known under its old id, in milliseconds. */
   readonly endedMarkerMs: number;
-  /** Epoch milliseconds. */
+  /** Epoch milliseconds that never go back: what is kept here lives by it. See {@link steadyClock}. */
   readonly now: () => number;
 }
 
@@ -178,11 +178,11 @@ export class MemoryStore implements SessionStore, Quarantine {
   }
 
   /**
-   * Keeps a copy of a record of another store, whose clock says `now`. It is gone before the marker of an end that
-   * it might miss, whatever the session's own interval.
+   * Keeps a copy of a record of another store, whose clock says `now`.
+   * @param until When it is gone by this store's clock, whatever the session's own interval.
    */
-  keep(id: SessionId, record: SessionRecord, now: number): void {
-    this.#put(id, record, now, this.#options.endedMarkerMs);
+  keep(id: SessionId, record: SessionRecord, now: number, until: number): void {
+    this.#put(id, record, now, until - this.#options.now());
   }
 
   /** The record, if one is here; not a use of it. */
@@ -216,7 +216,7 @@ export class MemoryStore implements SessionStore, Quarantine {
     const { maxInactiveInterval, absoluteDeadline } = record;
     const idle = maxInactiveInterval > 0 ? maxInactiveInterval * 1000 : NEVER_MS;
     const ttl = Math.min(idle, longest, (absoluteDeadline ?? Infinity) - now);
-    if (ttl > 0) this.#entries.set(id, record, { ttl });
+    if (ttl > 0) this.#entries.set(id, owned(record), { ttl });
     else this.#entries.delete(id);
     return { status: 'written', now, absoluteDeadline };
   }
@@ -241,6 +241,24 @@ export function changed(record: SessionRecord, change: SessionChange, now: numbe
     maxInactiveInterval: change.maxInactiveInterval ?? record.maxInactiveInterval,
     authenticated: record.authenticated || change.authenticated,
   };
+}
+
+/**
+ * The record, holding no more memory than its own bytes: those of a loaded record are views of whole chunks of a socket, and
+ * those of a codec may be of its buffer, which live for as long as one view does.
+ */
+function owned(record: SessionRecord): SessionRecord {
+  let isOwn = true;
+  for (const bytes of record.attributes.values()) isOwn &&= isWhole(bytes);
+  if (isOwn) return record;
+  const own = [...record.attributes].map(
+    ([name, bytes]) => [name, isWhole(bytes) ? bytes : new Uint8Array(bytes)] as const,
+  );
+  return { ...record, attributes: new Map(own) };
+}
+
+function isWhole(bytes: Uint8Array): boolean {
+  return bytes.length === bytes.buffer.byteLength;
 }
 
 function isEnded(entry: Entry): entry is Ended {

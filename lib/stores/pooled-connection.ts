@@ -37,6 +37,7 @@ export class PooledConnection {
     try {
       await within<unknown>(opened, timeoutMs, () => new Error('timeout'));
     } catch (error) {
+      client.disconnect();
       connection.#failed = { reason: connection.#lastError ?? error, at: performance.now() };
     }
     return connection;

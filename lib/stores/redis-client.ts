@@ -155,7 +155,8 @@ function commonOptions(
     enableOfflineQueue: false,
     autoResendUnfulfilledCommands: false,
     maxRetriesPerRequest: 0,
-    connectTimeout: timeoutMs,
+    // Whoever waits for a connection that is made once keeps the time: ioredis's timer counts what a process was stuck.
+    ...(reconnect ? { connectTimeout: timeoutMs } : { connectTimeout: 0 }),
     // Finds one that is half open and idle.
     keepAlive: KEEP_ALIVE_MS,
     disconnectTimeout: DISCONNECT_MS,

@@ -1,12 +1,20 @@
 import slotOf from 'cluster-key-slot';
 import type { Redis } from 'ioredis';
-import { Deadlines } from './deadline.js';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Deadlines, type Turn } from './deadline.js';
 import { isCluster, type RedisClient } from './redis-client.js';
+import type { RedisClock } from './redis-clock.js';
 import type { Argument, RedisExecutor } from './redis-executor.js';
-import { noAnswer, storeUnavailable } from './redis-failure.js';
-import type { Script } from './scripts.js';
+import { isTryAgain, noAnswer, storeUnavailable } from './redis-failure.js';
+import { SCRIPT_STATUS, TIME_OF, type Script } from './scripts.js';
+import { ServerClocks } from './server-clocks.js';
 
 export type { Argument } from './redis-executor.js';
+
+/** Redis gives a write up before we do, though clocks are read in whole milliseconds and timers may run a little early. */
+const DEADLINE_MARGIN_MS = 5;
+/** Pause before a cluster that moves a slot is asked again. */
+const TRY_AGAIN_MS = 50;
 
 /**
  * The store's commands on one client, whichever it is: bounded in time, scripts by their SHA-1, failures as the
@@ -18,6 +26,7 @@ export class RedisCommands implements RedisExecutor {
   readonly timeoutMs: number;
   /** Own: ioredis's commandTimeout does not count while a command waits for a connection, and takes a timer for each. */
   readonly #deadlines: Deadlines;
+  readonly #clocks: ServerClocks;
   #batching = false;
 
   /** @param onLate Called when a command takes longer than it may. */
@@ -25,6 +34,7 @@ export class RedisCommands implements RedisExecutor {
     this.client = client;
     this.address = address;
     this.timeoutMs = timeoutMs;
+    this.#clocks = new ServerClocks(client);
     const late = (): Error => {
       onLate();
       return noAnswer(address, timeoutMs);
@@ -34,22 +44,21 @@ export class RedisCommands implements RedisExecutor {
 
   loadAndTouch(key: string, touch: Script, argument: number): Promise<[Buffer[], number | undefined]> {
     if (this.#isAdrift()) return Promise.reject(this.#adrift());
-    this.#batch();
-    // Upper case, so that ioredis hands out the flat reply: as an object, names would be mangled to strings.
-    const load = this.client.callBuffer('HGETALL', key);
-    const rest = [1, key, argument];
-    const touched = this.client
-      .callBuffer('evalsha', touch.sha1, ...rest)
-      .then(Number, (error: unknown) => this.#taught(error, touch, rest)?.then(Number, nothing));
-    return this.#deadlines.limit(both(load, touched), nothing);
+    return this.#deadlines.limit(() => {
+      this.#batch();
+      // Upper case, so that ioredis hands out the flat reply: as an object, names would be mangled to strings.
+      const load = this.client.callBuffer('HGETALL', key);
+      return both(load, this.#touch(key, touch, argument));
+    });
   }
 
-  run(script: Script, keys: readonly string[], args: readonly Argument[]): Promise<unknown> {
+  run(script: Script, keys: readonly string[], args: readonly Argument[], outer?: Turn): Promise<unknown> {
     if (this.#isAdrift()) return Promise.reject(this.#adrift());
-    this.#batch();
-    const rest = [keys.length, ...keys, ...args];
-    const work = this.client.callBuffer('evalsha', script.sha1, ...rest);
-    return this.#deadlines.limit(work, (error) => this.#taught(error, script, rest));
+    return this.#deadlines.limit((turn) =>
+      script.hasDeadline
+        ? this.#write(script, keys, args, outer ?? turn)
+        : this.#evaluate(script, [keys.length, ...keys, ...args]),
+    );
   }
 
   nodeOf(key: string): string | undefined {
@@ -65,15 +74,74 @@ export class RedisCommands implements RedisExecutor {
     return storeUnavailable(new Error('no node of the cluster is connected'), this.address);
   }
 
+  /** Never rejects. */
+  #touch(key: string, touch: Script, argument: number): Promise<number | undefined> {
+    const [clock, askedAt] = [this.#clocks.of(this.nodeOf(key)), performance.now()];
+    const touched = (now: unknown): number => {
+      clock.observe(Number(now), askedAt);
+      return Number(now);
+    };
+    return this.#evaluate(touch, [1, key, argument]).then(touched, nothing);
+  }
+
+  /**
+   * Runs a script that does nothing after its deadline, which is when somebody stops to wait for it, by the clock of the
+   * server. One that the server calls late was held up on its way, by a stall of this process or by what was wrong about
+   * that clock: nothing was done, so that it is sent again as long as somebody waits. So is one that a cluster cannot run
+   * while a slot moves.
+   */
+  async #write(
+    script: Script,
+    keys: readonly string[],
+    args: readonly Argument[],
+    turn: Turn,
+  ): Promise<unknown> {
+    const [key = ''] = keys;
+    for (;;) {
+      const clock = this.#clocks.of(this.nodeOf(key));
+      const now = clock.now ?? (await this.#ask(clock, key));
+      const askedAt = performance.now();
+      // Whoever waits may have waited for the time.
+      const left = turn.left - DEADLINE_MARGIN_MS;
+      if (left <= 0) throw noAnswer(this.address, this.timeoutMs);
+      try {
+        const reply = (await this.#evaluate(script, [
+          keys.length,
+          ...keys,
+          Math.floor(now + left),
+          ...args,
+        ])) as unknown[];
+        const status = Number(reply[0]);
+        if (status === SCRIPT_STATUS.written || status === SCRIPT_STATUS.late) {
+          this.#clocks.of(this.nodeOf(key)).observe(Number(reply[1]), askedAt);
+        }
+        if (status !== SCRIPT_STATUS.late || turn.left <= DEADLINE_MARGIN_MS) return reply;
+      } catch (error) {
+        if (!isTryAgain(error) || turn.left <= TRY_AGAIN_MS) throw error;
+        await sleep(TRY_AGAIN_MS);
+      }
+    }
+  }
+
+  async #ask(clock: RedisClock, key: string): Promise<number> {
+    const askedAt = performance.now();
+    const now = Number(await this.#evaluate(TIME_OF, [1, key]));
+    clock.observe(now, askedAt);
+    return now;
+  }
+
   /** A server that does not know a script yet (new, restarted, failed over) learns it by running it. */
-  #taught(error: unknown, script: Script, rest: readonly Argument[]): Promise<unknown> | undefined {
-    const unknown = error instanceof Error && error.message.startsWith('NOSCRIPT');
-    return unknown ? this.client.callBuffer('eval', script.lua, ...rest) : undefined;
+  #evaluate(script: Script, rest: readonly Argument[]): Promise<unknown> {
+    this.#batch();
+    return this.client.callBuffer('evalsha', script.sha1, ...rest).catch((error: unknown) => {
+      if (!(error instanceof Error && error.message.startsWith('NOSCRIPT'))) throw error;
+      return this.client.callBuffer('eval', script.lua, ...rest);
+    });
   }
 
   call(name: string, ...args: string[]): Promise<unknown> {
     if (this.#isAdrift()) return Promise.reject(this.#adrift());
-    return this.#deadlines.limit(this.client.call(name, ...args), nothing);
+    return this.#deadlines.limit(() => this.client.call(name, ...args));
   }
 
   /**

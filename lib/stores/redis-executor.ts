@@ -18,7 +18,10 @@ export interface RedisExecutor {
    */
   loadAndTouch(key: string, touch: Script, argument: number): Promise<[Buffer[], number | undefined]>;
 
-  /** Runs a script; bytes in the reply are Buffers. */
+  /**
+   * Runs a script; bytes in the reply are Buffers. Where it has a deadline, that is when `timeoutMs` is over, by the clock
+   * of the server that the keys are on, and goes in front of `args`.
+   */
   run(script: Script, keys: readonly string[], args: readonly Argument[]): Promise<unknown>;
 
   call(name: string, ...args: string[]): Promise<unknown>;

@@ -64,6 +64,16 @@ export function failureKind(error: unknown): string {
   return 'the connection is down';
 }
 
+/**
+ * Whether a cluster asks for patience: of the keys of one slot, which is being moved, some are on either node. ioredis
+ * tries a few times itself, and then says so in words of its own.
+ */
+export function isTryAgain(error: unknown): boolean {
+  return (
+    types.isNativeError(error) && /^(?:Too many Cluster redirections.*)?\bTRYAGAIN\b/.test(error.message)
+  );
+}
+
 /** Whether this is Redis's own word, in both versions of ioredis. */
 function isReply(error: unknown): boolean {
   return error instanceof Error && error.name === 'ReplyError';

@@ -1,6 +1,6 @@
 import { createPool, type Pool } from 'generic-pool';
 import { SessionStoreUnavailableError } from '../core/errors.js';
-import { within } from './deadline.js';
+import { Deadlines, within, type Turn } from './deadline.js';
 import type { ClientFactory } from './redis-connection.js';
 import type { Argument, RedisLink } from './redis-executor.js';
 import { failureKind, isOutage, noAnswer, storeUnavailable } from './redis-failure.js';
@@ -27,6 +27,9 @@ export interface RedisPoolOptions {
   readonly numTestsPerEvictionRun: number;
 }
 
+/** What a connection is borrowed for. */
+type Work<T> = (connection: PooledConnection, turn: Turn) => Promise<T>;
+
 const NEVER_MS = Number.MAX_SAFE_INTEGER;
 
 /**
@@ -39,6 +42,9 @@ export class RedisPool implements RedisLink {
   readonly #options: RedisPoolOptions;
   readonly #pool: Pool<PooledConnection>;
   readonly #connections = new Set<PooledConnection>();
+  /** Of those that wait for a connection; not generic-pool's own, whose timers blame it for what this process was stuck. */
+  readonly #queue: Deadlines;
+  readonly #whole: Deadlines;
   readonly #idleTests: NodeJS.Timeout | undefined;
   #closing: Promise<void> | undefined;
 
@@ -66,10 +72,16 @@ export class RedisPool implements RedisLink {
         testOnBorrow: true,
         fifo: !options.lifo,
         autostart: false,
-        acquireTimeoutMillis: this.#maxWaitMs,
         ...(!this.#waits && { maxWaitingClients: 0 }),
         ...evictionOptions(options),
       },
+    );
+    const exhausted = (): Error => this.#exhausted();
+    this.#queue = new Deadlines(this.#maxWaitMs, exhausted, exhausted);
+    this.#whole = new Deadlines(
+      timeoutMs,
+      () => noAnswer(address, timeoutMs),
+      (error) => error as Error,
     );
     this.#idleTests = this.#scheduleIdleTests();
   }
@@ -79,7 +91,7 @@ export class RedisPool implements RedisLink {
   }
 
   run(script: Script, keys: readonly string[], args: readonly Argument[]): Promise<unknown> {
-    return this.#use(({ commands }) => commands.run(script, keys, args));
+    return this.#use(({ commands }, turn) => commands.run(script, keys, args, turn));
   }
 
   call(name: string, ...args: string[]): Promise<unknown> {
@@ -115,15 +127,24 @@ export class RedisPool implements RedisLink {
   }
 
   /** Waiting for a connection and for the answer together take no longer than one command may. */
-  #use<T>(work: (connection: PooledConnection) => Promise<T>): Promise<T> {
-    return within(this.#lend(work), this.timeoutMs, () => noAnswer(this.address, this.timeoutMs));
+  #use<T>(work: Work<T>): Promise<T> {
+    let borrowed = false;
+    return this.#whole.limit(
+      async (turn) => {
+        const connection = await this.#borrow();
+        borrowed = true;
+        return this.#lend(connection, work, turn);
+      },
+      () => (borrowed ? noAnswer(this.address, this.timeoutMs) : this.#exhausted()),
+    );
   }
 
-  async #lend<T>(work: (connection: PooledConnection) => Promise<T>): Promise<T> {
-    const connection = await this.#borrow();
+  async #lend<T>(connection: PooledConnection, work: Work<T>, turn: Turn): Promise<T> {
     try {
       if (connection.failure !== undefined) throw storeUnavailable(connection.failure, this.address);
-      return await work(connection);
+      // What was reported as failed is not begun.
+      if (turn.left === 0) throw this.#exhausted();
+      return await work(connection, turn);
     } catch (error) {
       // Who borrowed it next would wait behind what is still due on it.
       if (!(error instanceof Error) || isOutage(error)) connection.spoil();
@@ -134,17 +155,28 @@ export class RedisPool implements RedisLink {
   }
 
   async #borrow(): Promise<PooledConnection> {
+    const acquired = this.#pool.acquire();
+    let waits = true;
+    const handOver = (connection: PooledConnection): PooledConnection => {
+      // One that comes too late is for the next in the queue.
+      if (!waits) void this.#giveBack(connection);
+      return connection;
+    };
     try {
-      return await this.#pool.acquire();
-    } catch {
-      const { maxConnections } = this.#options;
-      const waited = this.#waits ? ` for ${this.#maxWaitMs} ms` : '';
-      throw new SessionStoreUnavailableError(
-        `All ${maxConnections} connections to Redis at ${this.address} were in use${waited}. ` +
-          'Raise REDIS_SESSION_MAX_CONNECTIONS or REDIS_SESSION_CONNECTION_POOL_MAX_WAIT_MILLIS, or set ' +
-          'REDIS_SESSION_MAX_CONNECTIONS=1 for one connection that all share.',
-      );
+      return await this.#queue.limit(() => acquired.then(handOver));
+    } finally {
+      waits = false;
     }
+  }
+
+  #exhausted(): Error {
+    const { maxConnections } = this.#options;
+    const waited = this.#waits ? ` for ${this.#maxWaitMs} ms` : '';
+    return new SessionStoreUnavailableError(
+      `All ${maxConnections} connections to Redis at ${this.address} were in use${waited}. ` +
+        'Raise REDIS_SESSION_MAX_CONNECTIONS or REDIS_SESSION_CONNECTION_POOL_MAX_WAIT_MILLIS, or set ' +
+        'REDIS_SESSION_MAX_CONNECTIONS=1 for one connection that all share.',
+    );
   }
 
   async #giveBack(connection: PooledConnection): Promise<void> {

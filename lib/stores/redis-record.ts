@@ -45,7 +45,7 @@ interface OwnFields {
  * @throws SessionFormatError for a record of a newer version.
  */
 export function readRecord(id: SessionId, reply: readonly Buffer[], now: number): LoadOutcome {
-  if (reply.length === 0) return { status: 'absent' };
+  if (reply.length === 0) return { status: 'absent', now };
   const attributes = new Map<string, Uint8Array>();
   const own = takeApart(reply, attributes);
   if (own.ended !== undefined) return ended(own, now);

@@ -14,12 +14,21 @@ import type {
 import { TOMBSTONE_MS } from '../core/store.js';
 import { SessionFormatError, SessionStoreUnavailableError } from '../core/errors.js';
 import { tagOf, type SessionId } from '../core/token.js';
-import { RedisClock } from './redis-clock.js';
 import type { Argument, RedisExecutor } from './redis-executor.js';
 import { opaque } from './opaque.js';
 import type { Quarantine } from './quarantine.js';
 import { fieldOf, readRecord } from './redis-record.js';
-import { COMPARE_AND_SET, CREATE, DESTROY, RENEW, SAVE, SET_ASIDE, TOUCH, type Script } from './scripts.js';
+import {
+  COMPARE_AND_SET,
+  CREATE,
+  DESTROY,
+  RENEW,
+  SAVE,
+  SCRIPT_STATUS,
+  SET_ASIDE,
+  TOUCH,
+  type Script,
+} from './scripts.js';
 
 /** What of the settings concerns the records. */
 export interface RedisStoreOptions {
@@ -34,9 +43,6 @@ export interface RedisStoreOptions {
   readonly endedMarkerMs: number;
 }
 
-/** Redis gives a write up before we do, though clocks are read in whole milliseconds and timers may run a little early. */
-const DEADLINE_MARGIN_MS = 5;
-
 /** How long an unreadable record is kept for a look at it. */
 const ASIDE_LIFE_MS = 86_400_000;
 
@@ -50,7 +56,6 @@ export type RestoredSession = SessionRecord;
 export class RedisStore implements SessionStore, Quarantine {
   readonly #commands: RedisExecutor;
   readonly #options: RedisStoreOptions;
-  readonly #clock = new RedisClock();
   readonly #release: () => Promise<void>;
 
   /** @param release What `close()` does; nothing for a client that is not ours. */
@@ -68,8 +73,7 @@ export class RedisStore implements SessionStore, Quarantine {
         TOUCH,
         this.#options.touchIntervalMs,
       );
-      if (touchedAt !== undefined) this.#clock.observe(touchedAt);
-      outcome = readRecord(id, reply, touchedAt ?? this.now());
+      outcome = readRecord(id, reply, touchedAt ?? Date.now());
     } catch (error) {
       if (!(error instanceof SessionStoreUnavailableError && error.message.includes('WRONGTYPE')))
         throw error;
@@ -131,7 +135,8 @@ export class RedisStore implements SessionStore, Quarantine {
       next === undefined ? '' : opaque(next),
     ];
     const reply = await this.#run(COMPARE_AND_SET, [this.#key(id)], [...args, ...bytes]);
-    if (reply[0] === -2) return { status: 'conflict', actual: (reply[1] as Buffer | null) ?? undefined };
+    if (reply[0] === SCRIPT_STATUS.conflict)
+      return { status: 'conflict', actual: (reply[1] as Buffer | null) ?? undefined };
     return this.#outcome(reply);
   }
 
@@ -154,9 +159,7 @@ export class RedisStore implements SessionStore, Quarantine {
 
   async health(): Promise<StoreHealth> {
     const start = performance.now();
-    const [reply, time] = await Promise.all([this.#commands.call('ROLE'), this.#commands.call('TIME')]);
-    // Asked at boot, so that even the first write has a deadline.
-    this.#clock.observe(millisecondsOf(time));
+    const reply = await this.#commands.call('ROLE');
     const latencyMs = Math.round((performance.now() - start) * 100) / 100;
     const role = Array.isArray(reply) ? String(reply[0]) : undefined;
     return { kind: 'redis', topology: this.#options.topology, role, latencyMs };
@@ -164,11 +167,6 @@ export class RedisStore implements SessionStore, Quarantine {
 
   close(): Promise<void> {
     return this.#release();
-  }
-
-  /** What time it is for Redis, epoch milliseconds: by its latest answer, and before the first by this node's clock. */
-  now(): number {
-    return this.#clock.now() ?? Date.now();
   }
 
   #create(
@@ -215,32 +213,27 @@ export class RedisStore implements SessionStore, Quarantine {
   }
 
   #run(script: Script, keys: readonly string[], args: readonly Argument[]): Promise<unknown[]> {
-    const now = this.#clock.now();
-    const deadline = now === undefined ? 0 : now + this.#commands.timeoutMs - DEADLINE_MARGIN_MS;
-    return this.#commands.run(script, keys, [deadline, ...args]) as Promise<unknown[]>;
+    return this.#commands.run(script, keys, args) as Promise<unknown[]>;
   }
 
   #outcome(reply: readonly unknown[]): WriteOutcome {
     const [status, now, deadline] = [Number(reply[0]), Number(reply[1]), Number(reply[2])];
-    if (status === 1) {
-      this.#clock.observe(now);
+    if (status === SCRIPT_STATUS.written) {
       return { status: 'written', now, absoluteDeadline: deadline > 0 ? deadline : undefined };
     }
-    if (status === -3) {
-      // After a failover the clock may be another: what was late by it must not make the next write late too.
-      this.#clock.observe(now);
+    if (status === SCRIPT_STATUS.late) {
       throw new SessionStoreUnavailableError(
         `Redis at ${this.#commands.address} got to a write later than ${this.#commands.timeoutMs} ms after it was sent ` +
           'and did not apply it. Check its load, or raise REDIS_SESSION_TIMEOUT.',
       );
     }
-    if (status === -4) {
+    if (status === SCRIPT_STATUS.format) {
       throw new SessionFormatError(
         'The record of a session is of another format than this node writes. Nothing was written. ' +
           'Finish the roll-out of the newer version.',
       );
     }
-    if (status !== -1) return { status: 'absent' };
+    if (status !== SCRIPT_STATUS.ended) return { status: 'absent' };
     if (reply.length === 1) return { status: 'ended' };
     const next = (reply[1] as Buffer).toString();
     if (next === '') return { status: 'ended', byLogin: true };
@@ -251,12 +244,6 @@ export class RedisStore implements SessionStore, Quarantine {
     const tag = tagOf(id);
     return `${this.#options.keyPrefix}{${tag}}${id.slice(tag.length)}`;
   }
-}
-
-/** The reply of TIME: seconds, and microseconds. */
-function millisecondsOf(reply: unknown): number {
-  const [seconds, micros] = (reply as unknown[]).map(Number) as [number, number];
-  return seconds * 1000 + Math.floor(micros / 1000);
 }
 
 /** Puts a change's attributes behind the arguments that a script has of its own. */

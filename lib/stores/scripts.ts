@@ -31,7 +31,19 @@ export interface Script {
   readonly lua: string;
   /** By which Redis knows it once it has run. */
   readonly sha1: string;
+  /** Whether it does nothing after ARGV[1], by the clock of the server that runs it. */
+  readonly hasDeadline: boolean;
 }
+
+/** How the reply of a write begins; the server's time follows on the first and the last of them. */
+export const SCRIPT_STATUS = {
+  written: 1,
+  absent: 0,
+  ended: -1,
+  conflict: -2,
+  late: -3,
+  format: -4,
+} as const;
 
 const NOW = `
 local time = redis.call('TIME')
@@ -269,6 +281,15 @@ return 1
 `);
 
 /**
+ * Tells what time it is for the server of a key.
+ * KEYS any.
+ * Reply: now.
+ */
+export const TIME_OF = script(`${NOW}
+return now
+`);
+
+/**
  * Writes something that every replica gets to see, and leaves nothing: a point in the stream of writes behind all that
  * went before it. Redis counts for WAIT what a connection has written, and the end of a session that has ended already
  * writes nothing. Refused by a Redis that is full.
@@ -280,5 +301,6 @@ return redis.call('DEL', KEYS[1])
 `);
 
 function script(lua: string): Script {
-  return { lua, sha1: createHash('sha1').update(lua).digest('hex') };
+  const sha1 = createHash('sha1').update(lua).digest('hex');
+  return { lua, sha1, hasDeadline: lua.startsWith(UNLESS_LATE) };
 }

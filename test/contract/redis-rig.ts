@@ -1,5 +1,6 @@
 import { onCleanup } from '../support/cleanup.js';
 import { AnonymousTrafficStore } from '../../lib/stores/anonymous-store.js';
+import { LocalCopies } from '../../lib/stores/local-copies.js';
 import { MemoryStore } from '../../lib/stores/memory-store.js';
 import { createRedisClient, type RedisClient } from '../../lib/stores/redis-client.js';
 import { RedisCommands } from '../../lib/stores/redis-commands.js';
@@ -8,6 +9,7 @@ import { tagOf, type SessionId } from '../../lib/core/token.js';
 
 export const PREFIX = 'test:session:';
 export const MARKER_MS = 60_000;
+export const COPY_LIFE_MS = 60_000;
 
 /** The key that holds a session. */
 export function keyOf(id: SessionId): string {
@@ -43,12 +45,22 @@ export async function redisStore(
 /** A node that keeps anonymous sessions in its own memory, with copies in Redis. */
 export async function anonymousNode(
   port: number,
-  options: { copySeconds?: number; now?: () => number; endedMarkerMs?: number } = {},
+  options: {
+    copySeconds?: number;
+    now?: () => number;
+    copyLifeMs?: number;
+    wrap?: (commands: RedisCommands) => RedisCommands;
+  } = {},
 ): Promise<{ store: AnonymousTrafficStore; shared: RedisStore; local: MemoryStore }> {
-  const { copySeconds = 15, now = () => Date.now(), endedMarkerMs = MARKER_MS } = options;
-  const shared = await redisStore(port, { anonymousCopySeconds: copySeconds, endedMarkerMs });
-  const local = new MemoryStore({ maxSessions: 1000, maxBytes: 10_000_000, endedMarkerMs, now });
-  return { store: new AnonymousTrafficStore(shared, local), shared, local };
+  const { copySeconds = 15, now = () => Date.now(), copyLifeMs = COPY_LIFE_MS, wrap } = options;
+  const shared = await redisStore(port, {
+    anonymousCopySeconds: copySeconds,
+    endedMarkerMs: copyLifeMs + MARKER_MS,
+    ...(wrap !== undefined && { wrap }),
+  });
+  const local = new MemoryStore({ maxSessions: 1000, maxBytes: 10_000_000, endedMarkerMs: MARKER_MS, now });
+  const copies = new LocalCopies(local, { lifeMs: copyLifeMs, now });
+  return { store: new AnonymousTrafficStore(shared, copies), shared, local };
 }
 
 /** Milliseconds that a session's record has left; 0 for none and for a marker. Fails for a key without expiry. */

@@ -3,6 +3,7 @@ import { Availability } from '../../lib/stores/availability.js';
 import { GuardedExecutor } from '../../lib/stores/guarded-executor.js';
 import type { RedisExecutor } from '../../lib/stores/redis-executor.js';
 import { outage, storeUnavailable } from '../../lib/stores/redis-failure.js';
+import type { Script } from '../../lib/stores/scripts.js';
 import { LogSink } from '../support/log-sink.js';
 import { eventually } from '../topologies/rig/eventually.js';
 
@@ -144,6 +145,6 @@ it('sends nothing once it is closed', async () => {
   expect(stub.sent).toEqual([]);
 });
 
-function never(): { lua: string; sha1: string } {
-  return { lua: '', sha1: '' };
+function never(): Script {
+  return { lua: '', sha1: '', hasDeadline: false };
 }

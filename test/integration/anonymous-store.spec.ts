@@ -1,7 +1,15 @@
 import { beforeAll, describe, expect, it } from '@jest/globals';
 import type { RedisClient } from '../../lib/stores/redis-client.js';
 import { change, decoded, freshId, newSession, renewal } from '../contract/builders.js';
-import { anonymousNode, connect, keyOf, redisLifeMs } from '../contract/redis-rig.js';
+import {
+  anonymousNode,
+  connect,
+  COPY_LIFE_MS,
+  keyOf,
+  MARKER_MS,
+  redisLifeMs,
+} from '../contract/redis-rig.js';
+import { RedisCommands } from '../../lib/stores/redis-commands.js';
 import { startRedis, type RedisProcess } from '../support/redis-server.js';
 import type { SessionStore } from '../../lib/core/store.js';
 import type { SessionId } from '../../lib/core/token.js';
@@ -14,6 +22,40 @@ beforeAll(async () => {
   redis = await startRedis();
   client = await connect(redis.port);
 });
+
+/** Replies that arrive when the test says so; Redis has executed what they answer before. */
+function holdable() {
+  let gate: Promise<void> | undefined;
+  let release: () => void = () => undefined;
+  let reach: () => void = () => undefined;
+  const reached = new Promise<void>((resolve) => (reach = resolve));
+  class Held extends RedisCommands {
+    override loadAndTouch(...args: Parameters<RedisCommands['loadAndTouch']>) {
+      return this.#late(super.loadAndTouch(...args));
+    }
+    override run(...args: Parameters<RedisCommands['run']>) {
+      return this.#late(super.run(...args));
+    }
+    async #late<T>(work: Promise<T>): Promise<T> {
+      const closed = gate;
+      const reply = await work;
+      if (closed !== undefined) reach();
+      await closed;
+      return reply;
+    }
+  }
+  return {
+    wrap: ({ client: own, address, timeoutMs }: RedisCommands) => new Held(own, address, timeoutMs),
+    hold: () => void (gate = new Promise((resolve) => (release = resolve))),
+    letPass: () => void (gate = undefined),
+    release: () => {
+      gate = undefined;
+      release();
+    },
+    /** Redis has answered what is held. */
+    reached,
+  };
+}
 
 const nodes = async () => {
   const [a, b] = await Promise.all([anonymousNode(redis.port), anonymousNode(redis.port)]);
@@ -136,18 +178,78 @@ describe('a copy in memory', () => {
     expect((await a.save(id, change({ b: '2' }, ANONYMOUS))).status).toBe('ended');
   });
 
-  it('does not outlive the marker of an end, even where the session never ends for idleness', async () => {
-    let ahead = 0;
-    const options = { now: () => Date.now() + ahead, endedMarkerMs: 60_000 };
-    const { store, local } = await anonymousNode(redis.port, options);
+  it('lives no longer than copies may, even where the session never ends for idleness', async () => {
+    let ahead = 1_000;
+    const { store, local } = await anonymousNode(redis.port, { now: () => ahead, copyLifeMs: 60_000 });
     for (const maxInactiveInterval of [-1, 7200]) {
       const id = freshId();
       await store.create(id, newSession({}, { ...ANONYMOUS, maxInactiveInterval }));
-      ahead = 59_000;
+      ahead += 59_000;
       expect(local.peek(id)).toBeDefined();
-      ahead = 61_000;
+      ahead += 2_000;
       expect(local.peek(id)).toBeUndefined();
-      ahead = 0;
+    }
+  });
+
+  it.each<[string, (node: SessionStore, id: SessionId) => Promise<unknown>]>([
+    ['a load', (node, id) => node.load(id)],
+    ['a save', (node, id) => node.save(id, change({ n: '1' }, ANONYMOUS))],
+  ])(
+    'does not outlive the tombstone of an end that came right after %s whose reply is late',
+    async (_what, ask) => {
+      let now = 1_000;
+      const held = holdable();
+      const a = await anonymousNode(redis.port, { now: () => now, wrap: held.wrap });
+      const { b } = await nodes();
+      const id = freshId();
+      await a.store.create(id, newSession({}, ANONYMOUS));
+      held.hold();
+      const asked = ask(a.store, id);
+      await held.reached;
+      await b.destroy(id);
+      // As long as a tombstone is there at all, less what is left of it.
+      const tombstoneMs = await client.pttl(keyOf(id));
+      now += 50_000;
+      held.release();
+      await asked;
+      now += tombstoneMs - 50_000;
+      await client.del(keyOf(id));
+      expect((await a.store.load(id)).status).toBe('absent');
+      expect((await a.store.save(id, change({ late: '1' }, ANONYMOUS))).status).toBe('absent');
+      expect(await client.exists(keyOf(id))).toBe(0);
+    },
+  );
+
+  it('stays newer than a load that was overtaken by a save', async () => {
+    const held = holdable();
+    const a = await anonymousNode(redis.port, { wrap: held.wrap });
+    const id = freshId();
+    await a.store.create(id, newSession({ n: '1' }, ANONYMOUS));
+    held.hold();
+    const load = a.store.load(id);
+    await held.reached;
+    held.letPass();
+    expect(await a.store.save(id, change({ n: '2' }, ANONYMOUS))).toMatchObject({ status: 'written' });
+    held.release();
+    await load;
+    await letCopyExpire(id);
+    expect(await attributesOf(id, a.store)).toMatchObject({ n: '2' });
+    await a.store.save(id, change({ more: '1' }, ANONYMOUS));
+    const { b } = await nodes();
+    expect(await attributesOf(id, b)).toMatchObject({ n: '2', more: '1' });
+  });
+
+  it('leaves tombstones that live longer than it does', async () => {
+    const { b } = await nodes();
+    const [known, unknown] = [freshId(), freshId()];
+    const login = { principal: 'anna', absoluteTimeout: 0 };
+    const renewed = freshId();
+    for (const id of [known, renewed]) await b.create(id, newSession({}, ANONYMOUS));
+    await b.destroy(known);
+    await b.destroy(unknown);
+    await b.renew(renewed, renewal(freshId(renewed), {}, { authenticated: true, login }));
+    for (const id of [known, unknown, renewed]) {
+      expect(await client.pttl(keyOf(id))).toBeGreaterThan(COPY_LIFE_MS + MARKER_MS / 2);
     }
   });
 

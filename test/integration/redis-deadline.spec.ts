@@ -1,9 +1,15 @@
+import { once } from 'node:events';
 import { beforeAll, describe, expect, it } from '@jest/globals';
 import { SessionStoreUnavailableError } from '../../lib/core/errors.js';
 import type { RedisClient } from '../../lib/stores/redis-client.js';
+import type { SessionId } from '../../lib/core/token.js';
 import { RedisCommands } from '../../lib/stores/redis-commands.js';
+import type { RedisExecutor } from '../../lib/stores/redis-executor.js';
+import { RedisStore } from '../../lib/stores/redis-store.js';
 import { change, freshId, newSession, renewal } from '../contract/builders.js';
-import { connect, keyOf, redisStore } from '../contract/redis-rig.js';
+import { connect, keyOf, MARKER_MS, PREFIX, redisStore } from '../contract/redis-rig.js';
+import { linkTo } from '../topologies/rig/store-on.js';
+import { skewClocks } from '../topologies/rig/skewed-clocks.js';
 import { startRedis, type RedisProcess } from '../support/redis-server.js';
 
 let redis: RedisProcess;
@@ -51,26 +57,93 @@ describe('a write that was reported as failed', () => {
     expect(await look.keys('*')).toEqual([]);
   });
 
-  it('because the clock of Redis went forward is the only one: the next goes through', async () => {
+  it('is sent again at once where only the idea of the time was wrong: the clock of Redis was set', async () => {
     const HOUR_MS = 3_600_000;
-    /** As if the first answer came from a master whose clock is an hour behind that of the next. */
-    class OtherClock extends RedisCommands {
-      #asked = false;
-      override async run(...args: Parameters<RedisCommands['run']>): Promise<unknown> {
-        const reply = (await super.run(...args)) as number[];
-        if (this.#asked) return reply;
-        this.#asked = true;
-        return [reply[0], Number(reply[1]) - HOUR_MS, reply[2]];
-      }
-    }
-    const node = await redisStore(redis.port, {
-      wrap: ({ client: own, address, timeoutMs }) => new OtherClock(own, address, timeoutMs),
-    });
+    const own = await connect(redis.port);
+    const commands = new RedisCommands(own, 'here', 2_000);
     const id = freshId();
+    const node = storeWith(commands);
     await node.create(id, newSession({}));
-    await expect(node.save(id, change({ a: '1' }))).rejects.toThrow(/did not apply it/);
+    skewClocks(own, { [redis.port]: HOUR_MS });
+    await expect(node.save(id, change({ a: '1' }))).resolves.toMatchObject({ status: 'written' });
+    skewClocks(own, { [redis.port]: -HOUR_MS });
     await expect(node.save(id, change({ a: '2' }))).resolves.toMatchObject({ status: 'written' });
     expect(await client.hget(keyOf(id), 'a')).toBe('2');
+  });
+
+  it('is not applied by another server that is there after the connection was lost, whose clock is slow', async () => {
+    const server = await startRedis();
+    const own = await connect(server.port, TIMEOUT_MS);
+    const node = storeWith(new RedisCommands(own, 'here', TIMEOUT_MS));
+    const look = await connect(server.port, 20_000);
+    const id = freshId();
+    await node.create(id, newSession({ n: '1' }));
+    const again = once(own, 'ready');
+    await look.call('CLIENT', 'KILL', 'TYPE', 'normal', 'SKIPME', 'yes');
+    await again;
+    skewClocks(own, { [server.port]: -10_000 });
+    server.pause();
+    await expect(node.save(id, change({ n: '2' }))).rejects.toThrow(SessionStoreUnavailableError);
+    server.resume();
+    await own.ping();
+    expect(await look.hget(keyOf(id), 'n')).toBe('1');
+  });
+});
+
+/** The event loop stands still. */
+function stall(milliseconds: number): void {
+  const end = performance.now() + milliseconds;
+  while (performance.now() < end);
+}
+
+function storeWith(commands: RedisExecutor): RedisStore {
+  const options = { keyPrefix: PREFIX, topology: 'standalone', touchIntervalMs: 0, endedMarkerMs: MARKER_MS };
+  return new RedisStore(commands, options, async () => undefined);
+}
+
+describe.each<[string, (timeoutMs: number) => Promise<RedisExecutor>]>([
+  ['one connection', async (ms) => new RedisCommands(await connect(redis.port, ms), 'here', ms)],
+  [
+    'a pool',
+    async (timeoutMs) => {
+      const pool = { maxConnections: 4 };
+      const link = linkTo({ redis: { host: '127.0.0.1', port: redis.port, timeoutMs, pool } });
+      await link.connect();
+      return link.executor;
+    },
+  ],
+])('row 26: a process that was stuck does not blame Redis: %s', (_what, connected) => {
+  const TIMEOUT_MS = 400;
+
+  it.each([
+    ['in the turn in which its writes begin, before anything is sent', 0],
+    ['once they are sent', 1],
+    ['a turn later', 2],
+  ])('%s', async (_when, turns) => {
+    const store = storeWith(await connected(TIMEOUT_MS));
+    const ids = Array.from({ length: 12 }, () => freshId());
+    for (const id of ids) await store.create(id, newSession({}));
+    for (let round = 0; round < 3; round += 1) {
+      const work = ids.flatMap((id) => [store.save(id, change({ n: String(round) })), store.load(id)]);
+      for (let n = 0; n < turns; n += 1) await new Promise((resolve) => setImmediate(resolve));
+      stall(3 * TIMEOUT_MS);
+      const statuses = (await Promise.all(work)).map(({ status }) => status);
+      expect(statuses).toEqual(ids.flatMap(() => ['written', 'found']));
+    }
+  });
+
+  it('in the middle of many writes, one after the other', async () => {
+    const store = storeWith(await connected(TIMEOUT_MS));
+    const ids = Array.from({ length: 12 }, () => freshId());
+    for (const id of ids) await store.create(id, newSession({}));
+    const write = async (id: SessionId): Promise<void> => {
+      for (let n = 0; n < 40; n += 1) {
+        // Wherever that is: each has got somewhere else.
+        if (n === 20 && id === ids[3]) stall(3 * TIMEOUT_MS);
+        expect(await store.save(id, change({ n: String(n) }))).toMatchObject({ status: 'written' });
+      }
+    };
+    await Promise.all(ids.map(write));
   });
 });
 

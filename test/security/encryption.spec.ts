@@ -117,8 +117,8 @@ eachAdapter('encryption at rest', (adapter) => {
             detail: expect.stringMatching(/encrypt|principal|codec/) as unknown as string,
           },
         ]);
-        // Where the session's own key fits the record is damaged for sure, and out of the way.
-        expect(await client.exists(keyOf(id))).toBe(field === '#key' ? 1 : 0);
+        // Out of the way, but where it names a key (in 4 bytes) that another node may have.
+        expect(await client.exists(keyOf(id))).toBe(field === '#key' && at < 4 ? 1 : 0);
       }
       await client.hset(keyOf(id), Object.fromEntries(original));
     }

@@ -83,25 +83,45 @@ export async function slotOf({ admins }: ClusterInstallation, key: string): Prom
   return Number(await admins[0]?.call('CLUSTER', 'KEYSLOT', key));
 }
 
+/** A slot is being moved from one master to another, and no key of it is yet. */
+export async function beginMove(
+  { admins }: ClusterInstallation,
+  slot: number,
+  from: number,
+  to: number,
+): Promise<{ source: Redis; target: Redis; targetId: string }> {
+  const [source, target] = [admins[from] as Redis, admins[to] as Redis];
+  const [sourceId, targetId] = await Promise.all([source.cluster('MYID'), target.cluster('MYID')]);
+  await target.call('CLUSTER', 'SETSLOT', slot, 'IMPORTING', sourceId);
+  await source.call('CLUSTER', 'SETSLOT', slot, 'MIGRATING', targetId);
+  return { source, target, targetId };
+}
+
 /**
  * Moves a slot with all its keys from one master to another (by their place in `servers`), step by step. Resolves to
  * how many keys it held.
  */
 export async function moveSlot(
-  { admins, servers }: ClusterInstallation,
+  cluster: ClusterInstallation,
   slot: number,
   from: number,
   to: number,
 ): Promise<number> {
-  const [source, target] = [admins[from] as Redis, admins[to] as Redis];
-  const [sourceId, targetId] = await Promise.all([source.cluster('MYID'), target.cluster('MYID')]);
-  await target.call('CLUSTER', 'SETSLOT', slot, 'IMPORTING', sourceId);
-  await source.call('CLUSTER', 'SETSLOT', slot, 'MIGRATING', targetId);
+  const { source, target, targetId } = await beginMove(cluster, slot, from, to);
   let moved = 0;
   for (;;) {
     const keys = (await source.call('CLUSTER', 'GETKEYSINSLOT', slot, 2)) as string[];
     if (keys.length === 0) break;
-    await source.call('MIGRATE', '127.0.0.1', Number(servers[to]?.port), '', 0, 5000, 'KEYS', ...keys);
+    await source.call(
+      'MIGRATE',
+      '127.0.0.1',
+      Number(cluster.servers[to]?.port),
+      '',
+      0,
+      5000,
+      'KEYS',
+      ...keys,
+    );
     moved += keys.length;
   }
   for (const admin of [target, source]) await admin.call('CLUSTER', 'SETSLOT', slot, 'NODE', targetId);
