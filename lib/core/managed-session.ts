@@ -142,8 +142,7 @@ export class ManagedSession {
    */
   commit(): Promise<void> | undefined {
     if (this.#queue.busy) return this.#queue.idle().then(() => this.commit());
-    if (this.#madeIdentity?.owesAnEnd === true)
-      return this.#queue.run(() => this.#identity.destroyAgain()).then(() => this.commit());
+    // A logout that was refused, too, is not tried again here: who was told that it failed must not find it done.
     const failure = this.#madeIdentity?.failure;
     if (failure !== undefined) return Promise.reject(failure);
     switch (this.phase) {

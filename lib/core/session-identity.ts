@@ -108,18 +108,6 @@ export class SessionIdentity {
     });
   }
 
-  /** Whether a session that this request has left is still to be ended. */
-  get owesAnEnd(): boolean {
-    return this.#owed.length > 0;
-  }
-
-  /** At the end of a response. Where replicas must confirm it, one try takes all the time that a response has. */
-  destroyAgain(): Promise<void> {
-    return this.#environment.confirmEnds !== undefined && this.#failure !== undefined
-      ? Promise.reject(this.#failure)
-      : this.#remembering(() => this.#endOwed());
-  }
-
   async #endOwed(): Promise<void> {
     for (let end = this.#owed[0]; end !== undefined; end = this.#owed[0]) {
       const again = end.tried;
@@ -151,11 +139,15 @@ export class SessionIdentity {
   async #remembering(task: () => Promise<void>): Promise<void> {
     try {
       await task();
-      this.#failure = undefined;
+      // What a login did not end is still to be ended: by whoever is told that the logout failed.
+      if (this.#owed.length === 0) this.#failure = undefined;
     } catch (error) {
-      if (error instanceof SessionStoreUnavailableError || error instanceof SessionFormatError)
-        this.#failure = error;
+      if (isOfStore(error) || this.#owed.length > 0) this.#failure = error as Error;
       throw error;
     }
   }
+}
+
+function isOfStore(error: unknown): boolean {
+  return error instanceof SessionStoreUnavailableError || error instanceof SessionFormatError;
 }

@@ -138,11 +138,11 @@ export class RedisStore implements SessionStore, Quarantine {
   async destroy(id: SessionId): Promise<DestroyOutcome> {
     const { keyPrefix, anonymousCopySeconds, endedMarkerMs } = this.#options;
     const copiesMs = anonymousCopySeconds === undefined ? 0 : endedMarkerMs;
-    const reply = Number(
-      await this.#commands.run(DESTROY, [this.#key(id)], [keyPrefix, TOMBSTONE_MS, copiesMs]),
-    );
-    if (reply > 0) return { status: 'removed', renewed: reply === 2 };
-    return { status: reply < 0 ? 'ended' : 'absent' };
+    const reply = await this.#run(DESTROY, [this.#key(id)], [keyPrefix, TOMBSTONE_MS, copiesMs]);
+    this.#assertInTime(Number(reply[0]), Number(reply[1]));
+    const found = Number(reply[2]);
+    if (found > 0) return { status: 'removed', renewed: found === 2 };
+    return { status: found < 0 ? 'ended' : 'absent' };
   }
 
   /** Kept for a day. @param damaged False: only if the record turns out not to be this session's. */
@@ -222,18 +222,9 @@ export class RedisStore implements SessionStore, Quarantine {
 
   #outcome(reply: readonly unknown[]): WriteOutcome {
     const [status, now, deadline] = [Number(reply[0]), Number(reply[1]), Number(reply[2])];
-    if (status === 1) {
-      this.#clock.observe(now);
+    this.#assertInTime(status, now);
+    if (status === 1)
       return { status: 'written', now, absoluteDeadline: deadline > 0 ? deadline : undefined };
-    }
-    if (status === -3) {
-      // After a failover the clock may be another: what was late by it must not make the next write late too.
-      this.#clock.observe(now);
-      throw new SessionStoreUnavailableError(
-        `Redis at ${this.#commands.address} got to a write later than ${this.#commands.timeoutMs} ms after it was sent ` +
-          'and did not apply it. Check its load, or raise REDIS_SESSION_TIMEOUT.',
-      );
-    }
     if (status === -4) {
       throw new SessionFormatError(
         'The record of a session is of another format than this node writes. Nothing was written. ' +
@@ -245,6 +236,17 @@ export class RedisStore implements SessionStore, Quarantine {
     const next = (reply[1] as Buffer).toString();
     if (next === '') return { status: 'ended', byLogin: true };
     return { status: 'ended', movedTo: next as SessionId, inGrace: reply[2] === 1 };
+  }
+
+  /** Of a reply with the time: takes note of that, and refuses what was not applied because it came too late. */
+  #assertInTime(status: number, now: number): void {
+    // Also of what was late: after a failover the clock may be another, and must not make the next write late too.
+    if (status === 1 || status === -3) this.#clock.observe(now);
+    if (status !== -3) return;
+    throw new SessionStoreUnavailableError(
+      `Redis at ${this.#commands.address} got to a write later than ${this.#commands.timeoutMs} ms after it was sent ` +
+        'and did not apply it. Check its load, or raise REDIS_SESSION_TIMEOUT.',
+    );
   }
 
   #key(id: SessionId): string {
