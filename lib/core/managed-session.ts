@@ -18,7 +18,7 @@ import { SessionSaver } from './session-saver.js';
 import { SessionState, type SessionName, type SessionPhase } from './session-state.js';
 import { newTimes, timesOf } from './session-times.js';
 import type { Found } from './store.js';
-import type { SessionId, SessionToken } from './token.js';
+import type { SessionId } from './token.js';
 import { updateAttribute } from './update-attribute.js';
 
 /**
@@ -51,17 +51,16 @@ export class ManagedSession {
 
   /**
    * A new, empty session. `detached`: see {@link SessionPhase}.
-   * @param endedToken With which the request came, though it opens nothing.
+   * @param brought What came with the request, though it opens nothing.
    */
   static fresh(
     environment: SessionEnvironment,
     client: SessionClient,
     phase: 'new' | 'detached',
-    endedToken?: SessionToken,
+    brought: Partial<Pick<SessionState, 'endedToken' | 'rivals'>> = {},
   ): ManagedSession {
     const times = newTimes(environment.now(), environment.rules);
-    const state = new SessionState(environment, phase, times);
-    state.endedToken = endedToken;
+    const state = Object.assign(new SessionState(environment, phase, times), brought);
     return new ManagedSession(environment, client, state);
   }
 

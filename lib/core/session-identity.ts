@@ -60,6 +60,7 @@ export class SessionIdentity {
       assertCookieCanLeave(this.#client, 'log in');
       const another = state.principal !== undefined && state.principal !== login.principal;
       if (another) state.resetLimits(rules);
+      await this.#endRivals();
       if (state.phase === 'stored' && !(keepAttributes ?? !another)) await this.#leave();
       if (state.phase !== 'stored' || !(await this.#writer.renewByLogin(login)))
         await this.#writer.createByLogin(login);
@@ -97,7 +98,9 @@ export class SessionIdentity {
           state.beginAnew(state.phase);
           // Nothing of it is stored, and a cookie that came with the request is not known to be ours to clear. But its
           // session may have ended a moment ago without being confirmed, and this be the logout's second try.
-          if (this.#owed.length === 0 && this.#client?.cameWithToken) await this.#environment.confirmEnds?.();
+          if (await this.#endRivals()) state.afterEnd(true);
+          else if (this.#owed.length === 0 && this.#client?.cameWithToken)
+            await this.#environment.confirmEnds?.();
           break;
         case 'destroyed':
           break;
@@ -134,6 +137,15 @@ export class SessionIdentity {
     await this.#environment.store.destroy(id);
     this.#state.phase = 'gone';
     this.#tellEnd(id, 'destroyed by a login that begins one of its own');
+  }
+
+  /** Ends the live sessions that the request brought beside each other, so that the next is somebody. False: there are none. */
+  async #endRivals(): Promise<boolean> {
+    const { rivals } = this.#state;
+    await Promise.all(rivals.map(({ id }) => this.#environment.store.destroy(id)));
+    this.#state.rivals = [];
+    for (const { id } of rivals) this.#tellEnd(id, 'destroyed, since its browser held another one as well');
+    return rivals.length > 0;
   }
 
   async #remembering(task: () => Promise<void>): Promise<void> {

@@ -1,5 +1,6 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import { stringifySetCookie } from 'cookie';
+import { MAX_TOKENS } from '../core/manager.js';
 import type { CookieInstruction } from '../core/session-state.js';
 import { isToken, type SessionToken } from '../core/token.js';
 import { cookieValues } from './cookie-header.js';
@@ -42,8 +43,10 @@ export class SessionCookie implements TokenTransport {
     let forged = false;
     for (const value of cookieValues(headers.cookie, name)) {
       const token = this.#signer === undefined ? value : this.#signer.verify(name, value);
-      if (token !== undefined && isToken(token)) tokens.push(token);
-      else if (value !== '') forged = true;
+      if (token === undefined || !isToken(token)) forged ||= value !== '';
+      else if (!tokens.includes(token)) tokens.push(token);
+      // What more there is changes nothing. Junk does not count: it decides neither whose session it is nor that it is nobody's.
+      if (tokens.length > MAX_TOKENS) break;
     }
     return { tokens, forged };
   }

@@ -4,7 +4,7 @@ import type { SessionToken } from '../core/token.js';
 
 /** What a request brings. */
 export interface ReceivedTokens {
-  /** Those that could be ours; none or one as a rule. */
+  /** Those that could be ours, each once, and no more than are needed to see that they are too many; none or one as a rule. */
   readonly tokens: readonly SessionToken[];
   /** Whether there was also something that cannot be ours. */
   readonly forged: boolean;

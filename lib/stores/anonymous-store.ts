@@ -1,6 +1,7 @@
 import type {
   CompareAndSetOutcome,
   DestroyOutcome,
+  LoadOptions,
   LoadOutcome,
   NewSession,
   NotThere,
@@ -37,15 +38,15 @@ export class AnonymousTrafficStore implements SessionStore, Quarantine {
     this.#local = local;
   }
 
-  async load(id: SessionId): Promise<LoadOutcome> {
-    const outcome = await this.#shared.load(id);
+  async load(id: SessionId, { touch = true }: LoadOptions = {}): Promise<LoadOutcome> {
+    const outcome = await this.#shared.load(id, { touch });
     switch (outcome.status) {
       case 'found':
         if (outcome.record.authenticated) this.#local.forget(id);
-        else this.#local.keep(id, outcome.record, outcome.now);
+        else if (touch) this.#local.keep(id, outcome.record, outcome.now);
         return outcome;
       case 'absent':
-        return this.#loadLocal(id);
+        return this.#loadLocal(id, touch);
       case 'ended':
       case 'unreadable':
         this.#local.forget(id);
@@ -144,11 +145,11 @@ export class AnonymousTrafficStore implements SessionStore, Quarantine {
   }
 
   /** By the shared clock, as all times of a record are. */
-  #loadLocal(id: SessionId): LoadOutcome {
+  #loadLocal(id: SessionId, touch: boolean): LoadOutcome {
     const record = this.#local.peek(id);
     if (record === undefined) return { status: 'absent' };
     const now = this.#shared.now();
-    this.#local.keep(id, { ...record, lastAccessedAt: now }, now);
+    if (touch) this.#local.keep(id, { ...record, lastAccessedAt: now }, now);
     return { status: 'found', record, now };
   }
 }

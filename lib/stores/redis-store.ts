@@ -1,6 +1,7 @@
 import type {
   CompareAndSetOutcome,
   DestroyOutcome,
+  LoadOptions,
   LoadOutcome,
   NewSession,
   SessionChange,
@@ -19,7 +20,17 @@ import type { Argument, RedisExecutor } from './redis-executor.js';
 import { opaque } from './opaque.js';
 import type { Quarantine } from './quarantine.js';
 import { fieldOf, readRecord } from './redis-record.js';
-import { COMPARE_AND_SET, CREATE, DESTROY, RENEW, SAVE, SET_ASIDE, TOUCH, type Script } from './scripts.js';
+import {
+  COMPARE_AND_SET,
+  CREATE,
+  DESTROY,
+  LOOK,
+  RENEW,
+  SAVE,
+  SET_ASIDE,
+  TOUCH,
+  type Script,
+} from './scripts.js';
 
 /** What of the settings concerns the records. */
 export interface RedisStoreOptions {
@@ -60,16 +71,10 @@ export class RedisStore implements SessionStore, Quarantine {
     this.#release = release;
   }
 
-  async load(id: SessionId): Promise<LoadOutcome> {
+  async load(id: SessionId, { touch = true }: LoadOptions = {}): Promise<LoadOutcome> {
     let outcome: LoadOutcome;
     try {
-      const [reply, touchedAt] = await this.#commands.loadAndTouch(
-        this.#key(id),
-        TOUCH,
-        this.#options.touchIntervalMs,
-      );
-      if (touchedAt !== undefined) this.#clock.observe(touchedAt);
-      outcome = readRecord(id, reply, touchedAt ?? this.now());
+      outcome = await (touch ? this.#loadAndTouch(id) : this.#look(id));
     } catch (error) {
       if (!(error instanceof SessionStoreUnavailableError && error.message.includes('WRONGTYPE')))
         throw error;
@@ -77,6 +82,22 @@ export class RedisStore implements SessionStore, Quarantine {
     }
     if (outcome.status === 'unreadable') await this.setAside(id, outcome.damaged === true);
     return outcome;
+  }
+
+  async #loadAndTouch(id: SessionId): Promise<LoadOutcome> {
+    const [reply, touchedAt] = await this.#commands.loadAndTouch(
+      this.#key(id),
+      TOUCH,
+      this.#options.touchIntervalMs,
+    );
+    if (touchedAt !== undefined) this.#clock.observe(touchedAt);
+    return readRecord(id, reply, touchedAt ?? this.now());
+  }
+
+  async #look(id: SessionId): Promise<LoadOutcome> {
+    const [now, reply] = (await this.#commands.run(LOOK, [this.#key(id)], [])) as [number, Buffer[]];
+    this.#clock.observe(now);
+    return readRecord(id, reply, now);
   }
 
   async create(id: SessionId, session: NewSession): Promise<Written> {

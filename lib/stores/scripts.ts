@@ -126,6 +126,14 @@ return now
 `);
 
 /**
+ * Reads a record and changes nothing.
+ * KEYS record. Reply: {now, as HGETALL}.
+ */
+export const LOOK = script(`${NOW}
+return {now, redis.call('HGETALL', KEYS[1])}
+`);
+
+/**
  * Writes a record where there is none.
  * KEYS record · ARGV deadline, codec, idle seconds, absolute timeout in seconds or 0, principal or '',
  * authenticated 1 or 0, copy seconds or 0, created or 0 = now, absolute deadline or 0 (for a session that
