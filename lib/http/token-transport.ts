@@ -14,6 +14,8 @@ export interface ReceivedTokens {
 export interface RequestConnection {
   /** Whether it was TLS, as the framework sees it, which takes Express a while to find out: ask where it matters. */
   readonly secure: boolean;
+  /** What the client calls the server, with a port: its Host header. */
+  readonly host?: string | undefined;
 }
 
 /** How a session's token travels between client and server. */
