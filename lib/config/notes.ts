@@ -4,8 +4,8 @@ import type { SettingPath } from './names.js';
 /** Tells of settings that do nothing, and why. */
 type Note = (idle: readonly Entry[], reason: string) => void;
 
-/** Settings that do nothing as things are, for a warning at boot: no fault, since they harm nobody. */
-export function notesOf(draft: Draft): string[] {
+/** What is warned of at boot: settings that do nothing as things are, which harms nobody, and what is rarely meant. */
+export function notesOf(draft: Draft, production: boolean): string[] {
   const notes: string[] = [];
   const note: Note = (idle, reason) => {
     if (idle.length > 0)
@@ -26,6 +26,12 @@ export function notesOf(draft: Draft): string[] {
   }
   if (value('persistOnDemand') === false) {
     note(under(draft, 'persistOnDemandAttribute'), 'Persist on demand is switched off.');
+  }
+  if (production && !(value('enabled') ?? draft.redisInCode)) {
+    notes.push(
+      'NODE_ENV is production and sessions live in the memory of this process: a restart ends them, and no other node ' +
+        'knows them. Set REDIS_SESSION_ENABLED=true to keep them in Redis.',
+    );
   }
   return notes;
 }

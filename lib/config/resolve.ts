@@ -21,7 +21,7 @@ export function resolveSettings(code: SessionModuleOptions, read?: ReadSetting):
   const faults: Fault[] = [];
   const production = (read?.('NODE_ENV') ?? process.env['NODE_ENV']) === 'production';
   const draft = readDraft(code, read, faults);
-  const settings = buildSettings(draft, { production, notes: notesOf(draft) }, faults);
+  const settings = buildSettings(draft, { production, notes: notesOf(draft, production) }, faults);
   const errors = validateSync(settings, {
     whitelist: true,
     forbidNonWhitelisted: true,

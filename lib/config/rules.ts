@@ -23,6 +23,7 @@ export function ruleFaults(draft: Draft, settings: SessionSettings, production: 
   pool(draft, settings, blame);
   confirmation(settings, blame);
   attributes(settings, blame);
+  prefix(settings, blame);
   if (
     draft.entries.has('touchIntervalSeconds') &&
     atLeast(settings.touchIntervalSeconds, settings.idleTimeoutSeconds)
@@ -145,6 +146,23 @@ function confirmation({ redis }: SessionSettings, blame: Blame): void {
         'make the cluster itself refuse writes with min-replicas-to-write',
     );
   }
+}
+
+/**
+ * Keys begin with `<CLUSTER_ID>:session:`, or `session:` without one. An id with `session` as one of its parts puts them
+ * under those of the application that is named by the parts before: whoever may touch that one's keys, or looks for them,
+ * has both.
+ */
+function prefix({ clusterId }: SessionSettings, blame: Blame): void {
+  if (typeof clusterId !== 'string') return;
+  const parts = clusterId.split(':');
+  const at = parts.indexOf('session');
+  if (at === -1) return;
+  const other = at === 0 ? 'without a CLUSTER_ID' : `whose CLUSTER_ID is '${parts.slice(0, at).join(':')}'`;
+  blame(
+    'clusterId',
+    `must not have 'session' between its colons: its keys would lie under those of an application ${other}`,
+  );
 }
 
 function attributes(settings: SessionSettings, blame: Blame): void {

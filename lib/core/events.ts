@@ -2,7 +2,7 @@
  * Why a request's session was refused.
  *
  * - `forged`: a value that cannot be ours: not the shape of a token, or not signed by one of the secrets.
- * - `ambiguous`: two live sessions at once; which of them is the user's cannot be told.
+ * - `ambiguous`: two live sessions at once, or more than 16 tokens; which of them is the user's cannot be told.
  * - `unknown`: the shape of a token, and no such session: expired long ago, or made up.
  * - `corrupt`: the record is there and cannot be trusted: damaged, foreign, or tampered with.
  * - `gone`: the session ended a short while ago, or under the request: a late request, a replay after a logout.

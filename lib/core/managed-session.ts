@@ -18,7 +18,7 @@ import { SessionSaver } from './session-saver.js';
 import { SessionState, type SessionName, type SessionPhase } from './session-state.js';
 import { newTimes, timesOf } from './session-times.js';
 import type { Found } from './store.js';
-import type { SessionId, SessionToken } from './token.js';
+import type { SessionId } from './token.js';
 import { settled, updateAttribute, updateInsideItself } from './update-attribute.js';
 
 /**
@@ -53,17 +53,16 @@ export class ManagedSession {
 
   /**
    * A new, empty session. `detached`: see {@link SessionPhase}.
-   * @param endedToken With which the request came, though it opens nothing.
+   * @param brought What came with the request, though it opens nothing.
    */
   static fresh(
     environment: SessionEnvironment,
     client: SessionClient,
     phase: 'new' | 'detached',
-    endedToken?: SessionToken,
+    brought: Partial<Pick<SessionState, 'endedToken' | 'rivals'>> = {},
   ): ManagedSession {
     const times = newTimes(environment.now(), environment.rules);
-    const state = new SessionState(environment, phase, times);
-    state.endedToken = endedToken;
+    const state = Object.assign(new SessionState(environment, phase, times), brought);
     return new ManagedSession(environment, client, state);
   }
 
@@ -149,8 +148,7 @@ export class ManagedSession {
   }
 
   #commitNow(): Promise<void> | undefined {
-    if (this.#madeIdentity?.owesAnEnd === true)
-      return this.#queue.run(() => this.#identity.destroyAgain()).then(() => this.#commitNow());
+    // A logout that was refused, too, is not tried again here: who was told that it failed must not find it done.
     const failure = this.#madeIdentity?.failure;
     if (failure !== undefined) return Promise.reject(failure);
     switch (this.phase) {

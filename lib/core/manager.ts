@@ -2,9 +2,12 @@ import type { SessionClient, SessionEnvironment } from './environment.js';
 import { SessionFormatError } from './errors.js';
 import { ManagedSession } from './managed-session.js';
 import { allIdle } from './operation-queue.js';
-import type { SessionName } from './session-state.js';
+import type { BroughtSession, SessionName } from './session-state.js';
 import type { LoadOutcome } from './store.js';
-import { idOf, isSessionId, type SessionToken } from './token.js';
+import { idOf, isSessionId, type SessionId, type SessionToken } from './token.js';
+
+/** Tokens of one request that are looked at. A browser has one or two; more than this is somebody's attack. */
+export const MAX_TOKENS = 16;
 
 /** Creates and loads sessions. What becomes of them is their own doing: see {@link ManagedSession}. */
 export class SessionManager {
@@ -18,7 +21,8 @@ export class SessionManager {
    * The session of a request, by the tokens it brings: none or one as a rule; several where somebody set a cookie
    * of the same name on another path or domain. A token the store does not know is never adopted: the request gets
    * a new, empty session, which will have a token of its own. Two live sessions at once are nobody's: which of
-   * them is the user's cannot be told.
+   * them is the user's cannot be told; they are not extended, and end with the next login or logout. More than
+   * {@link MAX_TOKENS} tokens are nobody's, and are not looked at.
    */
   open(tokens: readonly SessionToken[], client: SessionClient): Promise<ManagedSession> {
     const [token] = tokens;
@@ -34,24 +38,27 @@ export class SessionManager {
   }
 
   async #openAny(tokens: readonly SessionToken[], client: SessionClient): Promise<ManagedSession> {
-    let found: ManagedSession | undefined;
-    let ended: SessionToken | undefined;
-    for (const token of tokens) {
-      const id = idOf(token);
-      const loaded = this.#opened({ id, token }, await this.#environment.store.load(id), client);
-      if (loaded === 'ended') ended ??= token;
-      if (typeof loaded === 'string') continue;
-      if (found !== undefined) {
-        this.#environment.events.emit({ type: 'rejected', reason: 'ambiguous', id: undefined });
-        return this.#fresh(client, 'new');
-      }
-      found = loaded;
-    }
-    return found ?? this.#fresh(client, ended === undefined ? 'new' : 'detached', ended);
+    if (tokens.length > MAX_TOKENS) return this.#ambiguous(client, []);
+    const { store } = this.#environment;
+    const names = tokens.map((token) => ({ id: idOf(token), token }));
+    // Looked at, not used: a session whose cookie stands beside another's is not kept alive by that.
+    const outcomes = await Promise.all(names.map(({ id }) => store.load(id, { touch: false })));
+    const live = names.filter((_, at) => outcomes[at]?.status === 'found');
+    const [only] = live;
+    if (live.length > 1) return this.#ambiguous(client, live);
+    outcomes.forEach((outcome, at) => this.#tell((names[at] as SessionName).id, outcome));
+    if (only !== undefined) return this.#openOne(only.token, client);
+    const ended = outcomes.findIndex(isRecentEnd);
+    return this.#fresh(client, ended === -1 ? 'new' : 'detached', tokens[ended]);
+  }
+
+  #ambiguous(client: SessionClient, live: readonly BroughtSession[]): ManagedSession {
+    this.#environment.events.emit({ type: 'rejected', reason: 'ambiguous', id: undefined });
+    return ManagedSession.fresh(this.#environment, client, 'new', { rivals: live });
   }
 
   #fresh(client: SessionClient, phase: 'new' | 'detached', endedToken?: SessionToken): ManagedSession {
-    return ManagedSession.fresh(this.#environment, client, phase, endedToken);
+    return ManagedSession.fresh(this.#environment, client, phase, { endedToken });
   }
 
   /** What a store's answer means to a request. */
@@ -60,22 +67,26 @@ export class SessionManager {
     outcome: LoadOutcome,
     client: SessionClient,
   ): ManagedSession | 'absent' | 'ended' {
-    const { events, log } = this.#environment;
     const { id } = name;
+    this.#tell(id, outcome);
+    if (outcome.status !== 'found') return isRecentEnd(outcome) ? 'ended' : 'absent';
+    this.#assertReadable(outcome.record.codec, id);
+    this.#environment.log.verbose(`Session ${id}: loaded.`);
+    return ManagedSession.stored(this.#environment, name, outcome, client);
+  }
+
+  /** Tells of a token that opens nothing. */
+  #tell(id: SessionId, outcome: LoadOutcome): void {
+    const { events } = this.#environment;
     switch (outcome.status) {
       case 'found':
-        this.#assertReadable(outcome.record.codec, id);
-        log.verbose(`Session ${id}: loaded.`);
-        return ManagedSession.stored(this.#environment, name, outcome, client);
+        return;
       case 'absent':
-        events.emit({ type: 'rejected', reason: 'unknown', id });
-        return 'absent';
+        return events.emit({ type: 'rejected', reason: 'unknown', id });
       case 'ended':
-        events.emit({ type: 'rejected', reason: outcome.longAgo ? 'unknown' : 'gone', id });
-        return outcome.longAgo ? 'absent' : 'ended';
+        return events.emit({ type: 'rejected', reason: isRecentEnd(outcome) ? 'gone' : 'unknown', id });
       case 'unreadable':
-        events.emit({ type: 'rejected', reason: 'corrupt', id, detail: outcome.reason });
-        return 'absent';
+        return events.emit({ type: 'rejected', reason: 'corrupt', id, detail: outcome.reason });
     }
   }
 
@@ -110,4 +121,9 @@ export class SessionManager {
         'It is left as it is. Give that codec to the module, or finish the roll-out that brings it.',
     );
   }
+}
+
+/** Whether requests that were under way when the session ended may still be. */
+function isRecentEnd(outcome: LoadOutcome): boolean {
+  return outcome.status === 'ended' && outcome.longAgo !== true;
 }

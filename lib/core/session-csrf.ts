@@ -28,11 +28,14 @@ export function giveOutCsrfToken(
 }
 
 /**
+/**
  * Whether a client's text is a CSRF token of this session: one that is stored. An anonymous request that came with a
  * cookie which opens nothing may have one that was given out for that, also when the tombstone has gone meanwhile:
- * filling in a form takes its time.
+ * filling in a form takes its time. Where a browser holds several live ones, it may be of any of them: it could not log
+ * in otherwise, which is what puts an end to that.
  */
 export function isCsrfTokenOf(state: SessionState, given: unknown): boolean {
   if (state.phase === 'stored') return isCsrfTokenOfToken(state.token, given, 'live');
+  if (state.rivals.some(({ token }) => isCsrfTokenOfToken(token, given, 'live'))) return true;
   return state.endedToken !== undefined && isCsrfTokenOfToken(state.endedToken, given, 'ended');
 }

@@ -60,6 +60,7 @@ export class SessionIdentity {
       assertCookieCanLeave(this.#client, 'log in');
       const another = state.principal !== undefined && state.principal !== login.principal;
       if (another) state.resetLimits(rules);
+      await this.#endRivals();
       if (state.phase === 'stored' && !(keepAttributes ?? !another)) await this.#leave();
       if (state.phase !== 'stored' || !(await this.#writer.renewByLogin(login)))
         await this.#writer.createByLogin(login);
@@ -97,7 +98,9 @@ export class SessionIdentity {
           state.beginAnew(state.phase);
           // Nothing of it is stored, and a cookie that came with the request is not known to be ours to clear. But its
           // session may have ended a moment ago without being confirmed, and this be the logout's second try.
-          if (this.#owed.length === 0 && this.#client?.cameWithToken) await this.#environment.confirmEnds?.();
+          if (await this.#endRivals()) state.afterEnd(true);
+          else if (this.#owed.length === 0 && this.#client?.cameWithToken)
+            await this.#environment.confirmEnds?.();
           break;
         case 'destroyed':
           break;
@@ -106,18 +109,6 @@ export class SessionIdentity {
       }
       await this.#endOwed();
     });
-  }
-
-  /** Whether a session that this request has left is still to be ended. */
-  get owesAnEnd(): boolean {
-    return this.#owed.length > 0;
-  }
-
-  /** At the end of a response. Where replicas must confirm it, one try takes all the time that a response has. */
-  destroyAgain(): Promise<void> {
-    return this.#environment.confirmEnds !== undefined && this.#failure !== undefined
-      ? Promise.reject(this.#failure)
-      : this.#remembering(() => this.#endOwed());
   }
 
   async #endOwed(): Promise<void> {
@@ -148,14 +139,27 @@ export class SessionIdentity {
     this.#tellEnd(id, 'destroyed by a login that begins one of its own');
   }
 
+  /** Ends the live sessions that the request brought beside each other, so that the next is somebody. False: there are none. */
+  async #endRivals(): Promise<boolean> {
+    const { rivals } = this.#state;
+    await Promise.all(rivals.map(({ id }) => this.#environment.store.destroy(id)));
+    this.#state.rivals = [];
+    for (const { id } of rivals) this.#tellEnd(id, 'destroyed, since its browser held another one as well');
+    return rivals.length > 0;
+  }
+
   async #remembering(task: () => Promise<void>): Promise<void> {
     try {
       await task();
-      this.#failure = undefined;
+      // What a login did not end is still to be ended: by whoever is told that the logout failed.
+      if (this.#owed.length === 0) this.#failure = undefined;
     } catch (error) {
-      if (error instanceof SessionStoreUnavailableError || error instanceof SessionFormatError)
-        this.#failure = error;
+      if (isOfStore(error) || this.#owed.length > 0) this.#failure = error as Error;
       throw error;
     }
   }
+}
+
+function isOfStore(error: unknown): boolean {
+  return error instanceof SessionStoreUnavailableError || error instanceof SessionFormatError;
 }

@@ -32,6 +32,12 @@ export interface SessionName {
   readonly token?: SessionToken | undefined;
 }
 
+/** A session whose token a request brought. */
+export interface BroughtSession {
+  readonly id: SessionId;
+  readonly token: SessionToken;
+}
+
 /** What is known of one session, and how it changes when the store answers. Decides nothing and writes nothing. */
 export class SessionState implements RefusalListener {
   readonly attributes: Attributes;
@@ -54,6 +60,8 @@ export class SessionState implements RefusalListener {
   cookie: CookieInstruction | undefined;
   /** That of a session which has ended, and with which the request came. Opens nothing. */
   endedToken: SessionToken | undefined;
+  /** Live sessions whose tokens the request brought beside each other, so that none of them is its own. */
+  rivals: readonly BroughtSession[] = [];
   readonly #environment: SessionEnvironment;
   #told: Set<string> | undefined;
   #dropReason: DropReason = 'ended';

@@ -114,6 +114,12 @@ export interface DestroyOutcome {
   readonly renewed?: boolean | undefined;
 }
 
+/** How a session is loaded. */
+export interface LoadOptions {
+  /** False: it is only looked at, which extends nothing and is not noted. Default true: a use. */
+  readonly touch?: boolean | undefined;
+}
+
 /** How a store is doing, for health checks. Never holds a secret. */
 export interface StoreHealth {
   readonly kind: 'memory' | 'redis';
@@ -131,8 +137,8 @@ export interface StoreHealth {
  * All writes are atomic, extend the expiry in the same step and leave no record without one.
  */
 export interface SessionStore {
-  /** Reads the session and, best effort, marks it as used: its idle life starts anew. */
-  load(id: SessionId): Promise<LoadOutcome>;
+  /** Reads the session and, best effort and unless told otherwise, marks it as used: its idle life starts anew. */
+  load(id: SessionId, options?: LoadOptions): Promise<LoadOutcome>;
 
   /** Writes a session whose id is fresh. */
   create(id: SessionId, session: NewSession): Promise<Written>;

@@ -1,24 +1,17 @@
-/** Values of one cookie name that are looked at; more are somebody's attack. */
-const MAX_CANDIDATES = 4;
-
 /**
- * The distinct values a Cookie header gives for a name, at most four, in order. Written for hostile input: one
- * pass without backtracking, nothing decoded, nothing thrown. Names are compared to the letter, since browsers
- * do (RFC 6265bis 5.7); a value's optional quotes are taken off, as RFC 6265 4.1.1 allows them.
- * Several values can be there because a parent domain or a longer path set a cookie of the same name.
+ * The values a Cookie header gives for a name, in order, read as far as they are asked for. Written for hostile input: one pass without backtracking,
+ * nothing decoded, nothing thrown. Names are compared to the letter, since browsers do (RFC 6265bis 5.7); a value's
+ * optional quotes are taken off, as RFC 6265 4.1.1 allows them. Several values can be there because a parent domain
+ * or a longer path set a cookie of the same name.
  */
-export function cookieValues(header: string | undefined, name: string): string[] {
-  const values: string[] = [];
-  if (header === undefined) return values;
-  let from = 0;
-  while (from < header.length && values.length < MAX_CANDIDATES) {
+export function* cookieValues(header: string, name: string): Generator<string, void> {
+  for (let from = 0; from < header.length;) {
     let end = header.indexOf(';', from);
     if (end === -1) end = header.length;
     const value = valueIn(header, from, end, name);
-    if (value !== undefined && !values.includes(value)) values.push(value);
+    if (value !== undefined) yield value;
     from = end + 1;
   }
-  return values;
 }
 
 function valueIn(header: string, from: number, end: number, name: string): string | undefined {

@@ -1,5 +1,6 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import { stringifySetCookie } from 'cookie';
+import { MAX_TOKENS } from '../core/manager.js';
 import type { CookieInstruction } from '../core/session-state.js';
 import { isToken, type SessionToken } from '../core/token.js';
 import { cookieValues } from './cookie-header.js';
@@ -20,6 +21,11 @@ export interface SessionCookieOptions {
   readonly partitioned: boolean;
 }
 
+/** Hosts to which browsers send Secure cookies without TLS, since nobody can listen in. */
+const LOOPBACK = /^(?:(?:[\w-]+\.)*localhost|127(?:\.\d{1,3}){3}|\[::1\])(?::\d+)?$/i;
+/** Names that browsers accept from a Secure cookie alone, also from this machine (RFC 6265bis, 4.1.3). */
+const SECURE_NAME = /^__(?:host|secure|http)-/i;
+
 const NOTHING: ReceivedTokens = { tokens: [], forged: false };
 
 /** Carries the token in a cookie. */
@@ -28,10 +34,15 @@ export class SessionCookie implements TokenTransport {
   readonly ambient = true;
   readonly #options: SessionCookieOptions;
   readonly #signer: CookieSigner | undefined;
+  readonly #dropped: () => void;
 
-  /** @param secrets With at least one, cookies are signed, and unsigned ones are never accepted. */
-  constructor(options: SessionCookieOptions, secrets: readonly string[]) {
+  /**
+   * @param secrets With at least one, cookies are signed, and unsigned ones are never accepted.
+   * @param dropped Is told of each cookie that browsers drop, because it is Secure, or named so, and goes over plain HTTP.
+   */
+  constructor(options: SessionCookieOptions, secrets: readonly string[], dropped: () => void = nothing) {
     this.#options = options;
+    this.#dropped = dropped;
     this.#signer = secrets.length > 0 ? new CookieSigner(secrets) : undefined;
   }
 
@@ -42,14 +53,23 @@ export class SessionCookie implements TokenTransport {
     let forged = false;
     for (const value of cookieValues(headers.cookie, name)) {
       const token = this.#signer === undefined ? value : this.#signer.verify(name, value);
-      if (token !== undefined && isToken(token)) tokens.push(token);
-      else if (value !== '') forged = true;
+      if (token === undefined || !isToken(token)) forged ||= value !== '';
+      else if (!tokens.includes(token)) tokens.push(token);
+      // What more there is changes nothing. Junk does not count: it decides neither whose session it is nor that it is nobody's.
+      if (tokens.length > MAX_TOKENS) break;
     }
     return { tokens, forged };
   }
 
   send(instruction: CookieInstruction, connection: RequestConnection): { name: string; value: string } {
+    if (instruction.action === 'set' && !connection.secure && this.#isDropped(connection)) this.#dropped();
     return { name: 'Set-Cookie', value: this.#setCookie(instruction, connection) };
+  }
+
+  /** Of a cookie that goes over plain HTTP. */
+  #isDropped({ host }: RequestConnection): boolean {
+    const { secure, names } = this.#options;
+    return secure === true ? !LOOPBACK.test(host ?? '') : SECURE_NAME.test(names.plain);
   }
 
   #setCookie(instruction: CookieInstruction, connection: RequestConnection): string {
@@ -83,4 +103,8 @@ export class SessionCookie implements TokenTransport {
     const { secure, plain } = this.#options.names;
     return secure === plain || this.#isSecure(connection) ? secure : plain;
   }
+}
+
+function nothing(): void {
+  // Nobody wants to know.
 }

@@ -4,7 +4,7 @@ import type { SessionToken } from '../core/token.js';
 
 /** What a request brings. */
 export interface ReceivedTokens {
-  /** Those that could be ours; none or one as a rule. */
+  /** Those that could be ours, each once, and no more than are needed to see that they are too many; none or one as a rule. */
   readonly tokens: readonly SessionToken[];
   /** Whether there was also something that cannot be ours. */
   readonly forged: boolean;
@@ -14,6 +14,8 @@ export interface ReceivedTokens {
 export interface RequestConnection {
   /** Whether it was TLS, as the framework sees it, which takes Express a while to find out: ask where it matters. */
   readonly secure: boolean;
+  /** What the client calls the server, with a port: its Host header. */
+  readonly host?: string | undefined;
 }
 
 /** How a session's token travels between client and server. */

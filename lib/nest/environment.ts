@@ -11,6 +11,7 @@ import { SessionCookie } from '../http/session-cookie.js';
 import { HeaderTransport } from '../http/token-transport-header.js';
 import type { TokenTransport } from '../http/token-transport.js';
 import type { SessionBackend } from './backend.js';
+import { DroppedCookieLog } from './dropped-cookie-log.js';
 import { nestLog } from './nest-log.js';
 import { asHttpException } from './session.exceptions.js';
 
@@ -30,9 +31,9 @@ export function createRequestSessionOptions(
 }
 
 function createTransport({ cookie, secrets, transport }: ResolvedSettings): TokenTransport {
-  return transport.header === undefined
-    ? new SessionCookie(cookie, secrets)
-    : new HeaderTransport(transport.header, secrets);
+  if (transport.header !== undefined) return new HeaderTransport(transport.header, secrets);
+  const dropped = new DroppedCookieLog(nestLog('SessionCookie'), performance);
+  return new SessionCookie(cookie, secrets, dropped.note);
 }
 
 function createEnvironment(

@@ -84,6 +84,10 @@ class Exchange implements RawExchange {
     this.response = response;
   }
 
+  get host(): string | undefined {
+    return this.request.headers.host;
+  }
+
   /** Express: `trust proxy`, Fastify: `trustProxy`. Asked once: the socket knows less when the client has left. */
   get secure(): boolean {
     return (this.#secure ??=

@@ -1,6 +1,6 @@
 import { ConfigurableModuleBuilder, Module, type DynamicModule, type Provider } from '@nestjs/common';
 import { ConfigService } from '@nestjs/config';
-import { APP_FILTER, APP_INTERCEPTOR } from '@nestjs/core';
+import { APP_FILTER, APP_INTERCEPTOR, ModulesContainer } from '@nestjs/core';
 import type { SessionModuleOptions } from '../config/options.js';
 import { resolveSettings, type ReadSetting } from '../config/resolve.js';
 import type { ResolvedSettings } from '../config/settings.js';
@@ -105,12 +105,29 @@ const LOG_CLOCK: LogClock = {
   after: (milliseconds, call) => void setTimeout(call, milliseconds).unref(),
 };
 
+/**
+ * Two would share each request, and with it two cookies and two stores, of which the last wins. A dynamic module that is
+ * imported in several places is one; modules of another application in the same process are not in its container.
+ */
+function assertOnlyOne(modules: ModulesContainer): void {
+  const count = [...modules.values()].filter(
+    ({ metatype, providers }) => metatype === RedisSessionModule && providers.has(SESSION_SETTINGS),
+  ).length;
+  if (count < 2) return;
+  throw new SessionConfigError(
+    `RedisSessionModule is set up ${count} times in one application. Call forRoot() or forRootAsync() once, in AppModule: ` +
+      'SessionService is global then. With isGlobal: false, let the other modules import what that one call returned.',
+  );
+}
+
 const PROVIDERS: Provider[] = [
   {
     provide: SESSION_SETTINGS,
-    inject: [SESSION_OPTIONS, { token: SETTING_READER, optional: true }],
-    useFactory: (options: SessionModuleOptions, read: ReadSetting | undefined) =>
-      resolveSettings(options, read),
+    inject: [SESSION_OPTIONS, ModulesContainer, { token: SETTING_READER, optional: true }],
+    useFactory: (options: SessionModuleOptions, modules: ModulesContainer, read: ReadSetting | undefined) => {
+      assertOnlyOne(modules);
+      return resolveSettings(options, read);
+    },
   },
   {
     provide: SESSION_BACKEND,

@@ -112,7 +112,8 @@ function entryOf(event: Rejection | Drop): Entry | undefined {
 
 const MEANING: Readonly<Record<Kind, string>> = {
   forged: 'A request brought a session cookie or token that cannot be ours; it is ignored',
-  ambiguous: 'A request brought the tokens of two live sessions; it is treated as anonymous',
+  ambiguous:
+    'A request brought the tokens of two live sessions, or of more than 16; it is treated as anonymous',
   unknown: 'unknown or expired; the request starts with an empty one',
   corrupt: 'its record cannot be used; the request is anonymous',
   dropped: 'another request logged in meanwhile, and what this one changed is dropped',

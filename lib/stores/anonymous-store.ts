@@ -1,6 +1,7 @@
 import type {
   CompareAndSetOutcome,
   DestroyOutcome,
+  LoadOptions,
   LoadOutcome,
   NewSession,
   NotThere,
@@ -37,17 +38,17 @@ export class AnonymousTrafficStore implements SessionStore, Quarantine {
     this.#copies = copies;
   }
 
-  load(id: SessionId): Promise<LoadOutcome> {
+  load(id: SessionId, { touch = true }: LoadOptions = {}): Promise<LoadOutcome> {
     return this.#visiting(id, async (visit) => {
-      const outcome = await this.#shared.load(id);
+      const outcome = await this.#shared.load(id, { touch });
       switch (outcome.status) {
         case 'found':
-          visit.loaded(outcome.record, outcome.now);
+          if (touch) visit.loaded(outcome.record, outcome.now);
           return outcome;
         case 'absent': {
           // By the shared clock, as all times of a record are.
           const now = outcome.now ?? Date.now();
-          const record = visit.served(now);
+          const record = touch ? visit.served(now) : visit.copy;
           return record === undefined ? outcome : { status: 'found', record, now };
         }
         case 'ended':

@@ -106,7 +106,7 @@ export class ConfirmedEnds implements RedisExecutor {
     orders.forEach(({ done, failed }, at) => {
       const [failure, reply] = replies[at] ?? [];
       // A full Redis marks no point. What the script itself removed stands in the stream all the same.
-      const error = failure ?? waitFailure ?? (Number(reply) > 0 ? undefined : markFailure);
+      const error = failure ?? waitFailure ?? (hasWritten(reply) ? undefined : markFailure);
       if (error) failed(storeUnavailable(error, this.address));
       else if (Number(confirmations) >= this.#replicas) done(reply);
       else failed(this.#unconfirmed(Number(confirmations)));
@@ -120,6 +120,13 @@ export class ConfirmedEnds implements RedisExecutor {
         'and try the logout again.',
     );
   }
+}
+
+/** Of the reply of an end: whether it removed anything. One that came too late did not, and says so itself. */
+function hasWritten(reply: unknown): boolean {
+  if (!Array.isArray(reply)) return Number(reply) > 0;
+  const [status, , removed] = reply.map(Number);
+  return status !== 1 || Number(removed) > 0;
 }
 
 /** Sends the ends of sessions where they are confirmed, and everything else the usual way. */

@@ -2,6 +2,7 @@ import { LRUCache } from 'lru-cache';
 import type {
   CompareAndSetOutcome,
   DestroyOutcome,
+  LoadOptions,
   LoadOutcome,
   NewSession,
   NotThere,
@@ -64,8 +65,8 @@ export class EncryptedStore implements SessionStore {
     this.#locks = new SessionLocks(ring);
   }
 
-  async load(id: SessionId): Promise<LoadOutcome> {
-    const outcome = await this.#store.load(id);
+  async load(id: SessionId, options?: LoadOptions): Promise<LoadOutcome> {
+    const outcome = await this.#store.load(id, options);
     if (outcome.status !== 'found') return outcome;
     const record = this.#open(id, outcome.record);
     if ('attributes' in record) return { ...outcome, record };

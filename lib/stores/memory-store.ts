@@ -4,6 +4,7 @@ import { NEVER_MS } from '../core/session-times.js';
 import type {
   CompareAndSetOutcome,
   DestroyOutcome,
+  LoadOptions,
   LoadOutcome,
   NewSession,
   NotThere,
@@ -69,12 +70,12 @@ export class MemoryStore implements SessionStore, Quarantine {
     return this.#entries.size;
   }
 
-  async load(id: SessionId): Promise<LoadOutcome> {
-    const record = this.#find(id);
+  async load(id: SessionId, { touch = true }: LoadOptions = {}): Promise<LoadOutcome> {
+    const record = this.#find(id, touch);
     if (record === undefined) return { status: 'absent' };
     if (isEnded(record)) return this.#told(record);
     const now = this.#options.now();
-    this.#put(id, { ...record, lastAccessedAt: now }, now);
+    if (touch) this.#put(id, { ...record, lastAccessedAt: now }, now);
     return { status: 'found', record, now };
   }
 
@@ -201,9 +202,10 @@ export class MemoryStore implements SessionStore, Quarantine {
     this.#entries.delete(id);
   }
 
-  #find(id: SessionId): Entry | undefined {
+  /** @param use Whether it is less likely to be the first to go from now on. */
+  #find(id: SessionId, use = true): Entry | undefined {
     this.#assertOpen();
-    return this.#entries.get(id);
+    return use ? this.#entries.get(id) : this.#entries.peek(id);
   }
 
   #told({ next, follow }: Ended): NotThere {

@@ -1,6 +1,7 @@
 import type {
   CompareAndSetOutcome,
   DestroyOutcome,
+  LoadOptions,
   LoadOutcome,
   NewSession,
   SessionChange,
@@ -22,6 +23,7 @@ import {
   COMPARE_AND_SET,
   CREATE,
   DESTROY,
+  LOOK,
   RENEW,
   SAVE,
   SCRIPT_STATUS,
@@ -65,15 +67,10 @@ export class RedisStore implements SessionStore, Quarantine {
     this.#release = release;
   }
 
-  async load(id: SessionId): Promise<LoadOutcome> {
+  async load(id: SessionId, { touch = true }: LoadOptions = {}): Promise<LoadOutcome> {
     let outcome: LoadOutcome;
     try {
-      const [reply, touchedAt] = await this.#commands.loadAndTouch(
-        this.#key(id),
-        TOUCH,
-        this.#options.touchIntervalMs,
-      );
-      outcome = readRecord(id, reply, touchedAt ?? Date.now());
+      outcome = await (touch ? this.#loadAndTouch(id) : this.#look(id));
     } catch (error) {
       if (!(error instanceof SessionStoreUnavailableError && error.message.includes('WRONGTYPE')))
         throw error;
@@ -81,6 +78,20 @@ export class RedisStore implements SessionStore, Quarantine {
     }
     if (outcome.status === 'unreadable') await this.setAside(id, outcome.damaged === true);
     return outcome;
+  }
+
+  async #loadAndTouch(id: SessionId): Promise<LoadOutcome> {
+    const [reply, touchedAt] = await this.#commands.loadAndTouch(
+      this.#key(id),
+      TOUCH,
+      this.#options.touchIntervalMs,
+    );
+    return readRecord(id, reply, touchedAt ?? Date.now());
+  }
+
+  async #look(id: SessionId): Promise<LoadOutcome> {
+    const [now, reply] = (await this.#commands.run(LOOK, [this.#key(id)], [])) as [number, Buffer[]];
+    return readRecord(id, reply, now);
   }
 
   async create(id: SessionId, session: NewSession): Promise<Written> {
@@ -143,11 +154,11 @@ export class RedisStore implements SessionStore, Quarantine {
   async destroy(id: SessionId): Promise<DestroyOutcome> {
     const { keyPrefix, anonymousCopySeconds, endedMarkerMs } = this.#options;
     const copiesMs = anonymousCopySeconds === undefined ? 0 : endedMarkerMs;
-    const reply = Number(
-      await this.#commands.run(DESTROY, [this.#key(id)], [keyPrefix, TOMBSTONE_MS, copiesMs]),
-    );
-    if (reply > 0) return { status: 'removed', renewed: reply === 2 };
-    return { status: reply < 0 ? 'ended' : 'absent' };
+    const reply = await this.#run(DESTROY, [this.#key(id)], [keyPrefix, TOMBSTONE_MS, copiesMs]);
+    this.#assertInTime(Number(reply[0]));
+    const found = Number(reply[2]);
+    if (found > 0) return { status: 'removed', renewed: found === 2 };
+    return { status: found < 0 ? 'ended' : 'absent' };
   }
 
   /** Kept for a day. @param damaged False: only if the record turns out not to be this session's. */
@@ -218,15 +229,9 @@ export class RedisStore implements SessionStore, Quarantine {
 
   #outcome(reply: readonly unknown[]): WriteOutcome {
     const [status, now, deadline] = [Number(reply[0]), Number(reply[1]), Number(reply[2])];
-    if (status === SCRIPT_STATUS.written) {
+    this.#assertInTime(status);
+    if (status === SCRIPT_STATUS.written)
       return { status: 'written', now, absoluteDeadline: deadline > 0 ? deadline : undefined };
-    }
-    if (status === SCRIPT_STATUS.late) {
-      throw new SessionStoreUnavailableError(
-        `Redis at ${this.#commands.address} got to a write later than ${this.#commands.timeoutMs} ms after it was sent ` +
-          'and did not apply it. Check its load, or raise REDIS_SESSION_TIMEOUT.',
-      );
-    }
     if (status === SCRIPT_STATUS.format) {
       throw new SessionFormatError(
         'The record of a session is of another format than this node writes. Nothing was written. ' +
@@ -238,6 +243,15 @@ export class RedisStore implements SessionStore, Quarantine {
     const next = (reply[1] as Buffer).toString();
     if (next === '') return { status: 'ended', byLogin: true };
     return { status: 'ended', movedTo: next as SessionId, inGrace: reply[2] === 1 };
+  }
+
+  /** A write that came too late was not applied, though there was time to send it again. */
+  #assertInTime(status: number): void {
+    if (status !== SCRIPT_STATUS.late) return;
+    throw new SessionStoreUnavailableError(
+      `Redis at ${this.#commands.address} got to a write later than ${this.#commands.timeoutMs} ms after it was sent ` +
+        'and did not apply it. Check its load, or raise REDIS_SESSION_TIMEOUT.',
+    );
   }
 
   #key(id: SessionId): string {

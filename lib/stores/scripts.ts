@@ -138,6 +138,14 @@ return now
 `);
 
 /**
+ * Reads a record and changes nothing.
+ * KEYS record. Reply: {now, as HGETALL}.
+ */
+export const LOOK = script(`${NOW}
+return {now, redis.call('HGETALL', KEYS[1])}
+`);
+
+/**
  * Writes a record where there is none.
  * KEYS record · ARGV deadline, codec, idle seconds, absolute timeout in seconds or 0, principal or '',
  * authenticated 1 or 0, copy seconds or 0, created or 0 = now, absolute deadline or 0 (for a session that
@@ -233,12 +241,14 @@ ${written('key')}
 /**
  * Removes a session, and where it was renewed meanwhile, what it became, under whichever id, and leaves a marker of each.
  * Works on a full Redis, since what is removed comes first. A marker that is there already stays for as long as it would
- * have, so that nobody keeps one alive by logging out again, but leads nowhere any more.
- * KEYS record · ARGV what a key begins with before the tag, life of a marker in ms, the same where nodes may hold copies
- * in memory, which is where an unknown id gets one too (0: no node does).
- * Reply: 1: removed, 2: removed under another id, -1: it had ended before, 0: there was none.
+ * have, so that nobody keeps one alive by logging out again, but leads nowhere any more. A late end would take with it the
+ * login that followed the refused one, so it has a deadline like any write.
+ * KEYS record · ARGV deadline, what a key begins with before the tag, life of a marker in ms, the same where nodes may
+ * hold copies in memory, which is where an unknown id gets one too (0: no node does).
+ * Reply: {1, now, what was found}: 1: removed, 2: removed under another id, -1: it had ended before, 0: there was none;
+ * or {-3, now}: too late.
  */
-export const DESTROY = script(`${NOW}
+export const DESTROY = script(`${UNLESS_LATE}
 local key, reply = KEYS[1], 0
 while key do
   local f = redis.pcall('HMGET', key, '@v', '@ended', '@next')
@@ -248,17 +258,17 @@ while key do
     if reply == 0 then reply = -1 end
   else
     redis.call('DEL', key)
-    local life = f[1] and tonumber(ARGV[2]) or 0
+    local life = f[1] and tonumber(ARGV[3]) or 0
     if f[1] then reply = reply == -1 and 2 or 1 end
-    if not f[1] or string.sub(f[1], -2) == ' 1' then life = math.max(life, ARGV[3]) end
+    if not f[1] or string.sub(f[1], -2) == ' 1' then life = math.max(life, ARGV[4]) end
     if life > 0 then
       redis.call('HSET', key, '@ended', now)
       redis.call('PEXPIRE', key, life)
     end
   end
-  key = f[3] and ARGV[1] .. '{' .. string.sub(f[3], 1, 4) .. '}' .. string.sub(f[3], 5)
+  key = f[3] and ARGV[2] .. '{' .. string.sub(f[3], 1, 4) .. '}' .. string.sub(f[3], 5)
 end
-return reply
+return {1, now, reply}
 `);
 
 /**

@@ -1,6 +1,7 @@
 import type {
   CompareAndSetOutcome,
   DestroyOutcome,
+  LoadOptions,
   LoadOutcome,
   NewSession,
   SessionChange,
@@ -23,8 +24,8 @@ export class WatchedStore implements SessionStore {
     this.#failed = failed;
   }
 
-  load(id: SessionId): Promise<LoadOutcome> {
-    return this.#store.load(id).catch(this.#failed);
+  load(id: SessionId, options?: LoadOptions): Promise<LoadOutcome> {
+    return this.#store.load(id, options).catch(this.#failed);
   }
 
   create(id: SessionId, session: NewSession): Promise<Written> {

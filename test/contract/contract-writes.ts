@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import type { SessionStore } from '../../lib/core/store.js';
 import type { SessionId } from '../../lib/core/token.js';
-import { change, decoded, freshId, newSession } from './builders.js';
+import { change, decoded, freshId, newSession, renewal } from './builders.js';
 import type { ContractRig } from './contract-rig.js';
 
 const NAMES: [string, string][] = [
@@ -51,6 +51,22 @@ export function describeWrites(rig: ContractRig): void {
       expect([record.principal, record.authenticatedAt, record.absoluteDeadline]).toEqual(
         new Array(3).fill(undefined),
       );
+    });
+
+    it('is the same to who only looks, whether it is there, has ended or never was', async () => {
+      const id = await rig.created({ a: '1' }, { principal: 'anna' });
+      const [ended, unknown] = [await rig.created(), freshId()];
+      await rig.store.renew(ended, renewal(freshId(ended), {}, rig.rest));
+      for (const node of [rig.store, rig.peer]) {
+        const look = await node.load(id, { touch: false });
+        if (look.status !== 'found') throw new Error('not found');
+        expect(look.record).toEqual({
+          ...(await rig.recordOf(id, node)),
+          lastAccessedAt: expect.any(Number),
+        });
+        expect((await node.load(ended, { touch: false })).status).toBe('ended');
+        expect((await node.load(unknown, { touch: false })).status).toBe('absent');
+      }
     });
 
     it('tells at each load when it was used before', async () => {

@@ -89,6 +89,23 @@ describe('a session that is not authenticated', () => {
     expect(await attributesOf(id, b)).toBe('absent');
   });
 
+  it('is not kept in memory by a node that only looks, nor kept longer', async () => {
+    let now = 1_700_000_000_000;
+    const { store, local } = await anonymousNode(redis.port, { now: () => now });
+    const { a } = await nodes();
+    const id = freshId();
+    await a.create(id, newSession({ a: '1' }, ANONYMOUS));
+    await store.load(id, { touch: false });
+    expect(local.size).toBe(0);
+    await store.load(id);
+    await letCopyExpire(id);
+    now += 50_000;
+    expect((await store.load(id, { touch: false })).status).toBe('found');
+    // A use would have begun its life in memory anew.
+    now += 11_000;
+    expect((await store.load(id, { touch: false })).status).toBe('absent');
+  });
+
   it('has the same times in memory as in Redis, wherever the clock of the node stands', async () => {
     const HOUR_MS = 3_600_000;
     const id = freshId();

@@ -23,7 +23,7 @@ async function expectWholeKeys(client: RedisClient): Promise<number> {
     if (life === -2 || fields.length === 0) continue;
     expect([key, life > 0]).toEqual([key, true]);
     if (!fields.includes('@ended')) expect(fields).toEqual(expect.arrayContaining(OWN_FIELDS));
-    else expect(fields.filter((field) => !['@ended', '@next'].includes(field))).toEqual([]);
+    else expect(fields.filter((field) => !['@ended', '@next', '@follow'].includes(field))).toEqual([]);
   }
   return keys.length;
 }

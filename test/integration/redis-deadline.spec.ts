@@ -10,6 +10,7 @@ import { change, freshId, newSession, renewal } from '../contract/builders.js';
 import { connect, keyOf, MARKER_MS, PREFIX, redisStore } from '../contract/redis-rig.js';
 import { linkTo } from '../topologies/rig/store-on.js';
 import { skewClocks } from '../topologies/rig/skewed-clocks.js';
+import { startProxy } from '../support/tcp-proxy.js';
 import { startRedis, type RedisProcess } from '../support/redis-server.js';
 
 let redis: RedisProcess;
@@ -27,23 +28,47 @@ describe('a write that was reported as failed', () => {
     const node = await redisStore(server.port, { timeoutMs: TIMEOUT_MS });
     const look = await connect(server.port, 20_000);
     const id = freshId();
-    const [created, renewed] = [freshId(), freshId(id)];
+    const [created, renewed, left] = [freshId(), freshId(id), freshId()];
     await node.create(id, newSession({ n: '1' }));
+    await node.create(left, newSession());
+    await node.destroy(freshId());
     server.pause();
     const calls = [
       node.create(created, newSession()),
       node.save(id, change({ n: '2', late: '1' })),
       node.compareAndSet(id, 'n', Buffer.from('1'), Buffer.from('2'), true),
       node.renew(id, renewal(renewed)),
+      node.destroy(left),
     ];
     const outcomes = await Promise.allSettled(calls);
     server.resume();
+    // Answered behind all that was sent before.
+    await node.load(id);
     for (const outcome of outcomes) {
       expect(outcome).toMatchObject({ status: 'rejected', reason: expect.any(SessionStoreUnavailableError) });
     }
-    expect(await look.keys('*')).toEqual([keyOf(id)]);
+    expect((await look.keys('*')).sort()).toEqual([keyOf(id), keyOf(left)].sort());
     expect(await look.hget(keyOf(id), 'n')).toBe('1');
     expect(await look.hexists(keyOf(id), 'late')).toBe(0);
+  });
+
+  it('and was a logout does not end the login that followed it, on a way that was open', async () => {
+    const server = await startRedis();
+    const proxy = await startProxy(server.port);
+    const stalled = await redisStore(proxy.port, { timeoutMs: TIMEOUT_MS });
+    const other = await redisStore(server.port, { timeoutMs: TIMEOUT_MS });
+    const look = await connect(server.port, 20_000);
+    const id = freshId();
+    const renewed = freshId(id);
+    await stalled.create(id, newSession());
+    // The server knows the script from here on, so that one command is all that is under way.
+    await stalled.destroy(freshId());
+    proxy.stall();
+    await expect(stalled.destroy(id)).rejects.toThrow(SessionStoreUnavailableError);
+    await other.renew(id, renewal(renewed));
+    proxy.unstall();
+    await expect(stalled.load(renewed)).resolves.toMatchObject({ status: 'found' });
+    expect(await look.exists(keyOf(renewed))).toBe(1);
   });
 
   it('is not applied even if it is the very first, after the check at boot', async () => {

@@ -219,6 +219,20 @@ describe('the life of a key', () => {
     expect(life).toBeLessThanOrEqual(60_000);
   });
 
+  it('is not extended by a look, which leaves nothing behind and heals as a load does', async () => {
+    const id = freshId();
+    await store.create(id, newSession({}));
+    await client.pexpire(keyOf(id), 5_000);
+    const before = await client.hgetall(keyOf(id));
+    await expect(store.load(id, { touch: false })).resolves.toMatchObject({ status: 'found' });
+    expect(await client.hgetall(keyOf(id))).toEqual(before);
+    expect(await redisLifeMs(client, id)).toBeLessThanOrEqual(5_000);
+    const foreign = freshId();
+    await client.set(keyOf(foreign), 'no hash', 'EX', 100);
+    await expect(store.load(foreign, { touch: false })).resolves.toMatchObject({ status: 'unreadable' });
+    await expect(store.load(foreign, { touch: false })).resolves.toMatchObject({ status: 'absent' });
+  });
+
   it('is extended no oftener than the touch interval asks for', async () => {
     const thrifty = await redisStore(redis.port, { touchIntervalMs: 60_000 });
     const id = freshId();

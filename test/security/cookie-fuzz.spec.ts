@@ -1,5 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
+import { MAX_TOKENS } from '../../lib/core/manager.js';
+import { CookieSigner } from '../../lib/http/signer.js';
 import { SessionCookie } from '../../lib/http/session-cookie.js';
 import { newToken } from '../../lib/core/token.js';
 import { eachAdapter } from '../support/apps.js';
@@ -67,7 +69,7 @@ describe('the cookie parser', () => {
       fc.property(fc.array(piece, { maxLength: 30 }), fc.boolean(), (pieces, secure) => {
         const header = pieces.join('');
         const found = tokens(header, secure);
-        expect(found.length).toBeLessThanOrEqual(4);
+        expect(found.length).toBeLessThanOrEqual(MAX_TOKENS + 1);
         for (const token of found) {
           expect(token).toMatch(/^[A-Za-z0-9_-]{47}$/);
           expect(header).toContain(token);
@@ -93,9 +95,28 @@ describe('the cookie parser', () => {
     );
   });
 
-  it('looks at four candidates at most', () => {
+  it('hands on no more of ours than show that they are too many, each once', () => {
     const many = Array.from({ length: 100 }, () => newToken());
-    expect(tokens(many.map((token) => `sid=${token}`).join('; '))).toEqual(many.slice(0, 4));
+    const header = many.map((token) => `sid=${token}; sid="${token}"`).join('; ');
+    expect(tokens(header)).toEqual(many.slice(0, MAX_TOKENS + 1));
+    expect(tokens(header.slice(0, header.indexOf(String(many[16]))))).toEqual(many.slice(0, MAX_TOKENS));
+  });
+
+  it('counts no junk, however much of it stands in front', () => {
+    const [one, two] = [newToken(), newToken()];
+    const junk = Array.from({ length: 1000 }, (_, n) => `sid=${n}`).join('; ');
+    expect(tokens(`${junk}; sid=${one}; ${junk}; sid=${two}`)).toEqual([one, two]);
+  });
+
+  it('takes a token for one that comes with the signatures of two secrets', () => {
+    const secrets = ['Tr0ub4dor-horse-battery-lamp-moon-7', 'zebra_Quilt_92_marble_fountain_kite'];
+    const token = newToken();
+    const values = secrets.map((secret) => new CookieSigner([secret]).sign('sid', token));
+    const header = values.map((value) => `sid=${value}`).join('; ');
+    expect(new SessionCookie(OPTIONS, secrets).receive({ cookie: header }, { secure: false })).toEqual({
+      tokens: [token],
+      forged: false,
+    });
   });
 
   it('takes a name to the letter', () => {
@@ -130,6 +151,7 @@ describe('the cookie parser', () => {
       '; ',
       '%',
       `sid=${newToken()}; `,
+      `sid=${newToken()}x; `,
       '=;=',
       'sid=\t \t',
     ];

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { RedisSessionModule, type SessionModuleOptions } from 'nestjs-redis-session';
-import { eachAdapter, startApp } from '../support/apps.js';
+import { eachAdapter, LogSink, startApp } from '../support/apps.js';
 import type { ReceivedCookie } from '../support/cookie-jar.js';
 import { startRedis } from '../support/redis-server.js';
 import { principalOf, startBank } from './bank.js';
@@ -80,6 +80,20 @@ eachAdapter('the cookie', (adapter) => {
       maxAge: 60,
     });
     expect((await cookieOf({ cookie: { secure: true, domain: 'example.com' } })).name).toBe('sid');
+  });
+});
+
+eachAdapter('a Secure cookie that browsers drop', (adapter) => {
+  it.each<[boolean, string, boolean]>([
+    [true, 'shop.example', true],
+    [true, 'localhost:3000', false],
+    [false, 'shop.example', false],
+  ])('with secure: %p at http://%s is warned of: %p', async (secure, host, warned) => {
+    const log = new LogSink();
+    const bank = await startBank(adapter, redis, { cookie: { secure } }, { logger: log });
+    for (let n = 0; n < 3; n += 1) await bank.browser().post('/login', undefined, { headers: { host } });
+    const lines = log.messages('warn').filter((line) => line.includes('plain HTTP'));
+    expect(lines).toHaveLength(warned ? 1 : 0);
   });
 });
 

@@ -99,6 +99,17 @@ describe('faults', () => {
     expect(fault).toContain(`must be ${allowed}`);
   });
 
+  it.each([
+    ['shop:session', "whose CLUSTER_ID is 'shop'"],
+    ['shop:eu:session:x', "whose CLUSTER_ID is 'shop:eu'"],
+    ['session', 'without a CLUSTER_ID'],
+    ['session:x', 'without a CLUSTER_ID'],
+  ])('refuse a CLUSTER_ID %p, which lies under that of an application %s', (clusterId, other) => {
+    expect(onlyFault({ REDIS_SESSION_CLUSTER_ID: clusterId })).toContain(
+      `its keys would lie under those of an application ${other}`,
+    );
+  });
+
   const SENTINELS = { TOMCAT_REDIS_SESSION_SENTINELS: 's:1' };
   const contradictions: readonly (readonly [Environment, string])[] = [
     [

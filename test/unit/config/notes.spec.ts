@@ -66,6 +66,17 @@ describe('notes', () => {
     expect(resolve({ ...environment }, code).notes).toEqual([`Without effect: ${expected}`]);
   });
 
+  it.each<[object, SessionModuleOptions, boolean]>([
+    [{ NODE_ENV: 'production' }, {}, true],
+    [{ NODE_ENV: 'production', REDIS_SESSION_ENABLED: 'false' }, { redis: {} }, true],
+    [{ NODE_ENV: 'production', REDIS_SESSION_ENABLED: 'true' }, {}, false],
+    [{ NODE_ENV: 'production' }, { redis: {} }, false],
+    [{ NODE_ENV: 'test' }, {}, false],
+  ])('in %p and %p warn of sessions in memory in production: %p', (environment, code, warned) => {
+    const warning = expect.stringMatching(/^NODE_ENV is production .*REDIS_SESSION_ENABLED=true/);
+    expect(resolve({ ...environment }, code).notes).toEqual(warned ? [warning] : []);
+  });
+
   it('tell of settings that an injected client overrides', () => {
     const client = new Redis({ lazyConnect: true });
     const environment = {
