@@ -84,8 +84,10 @@ const stream = {
   bytes: fc.constantFrom(1, 700, 40_000),
   pace: fc.constantFrom('at once' as const, 'a turn each' as const),
   fails: fc.boolean(),
-  awaited: fc.boolean(),
 };
+/** What a handler does beside a stream that goes on by itself is not to be compared: a held one is told to wait earlier. */
+const AWAITED = { ...stream, awaited: fc.constant(true) };
+const LEFT_ALONE = { ...stream, awaited: fc.constant(false) };
 
 function step<const D extends Step['do']>(
   name: D | readonly D[],
@@ -108,8 +110,7 @@ const bodyStep = fc.oneof(
       bytes: fc.constantFrom(700, 40_000),
     }),
   },
-  { weight: 1, arbitrary: step(['pipe', 'pipeline'], stream) },
-  { weight: 1, arbitrary: step('echo') },
+  { weight: 1, arbitrary: step(['pipe', 'pipeline'], AWAITED) },
 );
 
 const endStep = fc.oneof(
@@ -181,6 +182,22 @@ const anyStep = fc.oneof(
   { weight: 1, arbitrary: step(['open', 'touch']) },
 );
 
+const ending: fc.Arbitrary<Step[]> = fc.oneof(
+  {
+    weight: 5,
+    arbitrary: fc
+      .tuple(
+        fc.oneof({ weight: 3, arbitrary: endStep }, { weight: 1, arbitrary: answerStep }),
+        fc.array(anyStep, { maxLength: 3 }),
+      )
+      .map(([end, after]) => [end, ...after]),
+  },
+  {
+    weight: 1,
+    arbitrary: fc.oneof(step(['pipe', 'pipeline'], LEFT_ALONE), step('echo')).map((last) => [last]),
+  },
+);
+
 const steps = fc
   .tuple(
     fc.array(fc.oneof({ weight: 4, arbitrary: listenStep }, { weight: 1, arbitrary: wrapStep }), {
@@ -195,8 +212,7 @@ const steps = fc
     ),
     fc.array(anyStep, { maxLength: 8 }),
     fc.constantFrom<Step[]>([{ do: 'touch' }], [], [], []),
-    fc.oneof({ weight: 3, arbitrary: endStep }, { weight: 1, arbitrary: answerStep }).map((one) => [one]),
-    fc.array(anyStep, { maxLength: 3 }),
+    ending,
   )
   .map((parts): Step[] => parts.flat());
 

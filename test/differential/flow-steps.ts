@@ -1,5 +1,5 @@
 import type { Deed, Deeds } from './deeds.js';
-import { LONG, SHORT, turns, until } from './patience.js';
+import { SHORT, turns, until } from './patience.js';
 import { wrapResponse } from './wrappers.js';
 
 /** What a handler throws that fails. */
@@ -51,10 +51,10 @@ export const FLOW_STEPS: Deeds<
 
   turn: (_, step) => turns(step.turns),
 
+  // As many turns without a session, or what goes on beside would have come further with one.
   settle: async ({ scene }) => {
     scene.surroundings.store?.openGate();
-    await turns(2);
-    await until(() => !scene.held, LONG);
+    await turns(SETTLE_TURNS);
   },
 
   readBody: async ({ scene: { exchange, surroundings } }) => {
@@ -109,6 +109,8 @@ export const FLOW_STEPS: Deeds<
   },
 };
 
+/** In which a save is done and its response has left. */
+const SETTLE_TURNS = 8;
 const FIRES_MS = 3;
 const NEVER_MS = 60_000;
 

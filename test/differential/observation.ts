@@ -4,9 +4,14 @@ export interface StepRecord {
   readonly step: string;
   /** What it returned, or the code of what it threw. */
   readonly outcome: string;
+  /** Whether the response had been ended, and before this step. */
+  readonly ended: boolean;
+  readonly endedBefore: boolean;
   /** What does not depend on when bytes leave. */
   readonly state: string;
-  /** What does. */
+  /** Its part in the connection, which it loses when all bytes have left. */
+  readonly link: string;
+  /** What depends on when bytes leave. */
   readonly pending: string;
   /** Whether the response waited for a save at that time, or had a moment before. */
   readonly held: boolean;
@@ -31,8 +36,11 @@ export interface Observation {
   readonly kept: boolean;
   /** Codes of uncaught exceptions and unhandled rejections. */
   readonly faults: readonly string[];
-  /** Something destroyed the response or its connection while it waited for a save. */
+  /** The program destroyed the response, or its client left, while it waited for a save. */
   readonly cutWhileHeld: boolean;
+  /** The connection was destroyed, and not because the response had come to its end. */
+  readonly connectionCut: boolean;
+  readonly connectionCutWhileHeld: boolean;
   /** Idle connections were closed while it waited for a save. */
   readonly idleClosedWhileHeld: boolean;
   /** Whether the session was changed before the response began, so that a save was owed before its head. */

@@ -9,7 +9,7 @@ export interface Patience {
 /** For what may well never happen. Server and client are in this process, so that a turn brings both on. */
 export const SHORT: Patience = { turns: 150, ms: 15 };
 /** For what has to happen. */
-export const LONG: Patience = { turns: 1000, ms: 2500 };
+export const LONG: Patience = { turns: 1000, ms: 1500 };
 
 /** Waits until a condition holds. Resolves to whether it does, in the end. */
 export async function until(condition: () => boolean, { turns, ms }: Patience): Promise<boolean> {

@@ -53,6 +53,8 @@ export async function runProgram(
   await relisten(site);
   stage.enter(undefined);
   faulty = undefined;
+  if (scene.settled && scene.steps.length === 0 && program.steps.length > 0)
+    throw new Error('Test rig: no step was noted, so that nothing is compared.');
   return {
     steps: scene.steps,
     events: scene.events,
@@ -62,6 +64,8 @@ export async function runProgram(
     kept,
     faults: scene.faults,
     cutWhileHeld: scene.cutWhileHeld,
+    connectionCut: scene.connectionCut,
+    connectionCutWhileHeld: scene.connectionCutWhileHeld,
     idleClosedWhileHeld: scene.idleClosedWhileHeld,
     touchedInTime: scene.touchedInTime,
     refused: (store?.refused ?? 0) > 0,

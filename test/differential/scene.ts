@@ -57,7 +57,11 @@ export class Scene {
   producing = 0;
   /** Whether the handler has come to its end. */
   settled = false;
+  /** The program cut the response off while it waited for a save. */
   cutWhileHeld = false;
+  /** Its connection was destroyed, and not because the response had come to its end. */
+  connectionCut = false;
+  connectionCutWhileHeld = false;
   idleClosedWhileHeld = false;
   /** Whether the session was changed before the response began. */
   touchedInTime = false;
@@ -65,6 +69,7 @@ export class Scene {
   #exchange: Exchange | undefined;
   #connection: Socket | undefined;
   #closed = false;
+  #finished = false;
 
   constructor(program: Program, state: State, surroundings: Surroundings, mustComeToItsEnd: boolean) {
     this.program = program;
@@ -77,7 +82,22 @@ export class Scene {
   begin(exchange: Exchange): void {
     this.#exchange = exchange;
     this.#connection = exchange.request.socket;
-    exchange.response.once('close', () => (this.#closed = true));
+    const { response } = exchange;
+    response.once('close', () => (this.#closed = true));
+    response.once('finish', () => (this.#finished = true));
+    this.#watchDestroy(this.#connection);
+  }
+
+  /** Sees who destroys the connection: Node itself does it after `finish`, where it is not to be kept. */
+  #watchDestroy(connection: Socket): void {
+    const destroy = connection.destroy.bind(connection);
+    connection.destroy = (error) => {
+      if (!connection.destroyed) {
+        this.connectionCut = !this.#finished || this.response.shouldKeepAlive;
+        this.connectionCutWhileHeld = this.held;
+      }
+      return destroy(error);
+    };
   }
 
   get exchange(): Exchange {
@@ -125,7 +145,10 @@ export class Scene {
     this.steps.push({
       step,
       outcome,
-      state: stateOf(this.response, this.#connection),
+      ended: this.response.writableEnded,
+      endedBefore: this.steps.at(-1)?.ended ?? false,
+      state: stateOf(this.response),
+      link: linkOf(this.response, this.#connection),
       pending: pendingOf(this.response),
       held: this.held,
       refused: (store?.refused ?? 0) > 0,
@@ -133,22 +156,17 @@ export class Scene {
   }
 }
 
-function stateOf(response: ServerResponse, connection: Socket | undefined): string {
-  const socket =
-    response.socket === connection ? 'connection' : response.socket === null ? 'none' : 'another socket';
-  const { headersSent, writableEnded, finished, statusCode, destroyed, writableCorked } = response;
-  return JSON.stringify({
-    headersSent,
-    writableEnded,
-    finished,
-    statusCode,
-    destroyed,
-    writableCorked,
-    socket,
-  });
+function stateOf(response: ServerResponse): string {
+  const { headersSent, writableEnded, finished, statusCode } = response;
+  return JSON.stringify({ headersSent, writableEnded, finished, statusCode });
+}
+
+function linkOf({ socket, destroyed }: ServerResponse, connection: Socket | undefined): string {
+  const to = socket === connection ? 'its connection' : socket === null ? 'none' : 'another one';
+  return JSON.stringify({ destroyed, socket: to });
 }
 
 function pendingOf(response: ServerResponse): string {
-  const { writableFinished, writableLength, writableNeedDrain } = response;
-  return JSON.stringify({ writableFinished, waits: writableLength > 0, writableNeedDrain });
+  const { writableFinished, writableLength, writableNeedDrain, writableCorked } = response;
+  return JSON.stringify({ writableFinished, waits: writableLength > 0, writableNeedDrain, writableCorked });
 }

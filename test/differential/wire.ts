@@ -17,11 +17,18 @@ export interface Answer {
   readonly body: string;
 }
 
+/** All that came on a connection. */
+export interface Answers {
+  /** What came before the first head. */
+  readonly stray: string;
+  readonly answers: readonly Answer[];
+}
+
 const HEAD = /HTTP\/1\.[01] \d{3}[^\r\n]*\r\n(?:[^\r\n]+\r\n)*\r\n/g;
 const SHARED = ['set-cookie', 'vary', 'cache-control'] as const;
 
-/** Splits what was received on one connection. What comes before the first head is an answer without one. */
-export function answersOf(received: string): { readonly stray: string; readonly answers: readonly Answer[] } {
+/** Splits what was received on one connection. */
+export function answersOf(received: string): Answers {
   const heads = [...received.matchAll(HEAD)];
   const answers = heads.map((found, at): Answer => {
     const start = found.index + found[0].length;

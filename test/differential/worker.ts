@@ -1,7 +1,8 @@
 import 'reflect-metadata';
 import { Judge, type Finding } from './judge.js';
 import type { Program, State } from './program.js';
-import { TARGETS, type TargetName } from './targets/index.js';
+import { TARGETS } from './targets/index.js';
+import type { TargetName } from './targets/names.js';
 
 /** One program to be judged. Without states: plain Node against itself. */
 export interface Job {

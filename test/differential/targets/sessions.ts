@@ -22,7 +22,7 @@ export class Sessions {
   /** A request's part in its exchange. The response is only needed by a bare server. */
   of(request: AnyRequest, response?: Exchange['response']): Pick<Exchange, 'session' | 'endSession'> {
     return {
-      session: () => this.#service.of<OpenedSession>(request, response) as Promise<OpenedSession>,
+      session: () => this.#service.of<OpenedSession>(request, response),
       endSession: (id) => this.#service.destroy(id),
     };
   }
