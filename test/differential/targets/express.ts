@@ -1,7 +1,6 @@
 import { All, Controller, Module, Req, Res, type INestApplication } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { ExpressAdapter } from '@nestjs/platform-express';
-import { once } from 'node:events';
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { Exchange } from '../scene.js';
 import { Stage } from '../stage.js';
@@ -73,10 +72,8 @@ export async function siteOf(
   stage: Stage,
   sessions: Sessions | undefined,
 ): Promise<Site> {
-  await app.init();
+  await app.listen(0, '127.0.0.1');
   const server = app.getHttpServer() as Server;
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
   return {
     server,
     stage,
