@@ -52,7 +52,7 @@ export const BODY_STEPS: Deeds<
 
   answer: (deed, { as }) => {
     const { answer } = deed.scene.exchange;
-    if (answer !== undefined) return answer(as);
+    if (answer !== undefined) return void answer(as);
     const body = as === 'json' ? '{"a":1}' : as;
     if (as === 'redirect') deed.call('writeHead', 302, { Location: '/elsewhere' });
     else deed.call('setHeader', 'Content-Length', body.length);

@@ -1,6 +1,7 @@
 import {
   bytesMayBeMissing,
   connectionMayGoOn,
+  failureMayStay,
   faultsThatMayBeMissing,
   inOrders,
   lateEnds,
@@ -151,9 +152,12 @@ function inUnavailable({ behind, request }: Program, plain: Observation, session
   const [before, now] = [finalAnswers(plain), finalAnswers(session)];
   const place = behind ? 1 : 0;
   // Where plain Node answers nothing, as after destroy(), there is nothing to replace.
-  if (before[place] === undefined) return [];
+  const replaced = before[place];
+  if (replaced === undefined) return [];
   const answer = now[place];
-  if (answer === undefined || !isUnavailable(answer, request.method === 'HEAD'))
+  const told = (one: Answer): boolean =>
+    isUnavailable(one, request.method === 'HEAD') || failureMayStay(replaced.head.code, one.head.code);
+  if (answer === undefined || !told(answer))
     return [{ kind: 'unavailable', plain: 'owed a 503', session: printedAt(now, place) }];
   const rest = now.slice(place + 1);
   const whole = rest.every((next, at) => isWhole(next, ['/next', '/after'][at]));

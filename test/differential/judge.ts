@@ -2,7 +2,9 @@ import { differences, type Difference } from './compare.js';
 import type { Observation } from './observation.js';
 import type { Program, State } from './program.js';
 import { runProgram } from './run.js';
-import type { Site, Target } from './targets/target.js';
+import { TARGETS } from './targets/index.js';
+import { WAYS, type TargetName } from './targets/names.js';
+import type { Site } from './targets/target.js';
 
 /** How a program differed in one state. */
 export interface Finding {
@@ -17,14 +19,15 @@ export class Judge {
   readonly #plain: Site;
   readonly #withSessions: Site;
 
-  private constructor(target: Target, plain: Site, withSessions: Site) {
-    this.#ways = target.ways;
+  private constructor(target: TargetName, plain: Site, withSessions: Site) {
+    this.#ways = WAYS[target];
     this.#plain = plain;
     this.#withSessions = withSessions;
   }
 
-  static async of(target: Target): Promise<Judge> {
-    return new Judge(target, await target.start(false), await target.start(true));
+  static async of(target: TargetName): Promise<Judge> {
+    const { start } = TARGETS[target];
+    return new Judge(target, await start(false), await start(true));
   }
 
   /** Runs a program plainly and in some states. The states in which it differs. */

@@ -104,3 +104,11 @@ export function connectionMayGoOn(session: Observation): boolean {
 export function faultsThatMayBeMissing(plain: Observation): string[] {
   return plain.faults.filter((fault) => fault === 'uncaught ERR_STREAM_WRITE_AFTER_END');
 }
+
+/**
+ * An answer that tells of a failure may stay one. A handler that fails, on a session whose save fails too: where both are
+ * known before anything is sent, 500 is as true as 503.
+ */
+export function failureMayStay(plainCode: number, sessionCode: number): boolean {
+  return plainCode >= 500 && sessionCode >= 500;
+}

@@ -1,7 +1,6 @@
 import 'reflect-metadata';
 import { Judge, type Finding } from './judge.js';
 import type { Program, State } from './program.js';
-import { TARGETS } from './targets/index.js';
 import type { TargetName } from './targets/names.js';
 
 /** One program to be judged. Without states: plain Node against itself. */
@@ -16,7 +15,7 @@ export type Verdict = { readonly findings: readonly Finding[] } | { readonly err
 const judges = new Map<TargetName, Promise<Judge>>();
 
 function judgeOf(name: TargetName): Promise<Judge> {
-  const judge = judges.get(name) ?? Judge.of(TARGETS[name]);
+  const judge = judges.get(name) ?? Judge.of(name);
   judges.set(name, judge);
   return judge;
 }

@@ -12,7 +12,6 @@ class BareModule {}
 
 /** Node's own server, without a framework. */
 export const bare: Target = {
-  ways: ['handler'],
   start: async (withSessions) => {
     const app = withSessions
       ? await NestFactory.createApplicationContext(BareModule, { logger: false })

@@ -18,7 +18,6 @@ interface ExpressResponse extends ServerResponse {
 
 /** Nest on Express: a handler can be its middleware, or a controller's. */
 export const express: Target = {
-  ways: ['middleware', 'controller'],
   start: async (withSessions) => {
     const stage = new Stage();
     let sessions: Sessions | undefined;

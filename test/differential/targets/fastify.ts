@@ -23,7 +23,6 @@ interface FastifyReply {
 
 /** Nest on Fastify: middleware, a controller's handler, and handlers of Fastify's own that hijack or return. */
 export const fastify: Target = {
-  ways: ['hijacked', 'controller', 'middleware', 'reply'],
   start: async (withSessions) => {
     const stage = new Stage();
     let sessions: Sessions | undefined;

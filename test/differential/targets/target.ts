@@ -15,8 +15,6 @@ export interface Site {
 
 /** A kind of application. */
 export interface Target {
-  /** Where in it a handler can be. */
-  readonly ways: readonly string[];
   /** One of this kind, with the session module or without. */
   readonly start: (withSessions: boolean) => Promise<Site>;
 }
