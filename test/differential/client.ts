@@ -1,84 +1,20 @@
-import { once } from 'node:events';
-import { connect, type Socket } from 'node:net';
-import type { Program, ProgramRequest } from './program.js';
+import type { Program } from './program.js';
 
-/** A connection of raw bytes. */
-export class Client {
-  readonly #socket: Socket;
-  readonly #received: Buffer[] = [];
-  #bytes = 0;
-  #closed = false;
-
-  private constructor(socket: Socket) {
-    this.#socket = socket;
-    socket
-      .on('data', (bytes) => {
-        this.#received.push(bytes);
-        this.#bytes += bytes.length;
-      })
-      // A reset is a way in which connections end here.
-      .on('error', () => undefined)
-      .on('close', () => (this.#closed = true));
-  }
-
-  static async connect(port: number): Promise<Client> {
-    const socket = connect({ port, host: '127.0.0.1', noDelay: true });
-    const client = new Client(socket);
-    await once(socket, 'connect');
-    return client;
-  }
-
-  get port(): number | undefined {
-    return this.#socket.localPort;
-  }
-
-  get closed(): boolean {
-    return this.#closed;
-  }
-
-  get bytesReceived(): number {
-    return this.#bytes;
-  }
-
-  get received(): string {
-    return Buffer.concat(this.#received).toString('latin1');
-  }
-
-  send(text: string): void {
-    if (!this.#socket.destroyed) this.#socket.write(text, 'latin1');
-  }
-
-  leave(how: 'end' | 'destroy' | 'reset'): void {
-    if (how === 'end') this.#socket.end();
-    else if (how === 'destroy') this.#socket.destroy();
-    else this.#socket.resetAndDestroy();
-  }
-}
-
-/** What is sent at once: the request, with others around it. */
-export function requestsOf(program: Program, path: string, cookie: string | undefined): string {
-  const before = program.behind ? simpleRequest('/before') : '';
-  // Node refuses what follows a request that is its connection's last, with a 400 in the middle of the answer to that.
-  const behind = isLast(program.request) ? '' : simpleRequest('/next');
-  return before + programRequest(program.request, path, cookie) + behind;
-}
-
-/** Whether a request says that no other comes after it. */
-export function isLast({ version, connection }: ProgramRequest): boolean {
-  return connection === 'close' || (version === '1.0' && connection === 'default');
-}
-
-/** A request that a program has no say in. */
-export function simpleRequest(path: string): string {
-  return `GET ${path} HTTP/1.1\r\nHost: a\r\n\r\n`;
-}
-
-function programRequest(request: ProgramRequest, path: string, cookie: string | undefined): string {
-  const { method, version, connection, body, expectsContinue } = request;
-  const lines = [`${method} ${path} HTTP/${version}`, 'Host: a'];
-  if (connection !== 'default') lines.push(`Connection: ${connection}`);
-  if (cookie !== undefined) lines.push(`Cookie: ${cookie}`);
-  if (expectsContinue) lines.push('Expect: 100-continue');
-  if (method === 'POST') lines.push('Content-Type: text/plain', `Content-Length: ${body}`);
-  return `${lines.join('\r\n')}\r\n\r\n${'b'.repeat(body)}`;
+/** One connection to an application, of whatever version of HTTP. */
+export interface Client {
+  /** Sends a program's request at once with those around it. */
+  begin(program: Program, path: string, cookie: string | undefined): void;
+  /** Sends one more, when all has been answered. */
+  askOnceMore(): void;
+  leave(how: 'end' | 'destroy' | 'reset'): void;
+  /** Ends the connection when nothing is left to come. */
+  bye(): void;
+  /** Whether the connection is over on this side. */
+  readonly closed: boolean;
+  /** Whether all has arrived that the server has sent. */
+  readonly caughtUp: boolean;
+  /** Whether the connection is over on both sides. */
+  readonly gone: boolean;
+  /** All that arrived, as HTTP/1.1 writes it. */
+  readonly received: string;
 }

@@ -1,3 +1,4 @@
+import type { IncomingMessage } from 'node:http';
 import type { Deed, Deeds } from './deeds.js';
 import { SHORT, turns, until } from './patience.js';
 import { wrapResponse } from './wrappers.js';
@@ -91,9 +92,9 @@ export const FLOW_STEPS: Deeds<
   },
 
   clientLeaves: async ({ scene }, { how }) => {
-    const { socket } = scene.exchange.request;
+    const { request } = scene.exchange;
     scene.cut(() => scene.surroundings.leave(how));
-    await until(() => socket.destroyed || (how === 'end' && socket.readableEnded), SHORT);
+    await until(() => scene.disconnected || (how === 'end' && isHalfOpen(request)), SHORT);
     await turns(2);
   },
 
@@ -117,6 +118,11 @@ const NEVER_MS = 60_000;
 async function expiry({ scene }: Deed, fired: () => boolean): Promise<void> {
   scene.surroundings.store?.openGate();
   await until(() => fired() || scene.closed, { turns: 100, ms: 100 });
+}
+
+/** Whether the client has said that it sends no more. */
+function isHalfOpen({ httpVersionMajor, socket }: IncomingMessage): boolean {
+  return httpVersionMajor === 1 && socket.readableEnded;
 }
 
 function whileHeld(scene: Deed['scene'], deed: () => void): void {

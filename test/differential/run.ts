@@ -1,7 +1,5 @@
 import { once } from 'node:events';
-import type { Socket } from 'node:net';
-import type { AddressInfo } from 'node:net';
-import { Client, requestsOf, simpleRequest } from './client.js';
+import type { Client } from './client.js';
 import { nameOf, type Ending, type Observation } from './observation.js';
 import { LONG, SHORT, turns, until } from './patience.js';
 import type { Program, State } from './program.js';
@@ -28,9 +26,7 @@ export async function runProgram(
 ): Promise<Observation> {
   const needsCookie = site.store !== undefined && state !== 'new' && state !== 'untouched';
   const cookie = needsCookie ? await site.cookie() : undefined;
-  const connected = once(site.server, 'connection') as Promise<[Socket]>;
-  const client = await Client.connect((site.server.address() as AddressInfo).port);
-  const [connection] = await connected;
+  const client = await site.connect();
   const scene = new Scene(
     program,
     state,
@@ -41,13 +37,13 @@ export async function runProgram(
   stage.enter(scene);
   store?.begin(state);
   faulty = scene;
-  client.send(requestsOf(program, `${PROGRAM_PATH}/${way}`, cookie));
+  client.begin(program, `${PROGRAM_PATH}/${way}`, cookie);
 
   const ending = await endingOf(scene, stage, plain);
   const kept = await afterwards(site, client, ending);
-  await until(() => client.closed || client.bytesReceived === connection.bytesWritten, LONG);
-  client.leave('end');
-  await until(() => client.closed && connection.destroyed, LONG);
+  await until(() => client.caughtUp, LONG);
+  client.bye();
+  await until(() => client.gone, LONG);
   await turns(2);
   store?.rest();
   await relisten(site);
@@ -78,7 +74,7 @@ function surroundingsOf(site: Site, client: Client): Scene['surroundings'] {
     leave: (how) => client.leave(how),
     answerBefore: () => site.stage.answerBefore(),
     closeServer: () => void site.server.close(),
-    closeIdleConnections: () => void site.server.closeIdleConnections(),
+    closeIdleConnections: () => void site.server.closeIdleConnections?.(),
   };
 }
 
@@ -88,13 +84,12 @@ function gaveUp({ steps }: Observation): boolean {
 }
 
 async function endingOf(scene: Scene, stage: Site['stage'], plain: Observation | undefined): Promise<Ending> {
-  const gone = (): boolean => scene.begun && scene.exchange.request.socket.destroyed;
   const handled = await until(() => scene.settled, LONG);
   stage.answerBefore();
   await turns(2);
   scene.surroundings.store?.openGate();
   const mustClose = plain?.ending === 'closed';
-  const closed = await until(() => scene.closed || gone(), mustClose ? LONG : SHORT);
+  const closed = await until(() => scene.closed || scene.disconnected, mustClose ? LONG : SHORT);
   await until(() => scene.producing === 0, SHORT);
   if (closed || scene.closed) return 'closed';
   return handled ? 'open' : 'stuck';
@@ -109,7 +104,7 @@ async function afterwards({ stage }: Site, client: Client, ending: Ending): Prom
   const answered = (path: string) => (): boolean => client.closed || stage.answered.has(path);
   await until(answered('/next'), SHORT);
   if (client.closed || !stage.answered.has('/next')) return false;
-  client.send(simpleRequest('/after'));
+  client.askOnceMore();
   await until(answered('/after'), SHORT);
   return !client.closed && stage.answered.has('/after');
 }
@@ -118,7 +113,7 @@ async function afterwards({ stage }: Site, client: Client, ending: Ending): Prom
 async function relisten({ server }: Site): Promise<void> {
   if (server.listening) return;
   await until(() => server.connections === 0, SHORT);
-  server.closeAllConnections();
+  server.closeAllConnections?.();
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
 }

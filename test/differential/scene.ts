@@ -81,10 +81,12 @@ export class Scene {
 
   begin(exchange: Exchange): void {
     this.#exchange = exchange;
-    this.#connection = exchange.request.socket;
     const { response } = exchange;
     response.once('close', () => (this.#closed = true));
     response.once('finish', () => (this.#finished = true));
+    // Streams of HTTP/2 share a connection, and do not hand it out.
+    if (exchange.request.httpVersionMajor > 1) return;
+    this.#connection = exchange.request.socket;
     this.#watchDestroy(this.#connection);
   }
 
@@ -112,6 +114,12 @@ export class Scene {
   /** Whether there is nothing more to come of the response. */
   get closed(): boolean {
     return this.#closed || this.#exchange?.response.destroyed === true;
+  }
+
+  /** Whether the client is gone, as far as this request is concerned. */
+  get disconnected(): boolean {
+    const request = this.#exchange?.request as { stream?: { destroyed: boolean } } | undefined;
+    return this.#connection?.destroyed ?? request?.stream?.destroyed ?? false;
   }
 
   get begun(): boolean {
@@ -162,7 +170,8 @@ function stateOf(response: ServerResponse): string {
 }
 
 function linkOf({ socket, destroyed }: ServerResponse, connection: Socket | undefined): string {
-  const to = socket === connection ? 'its connection' : socket === null ? 'none' : 'another one';
+  const its = connection === undefined ? Boolean(socket) : socket === connection;
+  const to = its ? 'its connection' : socket ? 'another one' : 'none';
   return JSON.stringify({ destroyed, socket: to });
 }
 

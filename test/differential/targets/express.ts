@@ -1,12 +1,13 @@
-import { All, Controller, Module, Req, Res, type INestApplication } from '@nestjs/common';
+import { All, Controller, Module, Req, Res } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { ExpressAdapter } from '@nestjs/platform-express';
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { Exchange } from '../scene.js';
 import { Stage } from '../stage.js';
-import { seedCookie, SEED_PATH } from './seed.js';
+import { siteOf } from './bare.js';
+import { SEED_PATH } from './seed.js';
 import { MODULE, Sessions } from './sessions.js';
-import type { Site, Target } from './target.js';
+import type { Target } from './target.js';
 
 /** What programs use of Express's response. */
 interface ExpressResponse extends ServerResponse {
@@ -46,7 +47,8 @@ export const express: Target = {
       if (stage.answersOther(request, response)) return undefined;
       return request.url === '/program/middleware' ? play(request, response, next) : next();
     });
-    return siteOf(app, stage, sessions);
+    await app.listen(0, '127.0.0.1');
+    return siteOf(1, app.getHttpServer() as Server, stage, sessions, () => app.close());
   },
 };
 
@@ -62,25 +64,5 @@ function answerOf(response: ExpressResponse): Exchange['answer'] {
       case 'status':
         return response.sendStatus(403);
     }
-  };
-}
-
-/** A site of a Nest application. */
-export async function siteOf(
-  app: INestApplication,
-  stage: Stage,
-  sessions: Sessions | undefined,
-): Promise<Site> {
-  await app.listen(0, '127.0.0.1');
-  const server = app.getHttpServer() as Server;
-  return {
-    server,
-    stage,
-    store: sessions?.store,
-    cookie: () => seedCookie(server),
-    close: async () => {
-      server.closeAllConnections();
-      await app.close();
-    },
   };
 }
