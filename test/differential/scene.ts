@@ -38,6 +38,9 @@ export interface Surroundings {
   closeIdleConnections(): void;
 }
 
+/** A connection of HTTP/1.1 or a stream of HTTP/2. */
+type Destroyable = Pick<Socket, 'destroyed' | 'destroy'>;
+
 let runs = 0;
 
 /** One run of a program: what its handler works with, and what has been seen of it. */
@@ -84,14 +87,14 @@ export class Scene {
     const { response } = exchange;
     response.once('close', () => (this.#closed = true));
     response.once('finish', () => (this.#finished = true));
+    const { socket, stream } = exchange.request as IncomingMessage & { stream?: Destroyable };
     // Streams of HTTP/2 share a connection, and do not hand it out.
-    if (exchange.request.httpVersionMajor > 1) return;
-    this.#connection = exchange.request.socket;
-    this.#watchDestroy(this.#connection);
+    if (stream === undefined) this.#connection = socket;
+    this.#watchDestroy(stream ?? socket);
   }
 
   /** Sees who destroys the connection: Node itself does it after `finish`, where it is not to be kept. */
-  #watchDestroy(connection: Socket): void {
+  #watchDestroy(connection: Destroyable): void {
     const destroy = connection.destroy.bind(connection);
     connection.destroy = (error) => {
       if (!connection.destroyed) {
@@ -170,8 +173,9 @@ function stateOf(response: ServerResponse): string {
 }
 
 function linkOf({ socket, destroyed }: ServerResponse, connection: Socket | undefined): string {
-  const its = connection === undefined ? Boolean(socket) : socket === connection;
-  const to = its ? 'its connection' : socket ? 'another one' : 'none';
+  // When a stream of HTTP/2 ends, its client has a say in.
+  if (connection === undefined) return 'a stream';
+  const to = socket === connection ? 'its connection' : socket === null ? 'none' : 'another one';
   return JSON.stringify({ destroyed, socket: to });
 }
 
