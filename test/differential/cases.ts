@@ -1,0 +1,185 @@
+import type { Program, Step } from './program.js';
+
+const NO_HEADERS = { form: 'none' } as const;
+const OPEN: readonly Step[] = [{ do: 'open' }, { do: 'touch' }];
+const STREAM = { bytes: 40_000, pace: 'a turn each', fails: false, awaited: false } as const;
+
+/** What a handler does once it has changed its session, on a plain GET. */
+function after(...steps: Step[]): Program {
+  return handler(...OPEN, ...steps);
+}
+
+function handler(...steps: Step[]): Program {
+  return {
+    request: { method: 'GET', version: '1.1', connection: 'default', body: 0, expectsContinue: false },
+    way: 0,
+    behind: false,
+    careless: false,
+    steps,
+  };
+}
+
+function careless(program: Program): Program {
+  return { ...program, careless: true };
+}
+
+const text = (one: string): { readonly text: string } => ({ text: one });
+const end = (one: string): Step => ({ do: 'end', chunk: text(one), callback: true });
+const write = (one: string): Step => ({ do: 'write', chunk: text(one), callback: true });
+
+/** What was seen to go wrong once, or is easy to get wrong. Each is a name, and what a handler does. */
+export const CASES: Readonly<Record<string, Program>> = {
+  // The process ended.
+  'a status message that cannot be sent': after({ do: 'statusMessage', text: 'no €' }, end('x')),
+  'a status message that cannot be sent, and nobody catches': careless(
+    after({ do: 'statusMessage', text: 'no €' }, end('x')),
+  ),
+  'a number at the end of a stream': handler(
+    { do: 'open' },
+    write('one'),
+    { do: 'touch' },
+    { do: 'end', chunk: { bad: 'number' }, callback: false },
+    end('two'),
+  ),
+  'an end after the end, a moment later': after(end('one'), { do: 'turn', turns: 2 }, end('two')),
+
+  // The client hung.
+  'an end that throws, and the framework answers': careless(
+    after({ do: 'end', chunk: { bad: 'number' }, callback: false }),
+  ),
+  'an end that throws, and another': after(
+    { do: 'end', chunk: { bad: 'object' }, callback: false },
+    end('x'),
+  ),
+  'a status that cannot be sent': careless(after({ do: 'statusCode', code: 9999 }, end('x'))),
+  'a writeHead that throws, and the framework answers': careless(
+    after({ do: 'writeHead', code: 9999, headers: NO_HEADERS }, end('x')),
+  ),
+  'an answer of 403, and then next()': after({ do: 'answer', as: 'status' }, { do: 'next' }),
+
+  // The answer, and the next one on the connection.
+  'a redirect without return, and a second answer': after(
+    { do: 'answer', as: 'redirect' },
+    { do: 'answer', as: 'json' },
+  ),
+  'a redirect without return, and nobody catches': careless(
+    after({ do: 'answer', as: 'redirect' }, { do: 'answer', as: 'json' }),
+  ),
+  'status and headers after the answer': after(
+    end('one'),
+    { do: 'statusCode', code: 500 },
+    { do: 'setHeader', name: 'Content-Length', value: 700 },
+    { do: 'removeHeader', name: 'X-A' },
+  ),
+  'writeHead twice': after(
+    { do: 'writeHead', code: 200, headers: NO_HEADERS },
+    { do: 'writeHead', code: 404, headers: NO_HEADERS },
+    end('x'),
+  ),
+  'an error after the answer': after(end('one'), { do: 'throw' }),
+
+  // Bodies.
+  'response-time, then the session, then compression, and a stream': handler(
+    { do: 'wrap', by: 'header' },
+    ...OPEN,
+    { do: 'wrap', by: 'transform' },
+    { do: 'pipe', chunks: 3, ...STREAM },
+  ),
+  'compression before the session, and a stream': handler({ do: 'wrap', by: 'transform' }, ...OPEN, {
+    do: 'pipe',
+    chunks: 3,
+    ...STREAM,
+  }),
+  'a footer that was put there before the session': handler(
+    { do: 'wrap', by: 'footer' },
+    ...OPEN,
+    end('body'),
+  ),
+  'a footer that was put there after the session': after({ do: 'wrap', by: 'footer' }, end('body')),
+  'a footer around an answer of the framework': handler({ do: 'wrap', by: 'footer' }, ...OPEN, {
+    do: 'answer',
+    as: 'text',
+  }),
+  'headers in a flat list, where one was set before': after(
+    { do: 'setHeader', name: 'X-A', value: 'one' },
+    { do: 'appendHeader', name: 'Set-Cookie', value: 'a=b' },
+    {
+      do: 'writeHead',
+      code: 200,
+      headers: {
+        form: 'flat',
+        pairs: [
+          ['X-A', 'two'],
+          ['Set-Cookie', 'c=d'],
+          ['Vary', 'Origin'],
+        ],
+      },
+    },
+    end('x'),
+  ),
+  'headers in an object, beside a cookie that was set': after(
+    { do: 'setHeader', name: 'Set-Cookie', value: ['a=b', 'c=d'] },
+    { do: 'writeHead', code: 201, message: 'Fine', headers: { form: 'object', pairs: [['Vary', 'Accept']] } },
+    end('x'),
+  ),
+  'a HEAD request': { ...after(end('body')), request: { ...handler().request, method: 'HEAD' } },
+  'a 204': after({ do: 'statusCode', code: 204 }, end('')),
+  'a 304': after({ do: 'statusCode', code: 304 }, end('')),
+  'a request that expects to be told to continue': {
+    ...after({ do: 'readBody' }, end('x')),
+    request: { ...handler().request, method: 'POST', body: 5, expectsContinue: true },
+  },
+  'a body that is echoed': {
+    ...after({ do: 'echo' }),
+    request: { ...handler().request, method: 'POST', body: 40_000 },
+  },
+  'early hints, and trailers': after(
+    { do: 'earlyHints', link: '</a>; rel=preload', callback: true },
+    { do: 'setHeader', name: 'Trailer', value: 'X-T' },
+    write('one'),
+    { do: 'addTrailers', pairs: [['X-T', 't']] },
+    end('two'),
+  ),
+  'a chunk of an encoding that nobody knows': after(
+    { do: 'write', chunk: text('one'), encoding: 'nonsense', callback: false },
+    end('two'),
+  ),
+
+  // Producers.
+  'a stream that is piped': after(
+    { do: 'pipe', chunks: 4, ...STREAM, awaited: true },
+    { do: 'turn', turns: 1 },
+  ),
+  'a pipeline': after({ do: 'pipeline', chunks: 4, ...STREAM, awaited: true }),
+  'a pipeline whose source fails': after({
+    do: 'pipeline',
+    chunks: 2,
+    ...STREAM,
+    fails: true,
+    awaited: true,
+  }),
+  'a producer that waits for drain': after({ do: 'produce', chunks: 4, bytes: 90_000 }, end('x')),
+  'callbacks of writes': after(write('one'), { do: 'settle' }, write('two'), { do: 'written' }, end('three')),
+
+  // The connection.
+  'a response behind another one': {
+    ...after(write('one'), { do: 'answerBefore' }, end('two')),
+    behind: true,
+  },
+  'a response that is ended while another one is before it': {
+    ...after(end('two'), { do: 'settle' }),
+    behind: true,
+  },
+  'server.close() after the end': after(end('x'), { do: 'closeServer' }),
+  'closeIdleConnections() after the end': after(end('x'), { do: 'closeIdleConnections' }),
+  'a destroy in the middle': after(write('one'), { do: 'destroy', error: false }, end('two')),
+  'a timeout that never fires': after({ do: 'setTimeout', fires: false, callback: true }, end('x')),
+  'a timeout in a stream': after(write('one'), { do: 'setTimeout', fires: true, callback: true }, end('two')),
+  'a client that leaves in the middle': after(
+    { do: 'listen', to: 'close' },
+    write('one'),
+    { do: 'clientLeaves', how: 'reset' },
+    write('two'),
+    end('three'),
+  ),
+};

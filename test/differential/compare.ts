@@ -1,0 +1,181 @@
+import {
+  bytesMayBeMissing,
+  connectionMayGoOn,
+  failureMayStay,
+  faultsThatMayBeMissing,
+  inOrders,
+  lateEnds,
+  lateInterims,
+  linkMayDiffer,
+  mayBeOnItsConnection,
+  pendingMayDiffer,
+  withoutDrains,
+  writeMayReturnFalse,
+} from './leniencies.js';
+import type { Observation, StepRecord } from './observation.js';
+import { isFailing, type Program, type State } from './program.js';
+import { answersOf, isInterim, printed, type Answer, type Answers } from './wire.js';
+
+/** One thing that differs, by its kind, so that kinds can be counted. */
+export interface Difference {
+  readonly kind:
+    'step' | 'state' | 'events' | 'callbacks' | 'bytes' | 'unavailable' | 'connection' | 'hang' | 'process';
+  readonly plain: string;
+  readonly session: string;
+}
+
+/** How a program with a session differs from the same without one. */
+export function differences(
+  program: Program,
+  state: State,
+  plain: Observation,
+  session: Observation,
+): Difference[] {
+  const expects503 =
+    isFailing(state) && session.refused && session.touchedInTime && !bytesMayBeMissing(plain, session);
+  return [
+    ...inSteps(plain, session),
+    ...inEvents(plain, session),
+    ...inEnding(plain, session),
+    ...inFaults(plain, session),
+    ...(expects503 ? inUnavailable(program, plain, session) : inBytes(plain, session)),
+  ];
+}
+
+function inSteps(plain: Observation, session: Observation): Difference[] {
+  const found: Difference[] = [];
+  const cut = linkMayDiffer(plain, session);
+  for (const [at, before] of plain.steps.entries()) {
+    const now = session.steps[at];
+    // What the application is told after a save was refused is the 503's.
+    if (now?.refused === true) return found;
+    if (now === undefined) return [...found, { kind: 'step', plain: before.step, session: 'not reached' }];
+    if (before.outcome !== now.outcome && !writeMayReturnFalse(before, now))
+      found.push(atStep('step', before, now, 'outcome'));
+    if (before.state !== now.state) found.push(atStep('state', before, now, 'state'));
+    if (before.link !== now.link && !cut && !mayBeOnItsConnection(before, now))
+      found.push(atStep('state', before, now, 'link'));
+    if (before.pending !== now.pending && !cut && !pendingMayDiffer(now))
+      found.push(atStep('state', before, now, 'pending'));
+  }
+  return found;
+}
+
+function atStep(
+  kind: Difference['kind'],
+  plain: StepRecord,
+  session: StepRecord,
+  of: 'outcome' | 'state' | 'link' | 'pending',
+): Difference {
+  return { kind, plain: `${plain.step}: ${plain[of]}`, session: `${session.step}: ${session[of]}` };
+}
+
+function inEvents(plain: Observation, session: Observation): Difference[] {
+  if (bytesMayBeMissing(plain, session)) return [];
+  if (session.refused) return untold(plain, session, [...plain.callbacks, 'close']);
+  const ends = lateEnds(plain, session);
+  const late = [...ends, ...lateInterims(plain, session)];
+  const ordered = ({ events }: Observation): string => {
+    const seen = withoutDrains(events).filter((event) => !late.some((name) => isOf(event, name)));
+    return inOrders(seen, session)
+      .map((some) => some.join(', '))
+      .join(' | ');
+  };
+  const [before, now] = [ordered(plain), ordered(session)];
+  const differ: Difference[] = before === now ? [] : [{ kind: 'events', plain: before, session: now }];
+  return [...differ, ...untold(plain, session, ends)];
+}
+
+/** What was told in plain Node, if only of an error, is told. */
+function untold(plain: Observation, session: Observation, names: readonly string[]): Difference[] {
+  const told = (events: readonly string[], name: string): boolean =>
+    events.some((event) => isOf(event, name));
+  const missing = names.filter((name) => told(plain.events, name) && !told(session.events, name));
+  return missing.map((name) => ({ kind: 'callbacks', plain: `${name}: called`, session: 'never' }));
+}
+
+function isOf(event: string, name: string): boolean {
+  return event === name || event.startsWith(`${name} `);
+}
+
+function inEnding(plain: Observation, session: Observation): Difference[] {
+  if (plain.ending === session.ending) return [];
+  // Nobody has to answer where nobody would have; an answer to the failure of a save may be one.
+  if (plain.ending !== 'closed' && (session.ending === 'open' || session.refused)) return [];
+  return [{ kind: 'hang', plain: plain.ending, session: session.ending }];
+}
+
+function inFaults(plain: Observation, session: Observation): Difference[] {
+  const missing = [...plain.faults];
+  const extra = session.faults.filter((fault) => {
+    const at = missing.indexOf(fault);
+    if (at >= 0) missing.splice(at, 1);
+    return at < 0;
+  });
+  const kinder = faultsThatMayBeMissing(plain);
+  // A response that became a 503 need not be what the application wanted to break.
+  const lost = session.refused ? [] : missing.filter((fault) => !kinder.includes(fault));
+  if (extra.length === 0 && lost.length === 0) return [];
+  return [{ kind: 'process', plain: plain.faults.join(), session: session.faults.join() }];
+}
+
+function inBytes(plain: Observation, session: Observation): Difference[] {
+  if (bytesMayBeMissing(plain, session)) return [];
+  const lateInterim = lateInterims(plain, session).length > 0;
+  const [before, now] = [answersOf(plain.received), answersOf(session.received)].map((each) => ({
+    stray: each.stray,
+    answers: lateInterim ? each.answers.filter((answer) => !isInterim(answer)) : each.answers,
+  })) as [Answers, Answers];
+  const found: Difference[] = [];
+  if (before.stray !== now.stray) found.push({ kind: 'bytes', plain: before.stray, session: now.stray });
+  const goesOn = connectionMayGoOn(session);
+  const count = goesOn ? before.answers.length : Math.max(before.answers.length, now.answers.length);
+  for (let at = 0; at < count; at += 1) {
+    const [one, other] = [printedAt(before.answers, at), printedAt(now.answers, at)];
+    if (one !== other) found.push({ kind: 'bytes', plain: one, session: other });
+  }
+  if (!goesOn && plain.kept !== session.kept) found.push(inConnection(plain, session));
+  return found;
+}
+
+function printedAt(answers: readonly Answer[], at: number): string {
+  const answer = answers[at];
+  return answer === undefined ? 'no answer' : printed(answer);
+}
+
+function inConnection(plain: Observation, session: Observation): Difference {
+  return { kind: 'connection', plain: `kept: ${plain.kept}`, session: `kept: ${session.kept}` };
+}
+
+/** The program's answer is a 503, and what else is on the connection is as it would have been. */
+function inUnavailable({ behind, request }: Program, plain: Observation, session: Observation): Difference[] {
+  const [before, now] = [finalAnswers(plain), finalAnswers(session)];
+  const place = behind ? 1 : 0;
+  // Where plain Node answers nothing, as after destroy(), there is nothing to replace.
+  const replaced = before[place];
+  if (replaced === undefined) return [];
+  const answer = now[place];
+  const told = (one: Answer): boolean =>
+    isUnavailable(one, request.method === 'HEAD') || failureMayStay(replaced.head.code, one.head.code);
+  if (answer === undefined || !told(answer))
+    return [{ kind: 'unavailable', plain: 'owed a 503', session: printedAt(now, place) }];
+  const rest = now.slice(place + 1);
+  const whole = rest.every((next, at) => isWhole(next, ['/next', '/after'][at]));
+  // Where an answer of the application's own closed the connection, a 503 need not.
+  if (whole && rest.length >= before.length - place - 1) return [];
+  return [{ kind: 'unavailable', plain: 'the next answers as they are', session: rest.map(printed).join() }];
+}
+
+function isWhole({ head, body }: Answer, expected: string | undefined): boolean {
+  return head.code === 200 && body === expected;
+}
+
+function finalAnswers({ received }: Observation): Answer[] {
+  return answersOf(received).answers.filter((answer) => !isInterim(answer));
+}
+
+/** A whole one: its body, and nothing else, is as long as it says. */
+function isUnavailable({ head, body }: Answer, withoutBody: boolean): boolean {
+  const length = Number(head.headers.find((line) => /^content-length:/i.test(line))?.split(':')[1]);
+  return head.code === 503 && head.retryAfter && (withoutBody ? body === '' : body.length === length);
+}

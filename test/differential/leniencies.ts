@@ -1,0 +1,114 @@
+import type { Observation, StepRecord } from './observation.js';
+
+/**
+ * What a session may do to a response beside adding its headers: where each rule holds, and the case that shows that it
+ * has to. Nothing else may differ.
+ */
+
+/**
+ * While a response waits for a save, its bytes stay here. `write('x'); await a turn; writableLength` is 0 in plain Node,
+ * where the bytes have left, and more than 0 with a save under way. The same of `writableFinished` and `writableNeedDrain`.
+ * `write('x'); writableCorked` is 1 in plain Node, which corks the socket for the rest of the tick.
+ */
+export function pendingMayDiffer(record: StepRecord): boolean {
+  return record.held;
+}
+
+/**
+ * `end('x'); await a turn; res.socket` is null in plain Node, where the response is over by then and has left its connection
+ * (of version 1.0: has closed it). With a save under way it is still to come.
+ */
+export function mayBeOnItsConnection(plain: StepRecord, session: StepRecord): boolean {
+  return session.held && plain.ended;
+}
+
+/**
+ * Once cut off, a response that was held has another place than one that had left: see {@link bytesMayBeMissing}.
+ * `end('x'); the client leaves; await a turn; res.socket` is null in plain Node, where the response had finished.
+ */
+export function linkMayDiffer(plain: Observation, session: Observation): boolean {
+  return bytesMayBeMissing(plain, session);
+}
+
+/**
+ * A 1xx after the end is nowhere to be seen where the response has left its connection. `end('x'); await a turn;
+ * writeContinue()`: with a save under way it is sent, as in plain Node without the turn.
+ */
+export function lateInterims(plain: Observation, session: Observation): string[] {
+  return stepsAfterTheEnd(plain, session, / (continue|processing|earlyHints)$/);
+}
+
+function stepsAfterTheEnd(plain: Observation, session: Observation, name: RegExp): string[] {
+  return session.steps
+    .filter(({ step, held }, at) => held && plain.steps[at]?.endedBefore === true && name.test(step))
+    .map(({ step }) => `${step} callback`);
+}
+
+/**
+ * A producer is told to wait as soon as what is kept exceeds the highWaterMark. `write(40 kB); await a turn;
+ * write(40 kB)`: plain Node returns true both times where its socket took the first; a held response has 80 kB by then.
+ */
+export function writeMayReturnFalse(plain: StepRecord, session: StepRecord): boolean {
+  return session.held && plain.outcome === 'returned true' && session.outcome === 'returned false';
+}
+
+/**
+ * So many drains as there were times to wait: see {@link writeMayReturnFalse}. That a drain comes when one is waited for
+ * is seen by `produce`, `pipe` and `pipeline`.
+ */
+export function withoutDrains(events: readonly string[]): string[] {
+  return events.filter((event) => event !== 'drain');
+}
+
+/**
+ * What was kept when the connection was cut has not been sent. `write('x'); await a turn; destroy()`: plain Node has sent
+ * the x by then. Its callback is not called either, or with an error. Express does the same to the connection of a handler
+ * that fails after its answer.
+ */
+export function bytesMayBeMissing(plain: Observation, session: Observation): boolean {
+  return session.cutWhileHeld || (plain.connectionCut && session.connectionCutWhileHeld);
+}
+
+/**
+ * An `end` after the end is told what has become of the first. `end(); await a turn; end(callback)`: plain Node has sent
+ * everything and calls it with ERR_STREAM_ALREADY_FINISHED at once, a held response when it finishes.
+ */
+export function lateEnds(plain: Observation, session: Observation): string[] {
+  return stepsAfterTheEnd(plain, session, / end$/);
+}
+
+/** What happens when bytes have left, beside what happens because of a call. */
+const OF_BYTES = /^(finish|close|\d+ \w+ callback)$/;
+
+/**
+ * What follows from bytes that leave comes later, among itself in the same order. `end(callback); write('x')`: plain Node
+ * calls back and then emits ERR_STREAM_WRITE_AFTER_END; with a save under way the error is first.
+ */
+export function inOrders(events: readonly string[], session: Observation): string[][] {
+  if (!session.steps.some(({ held }) => held)) return [[...events]];
+  return [events.filter((event) => OF_BYTES.test(event)), events.filter((event) => !OF_BYTES.test(event))];
+}
+
+/**
+ * A held response that has been ended is no idle connection. `end('x'); server.closeIdleConnections()`: plain Node has
+ * sent the x and closes; with a save under way, closing would lose it. So the connection goes on.
+ */
+export function connectionMayGoOn(session: Observation): boolean {
+  return session.idleClosedWhileHeld;
+}
+
+/**
+ * `end(); await a turn; end('x')` or a pipe into an ended response ends a process of plain Node that has no listener for
+ * `error`. A session may be kinder.
+ */
+export function faultsThatMayBeMissing(plain: Observation): string[] {
+  return plain.faults.filter((fault) => fault === 'uncaught ERR_STREAM_WRITE_AFTER_END');
+}
+
+/**
+ * An answer that tells of a failure may stay one. A handler that fails, on a session whose save fails too: where both are
+ * known before anything is sent, 500 is as true as 503.
+ */
+export function failureMayStay(plainCode: number, sessionCode: number): boolean {
+  return plainCode >= 500 && sessionCode >= 500;
+}
