@@ -31,7 +31,7 @@ function outletOf(response: object, deferral: Deferral): Outlet {
   if (response instanceof ServerResponse) return new InjectedOutlet(response as ServerResponse, deferral);
   if (isHttp2Response(response)) {
     const handle = handleOf(response.stream);
-    if (handle !== undefined) return new Http2Outlet(response, handle, deferral);
+    if (handle !== undefined || response.stream.destroyed) return new Http2Outlet(response, handle, deferral);
   }
   throw new SessionUsageError(
     'The response is none that node:http or node:http2 made, so its session could not be saved before it leaves. ' +

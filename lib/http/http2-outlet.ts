@@ -30,12 +30,13 @@ export class Http2Outlet implements Outlet {
   #begun = false;
   readonly begun: boolean;
 
-  constructor(response: Http2ServerResponse, handle: StreamHandle, deferral: Deferral) {
+  /** @param handle Undefined: the client has left, and nothing is sent any more. */
+  constructor(response: Http2ServerResponse, handle: StreamHandle | undefined, deferral: Deferral) {
     this.#response = response;
     this.#stream = response.stream as PatchedStream;
     this.#deferral = deferral;
-    this.#respond = handle.respond.bind(handle);
-    handle.respond = (list, options) => this.#begin(list, options);
+    this.#respond = handle?.respond.bind(handle) ?? ((): number => 0);
+    if (handle !== undefined) handle.respond = (list, options) => this.#begin(list, options);
     const end = response.end.bind(response) as End;
     response.end = (...args: unknown[]) => this.#end(end, args);
     this.begun = response.headersSent;

@@ -1,4 +1,5 @@
 import type { ServerResponse } from 'node:http';
+import { Writable } from 'node:stream';
 import type { NodeResponse, SendArguments } from '../compat/outgoing-message.js';
 import { keepFromIdleClosing } from '../compat/idle-connections.js';
 import type { Deferral, ErrorAnswer, Outlet } from './deferral.js';
@@ -33,6 +34,7 @@ export class NodeOutlet implements Outlet, PatchedMethods {
   /** The headers are in front of what is kept. */
   #keepsHeaders = false;
   #ending = false;
+  #forgives = false;
   readonly begun: boolean;
   #letIdleClose: (() => void) | undefined;
 
@@ -77,17 +79,21 @@ export class NodeOutlet implements Outlet, PatchedMethods {
       return this.#node.end(args);
     } finally {
       this.#ending = false;
+      if (this.#kept !== undefined && response.finished) this.#endWaits();
     }
   }
 
   release(): void {
     const kept = this.#takeKept();
-    if (this.#keepsHeaders) addOwnHeaders(this.#response, this.#deferral);
+    const headers = this.#keepsHeaders;
     this.#keepsHeaders = false;
+    if (headers) addOwnHeaders(this.#response, this.#deferral);
     const { socket } = this.#response;
     if (this.#response.destroyed) return tellGone(kept);
     let accepted = true;
     socket?.cork();
+    // The piece that they were to leave with was refused by Node.
+    if (headers && kept.length === 0) this.#node.send(['']);
     for (const { args, raw } of kept) accepted = raw ? this.#node.writeRaw(args) : this.#node.send(args);
     socket?.uncork();
     this.#wake(accepted);
@@ -118,6 +124,16 @@ export class NodeOutlet implements Outlet, PatchedMethods {
     this.#response.destroy();
   }
 
+  /**
+   * Somebody who writes to it after its end, a moment later, would find it closed in plain Node, which ignores him then. Before
+   * that it emits `error`, and this response is not closed for as long as its end waits.
+   */
+  #endWaits(): void {
+    if (this.#forgives) return;
+    this.#forgives = true;
+    this.#response.on('error', noop);
+  }
+
   #begin(): void {
     this.#state = 'begun';
     if (this.#ending) return;
@@ -139,6 +155,7 @@ export class NodeOutlet implements Outlet, PatchedMethods {
     const response = this.#response;
     // As Node has it: whoever writes to a connection that is gone hears of it by its events.
     if (response.socket?.destroyed === true) return false;
+    if (response.socket !== null) assertEncoding(args[1]);
     this.#kept?.push({ args, raw, last: this.#ending });
     this.#count(args[0].length);
     return response.outputSize < response.writableHighWaterMark;
@@ -172,6 +189,17 @@ export class NodeOutlet implements Outlet, PatchedMethods {
     if (accepted && response.socket !== null && response.writableNeedDrain) response._onPendingData(0);
   }
 }
+
+function noop(): void {
+  // Whoever wrote has his callback told.
+}
+
+/** Throws what the socket's `write` throws. */
+function assertEncoding(encoding: string | null | undefined): void {
+  if (encoding && encoding !== 'latin1' && encoding !== 'utf8') VOID.write('', encoding as BufferEncoding);
+}
+
+const VOID = new Writable({ write: (_chunk, _encoding, callback) => callback() });
 
 /** Whoever waits for his output to leave would wait for ever. What an end waits for is told by `close`, as Node does. */
 function tellGone(kept: readonly Kept[]): void {
