@@ -6,10 +6,11 @@ import {
   type NestInterceptor,
 } from '@nestjs/common';
 import { HttpAdapterHost } from '@nestjs/core';
+import { ServerResponse } from 'node:http';
 import { Observable, Subscriber } from 'rxjs';
 import { RETRY_AFTER_SECONDS } from '../http/request-session.js';
-import { rawRequest, requestOf, responseOf } from './raw-http.js';
-import { asHttpException, SessionUnavailableException } from './session.exceptions.js';
+import { rawRequest, rawResponse, requestOf, responseOf, type AnyResponse } from './raw-http.js';
+import { httpExceptionOf } from './session.exceptions.js';
 import { SessionService } from './session.service.js';
 
 /**
@@ -47,14 +48,22 @@ export class RedisSessionInterceptor implements NestInterceptor {
 
   /** What exception filters get. Whichever of them answers, the client is told when to try again. */
   #thrown(error: unknown, context: ExecutionContext): unknown {
-    const thrown = asHttpException(error);
-    if (!(thrown instanceof SessionUnavailableException)) return thrown;
+    const exception = httpExceptionOf(error);
+    if (exception === undefined) return error;
     const { httpAdapter } = this.#host;
     const response = responseOf(context);
-    if (httpAdapter.isHeadersSent(response) !== true)
+    if (httpAdapter.isHeadersSent(response) === true) return exception;
+    forgetStatusMessage(response);
+    if (exception.getStatus() === 503)
       httpAdapter.setHeader(response, 'Retry-After', String(RETRY_AFTER_SECONDS));
-    return thrown;
+    return exception;
   }
+}
+
+/** The handler's own words were about what did not come to pass, and may even be such that nobody can answer with them. */
+function forgetStatusMessage(response: AnyResponse): void {
+  const raw = rawResponse(response);
+  if (raw instanceof ServerResponse) raw.statusMessage = '';
 }
 
 /** What the interceptor does for one handler. */
