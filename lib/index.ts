@@ -10,7 +10,13 @@ export { CSRF_FIELD, CSRF_HEADER, CsrfGuard, SkipCsrf } from './nest/csrf.guard.
 export { RecentLoginGuard, RequireRecentLogin } from './nest/recent-login.guard.js';
 export { RedisSessionInterceptor } from './nest/session.interceptor.js';
 export type { AnyRequest, AnyResponse, SessionSource } from './nest/raw-http.js';
-export type { AuthenticateOptions, HttpSession, SessionAttributes, SessionMembers } from './core/members.js';
+export type {
+  AuthenticateOptions,
+  HttpSession,
+  RegenerateOptions,
+  SessionAttributes,
+  SessionMembers,
+} from './core/members.js';
 export type { RejectionReason, SessionEvent } from './core/events.js';
 export { SESSION_POLICIES, type SessionPolicy } from './core/policy.js';
 export type { SessionCodec } from './core/codec.js';

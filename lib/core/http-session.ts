@@ -1,6 +1,11 @@
 import type { Attributes } from './attributes.js';
 import { SessionReservedMemberError, SessionUsageError } from './errors.js';
-import { RESERVED_MEMBERS, type AuthenticateOptions, type HttpSession } from './members.js';
+import {
+  RESERVED_MEMBERS,
+  type AuthenticateOptions,
+  type HttpSession,
+  type RegenerateOptions,
+} from './members.js';
 import type { SessionState } from './session-state.js';
 
 const INSPECT = Symbol.for('nodejs.util.inspect.custom');
@@ -14,7 +19,7 @@ export interface SessionBehind {
   deleteAttribute(name: string): void;
   setMaxInactiveInterval(seconds: unknown): void;
   authenticate(principal: string | number, options?: AuthenticateOptions): Promise<void>;
-  regenerateId(): Promise<void>;
+  regenerateId(options?: RegenerateOptions): Promise<void>;
   save(): Promise<void>;
   markDirty(): void;
   update(name: string, change: (current: unknown) => unknown): Promise<unknown>;

@@ -3,7 +3,7 @@ import type { SessionClient, SessionEnvironment } from './environment.js';
 import { assertNever } from './assert-never.js';
 import { following } from './following.js';
 import { httpSessionOf } from './http-session.js';
-import type { AuthenticateOptions, HttpSession } from './members.js';
+import type { AuthenticateOptions, HttpSession, RegenerateOptions } from './members.js';
 import { OperationQueue } from './operation-queue.js';
 import { giveOutCsrfToken, isCsrfTokenOf } from './session-csrf.js';
 import {
@@ -167,8 +167,8 @@ export class ManagedSession {
     return this.#queue.run(() => this.#identity.authenticate(principal, options));
   }
 
-  regenerateId(): Promise<void> {
-    return this.#queue.run(() => this.#identity.regenerateId());
+  regenerateId(options?: RegenerateOptions): Promise<void> {
+    return this.#queue.run(() => this.#identity.regenerateId(options));
   }
 
   destroy(): Promise<void> {

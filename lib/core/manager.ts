@@ -1,5 +1,6 @@
 import type { SessionClient, SessionEnvironment } from './environment.js';
 import { SessionFormatError } from './errors.js';
+import { hasMoved, MOST_MOVES } from './following.js';
 import { ManagedSession } from './managed-session.js';
 import { allIdle } from './operation-queue.js';
 import type { SessionName } from './session-state.js';
@@ -27,8 +28,7 @@ export class SessionManager {
   }
 
   async #openOne(token: SessionToken, client: SessionClient): Promise<ManagedSession> {
-    const id = idOf(token);
-    const loaded = this.#opened({ id, token }, await this.#environment.store.load(id), client);
+    const loaded = await this.#load(token, client);
     if (typeof loaded !== 'string') return loaded;
     return this.#fresh(client, loaded === 'ended' ? 'detached' : 'new', token);
   }
@@ -37,17 +37,30 @@ export class SessionManager {
     let found: ManagedSession | undefined;
     let ended: SessionToken | undefined;
     for (const token of tokens) {
-      const id = idOf(token);
-      const loaded = this.#opened({ id, token }, await this.#environment.store.load(id), client);
+      const loaded = await this.#load(token, client);
       if (loaded === 'ended') ended ??= token;
       if (typeof loaded === 'string') continue;
-      if (found !== undefined) {
+      // Tokens of before and after an id change, during its grace, are those of one session.
+      if (found?.id === loaded.id) {
+        if (loaded.state.hasCurrentToken) found = loaded;
+      } else if (found !== undefined) {
         this.#environment.events.emit({ type: 'rejected', reason: 'ambiguous', id: undefined });
         return this.#fresh(client, 'new');
-      }
-      found = loaded;
+      } else found = loaded;
     }
     return found ?? this.#fresh(client, ended === undefined ? 'new' : 'detached', ended);
+  }
+
+  /** The session of a token, under its new id if that has just been changed with a grace; or why there is none. */
+  async #load(token: SessionToken, client: SessionClient): Promise<ManagedSession | 'absent' | 'ended'> {
+    const { store } = this.#environment;
+    let name: SessionName = { id: idOf(token), token };
+    let outcome = await store.load(name.id);
+    for (let moves = 0; hasMoved(outcome) && outcome.inGrace && moves < MOST_MOVES; moves += 1) {
+      name = { id: outcome.movedTo, token, inGrace: true };
+      outcome = await store.load(name.id);
+    }
+    return this.#opened(name, outcome, client);
   }
 
   #fresh(client: SessionClient, phase: 'new' | 'detached', endedToken?: SessionToken): ManagedSession {

@@ -12,6 +12,16 @@ export interface AuthenticateOptions {
   keepAttributes?: boolean | undefined;
 }
 
+/** How an id is changed. */
+export interface RegenerateOptions {
+  /**
+   * For how many seconds requests with the old token are still served, as the same session: those that a page has sent
+   * while its id rotates. 0 to 3600, default 0. Whoever has stolen the old token is served as well: leave none where
+   * the change is to lock somebody out. A logout or a login ends it.
+   */
+  graceSeconds?: number | undefined;
+}
+
 /** The members of every session. Their names cannot be used for attributes. */
 export interface SessionMembers<T extends object = SessionAttributes> {
   /** The session's public name: a hash of the token in the cookie. Safe in logs, lists and URLs. */
@@ -41,10 +51,11 @@ export interface SessionMembers<T extends object = SessionAttributes> {
    */
   authenticate(principal: string | number, options?: AuthenticateOptions): Promise<void>;
   /**
-   * New token and id, attributes kept, the old ones dead.
+   * New token and id, attributes kept, the old ones dead, at once or after a grace. Where another request has just changed
+   * the id, that counts for this one too, unless it is to end that one's grace.
    * @throws SessionGoneError when the session ended meanwhile.
    */
-  regenerateId(): Promise<void>;
+  regenerateId(options?: RegenerateOptions): Promise<void>;
   /**
    * Saves at once, in or outside a request, whatever the policies.
    * @throws SessionGoneError when the session ended meanwhile: it is not brought back.

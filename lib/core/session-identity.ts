@@ -1,9 +1,10 @@
 import { assertNever } from './assert-never.js';
 import type { SessionClient, SessionEnvironment } from './environment.js';
 import { SessionFormatError, SessionStoreUnavailableError } from './errors.js';
-import type { AuthenticateOptions } from './members.js';
+import type { AuthenticateOptions, RegenerateOptions } from './members.js';
 import {
   assertCookieCanLeave,
+  assertGrace,
   assertKeepAttributes,
   assertUsable,
   goneError,
@@ -67,13 +68,14 @@ export class SessionIdentity {
     });
   }
 
-  regenerateId(): Promise<void> {
+  regenerateId({ graceSeconds = 0 }: RegenerateOptions = {}): Promise<void> {
     return this.#remembering(async () => {
       const state = this.#state;
+      assertGrace(graceSeconds);
       assertUsable(state.phase);
       assertCookieCanLeave(this.#client, 'change its id');
       if (state.phase === 'new') return state.forgetName();
-      if (state.phase !== 'stored' || !(await this.#writer.renew(0)))
+      if (state.phase !== 'stored' || !(await this.#writer.renew(graceSeconds)))
         throw goneError('change its id', state.id);
     });
   }

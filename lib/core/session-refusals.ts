@@ -68,6 +68,17 @@ export function assertKeepAttributes(value: unknown): asserts value is boolean |
   );
 }
 
+const MOST_GRACE_SECONDS = 3600;
+
+/** @throws SessionUsageError for anything but a whole number of seconds within an hour. */
+export function assertGrace(value: unknown): asserts value is number {
+  if (typeof value === 'number' && Number.isInteger(value) && value >= 0 && value <= MOST_GRACE_SECONDS)
+    return;
+  throw new SessionUsageError(
+    `graceSeconds of regenerateId() is a whole number of seconds from 0 to ${MOST_GRACE_SECONDS}.`,
+  );
+}
+
 /** @throws SessionUsageError for anything but a whole number. */
 export function wholeSeconds(value: unknown): number {
   if (typeof value === 'number' && Number.isSafeInteger(value)) return value;

@@ -27,6 +27,8 @@ export type CookieInstruction =
 export interface SessionName {
   readonly id: SessionId;
   readonly token?: SessionToken | undefined;
+  /** The token is that of an id before, which is still served. */
+  readonly inGrace?: boolean | undefined;
 }
 
 /** What is known of one session, and how it changes when the store answers. Decides nothing and writes nothing. */
@@ -53,6 +55,8 @@ export class SessionState implements RefusalListener {
   endedToken: SessionToken | undefined;
   readonly #environment: SessionEnvironment;
   #told: Set<string> | undefined;
+  /** Whether the token that is not the session's own any more is still served. */
+  #inGrace: boolean;
   #dropReason: DropReason = 'ended';
   #droppedNames: Set<string> | undefined;
   #token: SessionToken | undefined;
@@ -64,6 +68,7 @@ export class SessionState implements RefusalListener {
     this.times = times;
     this.#token = name?.token;
     this.#id = name?.id;
+    this.#inGrace = name?.inGrace === true;
     this.isNew = phase !== 'stored';
     this.attributes = new Attributes(environment.codec, environment.rules, this);
   }
@@ -152,11 +157,22 @@ export class SessionState implements RefusalListener {
   }
 
   /** Another request has given it another id, and has the token to that. The one that this request came with is dead. */
-  moved(id: SessionId): void {
+  moved(id: SessionId, inGrace: boolean): void {
     this.#environment.log.debug(
       `Session ${this.id}: followed to ${id}, which another request has made its id.`,
     );
     this.#id = id;
+    this.#inGrace = inGrace;
+  }
+
+  /** Whether the request's token is the session's own: no other request has given it another id since. */
+  get hasCurrentToken(): boolean {
+    return this.#token !== undefined && idOf(this.#token) === this.#id;
+  }
+
+  /** Whether an id change by another request does for this one as well, which leaves the old token such a grace. */
+  isRenewedFor(graceSeconds: number): boolean {
+    return !this.hasCurrentToken && (graceSeconds > 0 || !this.#inGrace);
   }
 
   /** The store does not have it any more. The cookie may belong to a newer login by now: hands off. */

@@ -80,14 +80,16 @@ export class SessionWriter {
    */
   async renew(graceSeconds: number): Promise<boolean> {
     const state = this.#state;
-    let outcome = await this.#renew(state.id, { graceSeconds });
-    while (hasMoved(outcome)) {
-      state.moved(outcome.movedTo);
-      if (graceSeconds > 0 || outcome.inGrace !== true) {
-        await this.write(true, 'its id was changed by another request');
-        return state.phase === 'stored';
-      }
-      outcome = await this.#renew(state.id, { graceSeconds });
+    const outcome = state.isRenewedFor(graceSeconds)
+      ? undefined
+      : await following(
+          state,
+          (id) => this.#renew(id, { graceSeconds }),
+          () => !state.isRenewedFor(graceSeconds),
+        );
+    if (outcome === undefined || hasMoved(outcome)) {
+      await this.write(true, 'its id was changed by another request');
+      return state.phase === 'stored';
     }
     if (outcome.status !== 'renewed') {
       state.lost(outcome);
