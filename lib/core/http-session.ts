@@ -18,6 +18,7 @@ export interface SessionBehind {
   setAttribute(name: string, value: unknown): void;
   deleteAttribute(name: string): void;
   setMaxInactiveInterval(seconds: unknown): void;
+  setCookieMaxAge(seconds: unknown): void;
   authenticate(principal: string | number, options?: AuthenticateOptions): Promise<void>;
   regenerateId(options?: RegenerateOptions): Promise<void>;
   save(): Promise<void>;
@@ -71,6 +72,7 @@ class HttpSessionHandler implements ProxyHandler<Behind> {
   set({ session }: Behind, key: PropertyKey, value: unknown): boolean {
     if (typeof key !== 'string') throw new SessionUsageError(SYMBOL_KEY);
     if (key === 'maxInactiveInterval') session.setMaxInactiveInterval(value);
+    else if (key === 'cookieMaxAge') session.setCookieMaxAge(value);
     else if (RESERVED_MEMBERS.has(key)) throw reserved(key);
     else session.setAttribute(key, value);
     return true;
@@ -135,6 +137,8 @@ function memberOf(target: Behind, name: string): unknown {
       return session.state.expiresAt;
     case 'maxInactiveInterval':
       return session.state.times.maxInactiveInterval;
+    case 'cookieMaxAge':
+      return session.state.cookieMaxAge;
     case 'principal':
       return session.state.principal;
     case 'authenticatedAt':

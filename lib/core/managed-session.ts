@@ -9,6 +9,7 @@ import { giveOutCsrfToken, isCsrfTokenOf } from './session-csrf.js';
 import {
   assertCookieCanLeave,
   assertUsable,
+  cookieSeconds,
   goneError,
   notAwaited,
   wholeSeconds,
@@ -100,12 +101,15 @@ export class ManagedSession {
   }
 
   setMaxInactiveInterval(value: unknown): void {
-    const maxInactiveInterval = wholeSeconds(value);
+    const seconds = wholeSeconds(value);
     this.#assertWritable();
-    if (maxInactiveInterval === this.#state.times.maxInactiveInterval) return;
-    this.#state.times = { ...this.#state.times, maxInactiveInterval };
-    this.#state.intervalChanged = true;
-    this.#saver.noticeChange();
+    if (this.#state.setMaxInactiveInterval(seconds)) this.#saver.noticeChange();
+  }
+
+  setCookieMaxAge(value: unknown): void {
+    const seconds = cookieSeconds(value);
+    this.#assertWritable();
+    if (this.#state.setCookieMaxAge(seconds)) this.#saver.noticeChange();
   }
 
   setAttribute(name: string, value: unknown): void {
@@ -237,8 +241,13 @@ export class ManagedSession {
     const always = this.#environment.rules.alwaysSave && !state.written;
     const force = state.dirty || state.needed || always;
     const difference = this.attributes.difference();
-    if (difference === undefined && !state.intervalChanged && !force) return undefined;
-    const written = this.#queue.run(() => this.#saver.writer.write(force, 'the request ended', difference));
+    if (difference === undefined && !state.intervalChanged && !state.cookieChanged && !force) {
+      if (!state.isCookieDue || !this.#saver.writer.owesCookie) return undefined;
+      return this.#queue.run(() => this.#saver.writer.sendCookieAgain());
+    }
+    const written = this.#queue.run(() =>
+      this.#saver.writer.write(force, 'the request ended', difference, true),
+    );
     // What was begun meanwhile without being awaited (a login, say) belongs to this response too. And where each request
     // is to be saved, one that could not be is an error.
     return written.then(() => (this.#queue.busy || this.#hasEnded() ? this.commit() : undefined));

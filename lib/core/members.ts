@@ -10,6 +10,12 @@ export interface AuthenticateOptions {
    * assigned before is kept in any case.
    */
   keepAttributes?: boolean | undefined;
+  /**
+   * "Remember me": seconds that the session lives without being used, and that the browser keeps its cookie (at most 400
+   * days), each time it is used. An absolute timeout still holds. Default: as before, or for another principal as the
+   * settings say.
+   */
+  rememberFor?: number | undefined;
 }
 
 /** How an id is changed. */
@@ -39,6 +45,11 @@ export interface SessionMembers<T extends object = SessionAttributes> {
    * 0 or less: it never ends for idleness (servlet API), the absolute timeout still holds.
    */
   maxInactiveInterval: number;
+  /**
+   * Seconds that the browser keeps the cookie, at most 34560000 (400 days). Settable; saved with the session, and sent again
+   * on use, at most once per tenth of it, so that an active user keeps it. Undefined: as REDIS_SESSION_COOKIE_MAX_AGE.
+   */
+  cookieMaxAge: number | undefined;
   /** Who is logged in, or undefined. Set by `authenticate()`. */
   readonly principal: string | undefined;
   /** When that was, by the store's clock; undefined: nobody is logged in. See `@RequireRecentLogin()`. */
@@ -103,6 +114,7 @@ const MEMBERS = {
   lastAccessedAt: true,
   expiresAt: true,
   maxInactiveInterval: true,
+  cookieMaxAge: true,
   principal: true,
   authenticatedAt: true,
   authenticate: true,

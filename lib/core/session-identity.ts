@@ -9,6 +9,7 @@ import {
   assertUsable,
   goneError,
   principalOf,
+  rememberedFor,
 } from './session-refusals.js';
 import type { SessionState } from './session-state.js';
 import type { SessionWriter } from './session-writer.js';
@@ -51,16 +52,22 @@ export class SessionIdentity {
     return this.#failure;
   }
 
-  authenticate(principal: string | number, { keepAttributes }: AuthenticateOptions = {}): Promise<void> {
+  authenticate(principal: string | number, options: AuthenticateOptions = {}): Promise<void> {
     return this.#remembering(async () => {
       const state = this.#state;
       const { rules } = this.#environment;
+      const { keepAttributes, rememberFor } = options;
+      const remembered = rememberFor === undefined ? undefined : rememberedFor(rememberFor);
       const login = { principal: principalOf(principal), absoluteTimeout: rules.absoluteTimeout };
       assertKeepAttributes(keepAttributes);
       assertUsable(state.phase);
       assertCookieCanLeave(this.#client, 'log in');
       const another = state.principal !== undefined && state.principal !== login.principal;
       if (another) state.resetLimits(rules);
+      if (remembered !== undefined) {
+        state.setMaxInactiveInterval(remembered.idle);
+        state.setCookieMaxAge(remembered.cookie);
+      }
       if (state.phase === 'stored' && !(keepAttributes ?? !another)) await this.#leave();
       if (state.phase !== 'stored' || !(await this.#writer.renewByLogin(login)))
         await this.#writer.createByLogin(login);

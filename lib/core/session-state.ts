@@ -2,7 +2,7 @@ import { Attributes, type AttributeDifference, type RefusalListener } from './at
 import type { SessionEnvironment, SessionRules } from './environment.js';
 import type { DropReason } from './events.js';
 import { expiryOf, newTimes, timesAfter, type SessionTimes } from './session-times.js';
-import type { Found, NotThere, Written } from './store.js';
+import type { CookieLife, Found, NotThere, Written } from './store.js';
 import { idOf, newToken, type SessionId, type SessionToken } from './token.js';
 
 /**
@@ -20,7 +20,8 @@ export type SessionPhase = 'new' | 'stored' | 'detached' | 'gone' | 'destroyed';
 
 /** What the response owes the browser. */
 export type CookieInstruction =
-  | { readonly action: 'set'; readonly token: SessionToken; readonly maxInactiveInterval: number }
+  /** `maxAge`: seconds; undefined: until the browser ends. */
+  | { readonly action: 'set'; readonly token: SessionToken; readonly maxAge: number | undefined }
   | { readonly action: 'clear' };
 
 /** What a stored session is called. Outside a request its token is not known. */
@@ -29,6 +30,13 @@ export interface SessionName {
   readonly token?: SessionToken | undefined;
   /** The token is that of an id before, which is still served. */
   readonly inGrace?: boolean | undefined;
+}
+
+/** What a write has said of a session's limits. */
+export interface WrittenLimits {
+  /** Seconds, as of when it was sent. */
+  readonly maxInactiveInterval: number;
+  readonly cookie: CookieLife | undefined;
 }
 
 /** What is known of one session, and how it changes when the store answers. Decides nothing and writes nothing. */
@@ -44,6 +52,12 @@ export class SessionState implements RefusalListener {
   authenticated = false;
   /** `maxInactiveInterval` differs from the stored one. */
   intervalChanged = false;
+  /** Seconds a browser keeps the cookie; undefined: as the settings say. */
+  cookieMaxAge: number | undefined;
+  /** `cookieMaxAge` differs from the stored one. */
+  cookieChanged = false;
+  /** When the cookie was sent last, epoch milliseconds of the store's clock; 0 or undefined: it is to be sent. */
+  cookieSentAt: number | undefined;
   /** A save was asked for, changed or not. */
   dirty = false;
   /** A new session is to be stored even if it stays empty: something that was given out hangs on its token. */
@@ -121,30 +135,40 @@ export class SessionState implements RefusalListener {
     this.principal = record.principal;
     this.authenticatedAt = record.authenticatedAt;
     this.authenticated = record.authenticated;
-    this.intervalChanged = false;
+    this.cookieMaxAge = record.cookieMaxAge;
+    this.cookieSentAt = record.cookieSentAt;
+    this.intervalChanged = this.cookieChanged = false;
   }
 
   /** The store has acknowledged a new record. */
-  created(difference: AttributeDifference, written: Written): void {
+  created(difference: AttributeDifference, written: Written, limits: WrittenLimits): void {
     this.phase = 'stored';
     this.isNew = true;
     this.times = { ...this.times, createdAt: written.now, lastAccessedAt: written.now };
-    this.settled(difference, written);
-    this.#offerCookie();
+    this.settled(difference, written, limits);
+    this.offerCookie();
   }
 
   /** The store has acknowledged a change and a new name. */
-  renewed(token: SessionToken, difference: AttributeDifference | undefined, written: Written): void {
+  renewed(
+    token: SessionToken,
+    difference: AttributeDifference | undefined,
+    written: Written,
+    limits: WrittenLimits,
+  ): void {
     this.#token = token;
     this.#id = idOf(token);
-    this.settled(difference, written);
-    this.#offerCookie();
+    this.settled(difference, written, limits);
+    this.offerCookie();
   }
 
-  /** The store has acknowledged a change. */
-  settled(difference: AttributeDifference | undefined, written: Written): void {
+  /** The store has acknowledged a change. What was set anew while it was under way is still to be written. */
+  settled(difference: AttributeDifference | undefined, written: Written, limits: WrittenLimits): void {
     if (difference !== undefined) this.attributes.settle(difference);
-    this.intervalChanged = false;
+    this.intervalChanged &&= this.times.maxInactiveInterval !== limits.maxInactiveInterval;
+    this.cookieChanged &&= this.cookieMaxAge !== limits.cookie?.maxAge;
+    if (limits.cookie !== undefined) this.cookieSentAt = limits.cookie.sent ? written.now : 0;
+    if (limits.cookie?.sent === true) this.offerCookie();
     this.dirty = false;
     this.used(written);
   }
@@ -163,6 +187,7 @@ export class SessionState implements RefusalListener {
     );
     this.#id = id;
     this.#inGrace = inGrace;
+    this.cookie = undefined;
   }
 
   /** Whether the request's token is the session's own: no other request has given it another id since. */
@@ -197,9 +222,34 @@ export class SessionState implements RefusalListener {
 
   /** It becomes another principal's, whom limits that were set for the one before do not concern. */
   resetLimits({ maxInactiveInterval }: SessionRules): void {
-    if (this.intervalChanged) return;
+    if (!this.intervalChanged) this.setMaxInactiveInterval(maxInactiveInterval);
+    if (!this.cookieChanged) this.setCookieMaxAge(undefined);
+  }
+
+  /** Seconds. Returns whether that is another one. */
+  setMaxInactiveInterval(maxInactiveInterval: number): boolean {
+    if (maxInactiveInterval === this.times.maxInactiveInterval) return false;
     this.times = { ...this.times, maxInactiveInterval };
-    this.intervalChanged = true;
+    return (this.intervalChanged = true);
+  }
+
+  /** Seconds. Returns whether that is another one. */
+  setCookieMaxAge(cookieMaxAge: number | undefined): boolean {
+    if (cookieMaxAge === this.cookieMaxAge) return false;
+    this.cookieMaxAge = cookieMaxAge;
+    return (this.cookieChanged = true);
+  }
+
+  /** Whether the cookie is to be sent, since its life was set anew, or a tenth of that has passed since it was sent. */
+  get isCookieDue(): boolean {
+    const { effectiveCookieMaxAge: maxAge, cookieSentAt } = this;
+    if (cookieSentAt === 0) return true;
+    return maxAge !== undefined && this.times.accessedAt - (cookieSentAt ?? 0) >= maxAge * 100;
+  }
+
+  /** How long the browser is to keep the cookie, in seconds; undefined: as long as it runs. */
+  get effectiveCookieMaxAge(): number | undefined {
+    return this.cookieMaxAge ?? this.#environment.rules.cookieMaxAge;
   }
 
   /** Its last write was a login. */
@@ -221,6 +271,8 @@ export class SessionState implements RefusalListener {
     this.principal = undefined;
     this.authenticatedAt = undefined;
     this.authenticated = this.intervalChanged = this.dirty = this.needed = this.written = false;
+    this.cookieMaxAge = this.cookieSentAt = undefined;
+    this.cookieChanged = false;
     if (this.cookie?.action === 'set') this.cookie = undefined;
     this.attributes.load(new Map(), codec);
   }
@@ -234,8 +286,8 @@ export class SessionState implements RefusalListener {
     else if (this.phase === 'new' && this.cookie === undefined) this.phase = 'detached';
   }
 
-  #offerCookie(): void {
-    const { maxInactiveInterval } = this.times;
-    this.cookie = { action: 'set', token: this.token, maxInactiveInterval };
+  /** The response is to send the cookie. */
+  offerCookie(): void {
+    this.cookie = { action: 'set', token: this.token, maxAge: this.effectiveCookieMaxAge };
   }
 }

@@ -13,7 +13,7 @@ import type {
   Written,
 } from '../core/store.js';
 import type { SessionId } from '../core/token.js';
-import { changed, type MemoryStore } from './memory-store.js';
+import { changed, cookieOf, type MemoryStore } from './memory-store.js';
 import type { Quarantine } from './quarantine.js';
 import type { RedisStore } from './redis-store.js';
 
@@ -155,7 +155,7 @@ export class AnonymousTrafficStore implements SessionStore, Quarantine {
 
 /** A new session that was not authenticated when it was written, as it would be loaded. */
 function recordOf(session: NewSession, written: Written): SessionRecord {
-  const { attributes, codec, maxInactiveInterval, principal, authenticated } = session;
+  const { attributes, codec, maxInactiveInterval, principal, authenticated, cookie } = session;
   return {
     attributes,
     codec,
@@ -166,5 +166,6 @@ function recordOf(session: NewSession, written: Written): SessionRecord {
     lastAccessedAt: written.now,
     absoluteDeadline: written.absoluteDeadline,
     authenticatedAt: principal === undefined ? undefined : written.now,
+    ...cookieOf(cookie, written.now),
   };
 }

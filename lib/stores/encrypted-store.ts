@@ -199,12 +199,13 @@ export class EncryptedStore implements SessionStore {
   }
 
   #sealChange(key: ValueKey, change: SessionChange): SessionChange & { set: Map<string, Uint8Array> } {
-    const { maxInactiveInterval, authenticated, remove } = change;
+    const { maxInactiveInterval, authenticated, remove, cookie } = change;
     return {
       set: this.#sealAll(key, change.set),
       remove: remove.map(fieldOf),
       maxInactiveInterval,
       authenticated,
+      cookie,
     };
   }
 
