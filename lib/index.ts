@@ -11,7 +11,13 @@ export { RecentLoginGuard, RequireRecentLogin } from './nest/recent-login.guard.
 export { SessionGoneException, SessionUnavailableException } from './nest/session.exceptions.js';
 export { RedisSessionInterceptor } from './nest/session.interceptor.js';
 export type { AnyRequest, AnyResponse, SessionSource } from './nest/raw-http.js';
-export type { AuthenticateOptions, HttpSession, SessionAttributes, SessionMembers } from './core/members.js';
+export type {
+  AuthenticateOptions,
+  HttpSession,
+  RegenerateOptions,
+  SessionAttributes,
+  SessionMembers,
+} from './core/members.js';
 export type { RejectionReason, SessionEvent } from './core/events.js';
 export { SESSION_POLICIES, type SessionPolicy } from './core/policy.js';
 export type { SessionCodec } from './core/codec.js';

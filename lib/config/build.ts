@@ -2,7 +2,7 @@ import { steadyClock } from '../core/steady-clock.js';
 import type { Draft, Fault } from './draft.js';
 import type { SettingPath } from './names.js';
 import { readPem } from './pem.js';
-import { timeoutsOf } from './presets.js';
+import { DEFAULT_IDLE_SECONDS, timeoutsOf } from './presets.js';
 import {
   ClusterSettings,
   NodeSettings,
@@ -45,7 +45,7 @@ export function buildSettings(draft: Draft, surroundings: Surroundings, faults: 
     encryptionKeys: get('encryptionKeys') ?? [],
     transport: fill(TransportSettings, { header: get('transport.header') }),
     preset: get('preset'),
-    idleTimeoutSeconds: get('idleTimeoutSeconds') ?? preset.idleTimeoutSeconds ?? 1800,
+    idleTimeoutSeconds: get('idleTimeoutSeconds') ?? preset.idleTimeoutSeconds ?? DEFAULT_IDLE_SECONDS,
     absoluteTimeoutSeconds: get('absoluteTimeoutSeconds') ?? preset.absoluteTimeoutSeconds ?? 0,
     policies: get('policies') ?? ['DEFAULT'],
     manualDirtyAttribute: switchable(

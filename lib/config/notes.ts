@@ -1,5 +1,6 @@
 import type { Draft, Entry } from './draft.js';
 import type { SettingPath } from './names.js';
+import { DEFAULT_IDLE_SECONDS, timeoutsOf } from './presets.js';
 
 /** Tells of settings that do nothing, and why. */
 type Note = (idle: readonly Entry[], reason: string) => void;
@@ -21,6 +22,7 @@ export function notesOf(draft: Draft, production: boolean): string[] {
     );
   }
   if (entries.has('transport.header')) note(under(draft, 'cookie.'), 'The token travels in a header.');
+  else notes.push(...lifeNotes(draft));
   if (value('manualDirtyTracking') === false) {
     note(under(draft, 'manualDirtyAttribute'), 'Manual dirty tracking is switched off.');
   }
@@ -34,6 +36,26 @@ export function notesOf(draft: Draft, production: boolean): string[] {
     );
   }
   return notes;
+}
+
+/** A cookie and a session that do not end together: whoever stays away is logged out sooner than one of them says. */
+function lifeNotes({ entries }: Draft): string[] {
+  const cookie = entries.get('cookie.maxAgeSeconds');
+  const idle =
+    entries.get('idleTimeoutSeconds')?.value ??
+    timeoutsOf(entries.get('preset')?.value).idleTimeoutSeconds ??
+    DEFAULT_IDLE_SECONDS;
+  if (typeof cookie?.value !== 'number' || typeof idle !== 'number' || cookie.value === idle) return [];
+  const what =
+    cookie.value > idle
+      ? `outlives the idle time of sessions, ${idle} s: who stays away for longer than that has to log in again though the ` +
+        'browser still has the cookie'
+      : `ends before the idle time of sessions, ${idle} s: who stays away for longer than the cookie lives has to log in ` +
+        'again though the session is still there';
+  return [
+    `${cookie.label} of ${cookie.value} s ${what}. Set REDIS_SESSION_USER_TIMEOUT to the same, or let a login say ` +
+      'it for both: authenticate(id, { rememberFor }).',
+  ];
 }
 
 function redisNotes(draft: Draft, note: Note): void {

@@ -22,6 +22,9 @@ const TIMEOUTS: Readonly<Record<TimeoutPreset, PresetTimeouts>> = {
   aal3: { idleTimeoutSeconds: HOUR / 4, absoluteTimeoutSeconds: 12 * HOUR },
 };
 
+/** Seconds of idle life where neither the settings nor a preset say. */
+export const DEFAULT_IDLE_SECONDS = 1800;
+
 /** What a preset says; nothing for anything else, which the validator refuses. */
 export function timeoutsOf(preset: unknown): Partial<PresetTimeouts> {
   return PRESETS.some((name) => name === preset) ? TIMEOUTS[preset as TimeoutPreset] : {};

@@ -21,6 +21,8 @@ export interface SessionRules extends SessionLimits {
   readonly maxInactiveInterval: number;
   /** Seconds a session lives at most, used or not; 0: no such limit. */
   readonly absoluteTimeout: number;
+  /** Seconds a browser keeps the cookie of a session that says nothing of its own; undefined: as long as it runs. */
+  readonly cookieMaxAge: number | undefined;
   readonly saveOnChange: boolean;
   readonly alwaysSave: boolean;
   /** A value that cannot be stored is left out with a warning, which is the default, or throws and saves nothing. */

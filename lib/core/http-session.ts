@@ -1,6 +1,11 @@
 import type { Attributes } from './attributes.js';
 import { SessionReservedMemberError, SessionUsageError } from './errors.js';
-import { RESERVED_MEMBERS, type AuthenticateOptions, type HttpSession } from './members.js';
+import {
+  RESERVED_MEMBERS,
+  type AuthenticateOptions,
+  type HttpSession,
+  type RegenerateOptions,
+} from './members.js';
 import type { SessionState } from './session-state.js';
 
 const INSPECT = Symbol.for('nodejs.util.inspect.custom');
@@ -15,8 +20,9 @@ export interface SessionBehind {
   setAttribute(name: string, value: unknown): void;
   deleteAttribute(name: string): void;
   setMaxInactiveInterval(seconds: unknown): void;
+  setCookieMaxAge(seconds: unknown): void;
   authenticate(principal: string | number, options?: AuthenticateOptions): Promise<void>;
-  regenerateId(): Promise<void>;
+  regenerateId(options?: RegenerateOptions): Promise<void>;
   save(): Promise<void>;
   markDirty(): void;
   update(name: string, change: (current: unknown) => unknown): Promise<unknown>;
@@ -83,6 +89,7 @@ class HttpSessionHandler implements ProxyHandler<Behind> {
     if (typeof key !== 'string') throw new SessionUsageError(SYMBOL_KEY);
     session.useCount += 1;
     if (key === 'maxInactiveInterval') session.setMaxInactiveInterval(value);
+    else if (key === 'cookieMaxAge') session.setCookieMaxAge(value);
     else if (RESERVED_MEMBERS.has(key)) throw reserved(key);
     else session.setAttribute(key, value);
     return true;
@@ -152,6 +159,8 @@ function memberOf(target: Behind, name: string): unknown {
       return session.state.expiresAt;
     case 'maxInactiveInterval':
       return session.state.times.maxInactiveInterval;
+    case 'cookieMaxAge':
+      return session.state.cookieMaxAge;
     case 'principal':
       return session.state.principal;
     case 'authenticatedAt':

@@ -3,12 +3,13 @@ import type { SessionClient, SessionEnvironment } from './environment.js';
 import { assertNever } from './assert-never.js';
 import { following } from './following.js';
 import { httpSessionOf } from './http-session.js';
-import type { AuthenticateOptions, HttpSession } from './members.js';
+import type { AuthenticateOptions, HttpSession, RegenerateOptions } from './members.js';
 import { OperationQueue } from './operation-queue.js';
 import { giveOutCsrfToken, isCsrfTokenOf } from './session-csrf.js';
 import {
   assertCookieCanLeave,
   assertUsable,
+  cookieSeconds,
   goneError,
   notAwaited,
   wholeSeconds,
@@ -101,12 +102,15 @@ export class ManagedSession {
   }
 
   setMaxInactiveInterval(value: unknown): void {
-    const maxInactiveInterval = wholeSeconds(value);
+    const seconds = wholeSeconds(value);
     this.#assertWritable();
-    if (maxInactiveInterval === this.#state.times.maxInactiveInterval) return;
-    this.#state.times = { ...this.#state.times, maxInactiveInterval };
-    this.#state.intervalChanged = true;
-    this.#saver.noticeChange();
+    if (this.#state.setMaxInactiveInterval(seconds)) this.#saver.noticeChange();
+  }
+
+  setCookieMaxAge(value: unknown): void {
+    const seconds = cookieSeconds(value);
+    this.#assertWritable();
+    if (this.#state.setCookieMaxAge(seconds)) this.#saver.noticeChange();
   }
 
   setAttribute(name: string, value: unknown): void {
@@ -172,8 +176,8 @@ export class ManagedSession {
     return this.#queue.run(() => this.#identity.authenticate(principal, options));
   }
 
-  regenerateId(): Promise<void> {
-    return this.#queue.run(() => this.#identity.regenerateId());
+  regenerateId(options?: RegenerateOptions): Promise<void> {
+    return this.#queue.run(() => this.#identity.regenerateId(options));
   }
 
   destroy(): Promise<void> {
@@ -251,8 +255,13 @@ export class ManagedSession {
     const always = this.#environment.rules.alwaysSave && !state.written;
     const force = state.dirty || state.needed || always;
     const difference = this.attributes.difference();
-    if (difference === undefined && !state.intervalChanged && !force) return undefined;
-    const written = this.#queue.run(() => this.#saver.writer.write(force, 'the request ended', difference));
+    if (difference === undefined && !state.intervalChanged && !state.cookieChanged && !force) {
+      if (!state.isCookieDue || !this.#saver.writer.owesCookie) return undefined;
+      return this.#queue.run(() => this.#saver.writer.sendCookieAgain());
+    }
+    const written = this.#queue.run(() =>
+      this.#saver.writer.write(force, 'the request ended', difference, true),
+    );
     // Where each request is to be saved, one that could not be is an error.
     return written.then(() => (this.#hasEnded() ? this.#commitNow() : undefined));
   }

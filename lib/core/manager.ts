@@ -1,13 +1,17 @@
 import type { SessionClient, SessionEnvironment } from './environment.js';
 import { SessionFormatError } from './errors.js';
+import { hasMoved, MOST_MOVES } from './following.js';
 import { ManagedSession } from './managed-session.js';
 import { allIdle } from './operation-queue.js';
 import type { BroughtSession, SessionName } from './session-state.js';
-import type { LoadOutcome } from './store.js';
+import type { LoadOptions, LoadOutcome } from './store.js';
 import { idOf, isSessionId, type SessionId, type SessionToken } from './token.js';
 
 /** Tokens of one request that are looked at. A browser has one or two; more than this is somebody's attack. */
 export const MAX_TOKENS = 16;
+
+/** A session and the token by which a request has brought it. */
+type Brought = SessionName & BroughtSession;
 
 /** Creates and loads sessions. What becomes of them is their own doing: see {@link ManagedSession}. */
 export class SessionManager {
@@ -31,30 +35,44 @@ export class SessionManager {
   }
 
   async #openOne(token: SessionToken, client: SessionClient): Promise<ManagedSession> {
-    const id = idOf(token);
-    const loaded = this.#opened({ id, token }, await this.#environment.store.load(id), client);
+    const { name, outcome } = await this.#find(token);
+    const loaded = this.#opened(name, outcome, client);
     if (typeof loaded !== 'string') return loaded;
     return this.#fresh(client, loaded === 'ended' ? 'detached' : 'new', token);
   }
 
   async #openAny(tokens: readonly SessionToken[], client: SessionClient): Promise<ManagedSession> {
     if (tokens.length > MAX_TOKENS) return this.#ambiguous(client, []);
-    const { store } = this.#environment;
-    const names = tokens.map((token) => ({ id: idOf(token), token }));
     // Looked at, not used: a session whose cookie stands beside another's is not kept alive by that.
-    const outcomes = await Promise.all(names.map(({ id }) => store.load(id, { touch: false })));
-    const live = names.filter((_, at) => outcomes[at]?.status === 'found');
-    const [only] = live;
-    if (live.length > 1) return this.#ambiguous(client, live);
-    outcomes.forEach((outcome, at) => this.#tell((names[at] as SessionName).id, outcome));
+    const looks = await Promise.all(tokens.map((token) => this.#find(token, { touch: false })));
+    // Tokens of before and after an id change, during its grace, are those of one session.
+    const live = new Map<SessionId, Brought>();
+    for (const { name, outcome } of looks)
+      if (outcome.status === 'found' && !(name.inGrace === true && live.has(name.id)))
+        live.set(name.id, name);
+    const [only] = live.values();
+    if (live.size > 1) return this.#ambiguous(client, [...live.values()]);
+    for (const { name, outcome } of looks) this.#tell(name.id, outcome);
     if (only !== undefined) return this.#openOne(only.token, client);
-    const ended = outcomes.findIndex(isRecentEnd);
-    return this.#fresh(client, ended === -1 ? 'new' : 'detached', tokens[ended]);
+    const ended = looks.find(({ outcome }) => isRecentEnd(outcome));
+    return this.#fresh(client, ended === undefined ? 'new' : 'detached', ended?.name.token);
   }
 
   #ambiguous(client: SessionClient, live: readonly BroughtSession[]): ManagedSession {
     this.#environment.events.emit({ type: 'rejected', reason: 'ambiguous', id: undefined });
     return ManagedSession.fresh(this.#environment, client, 'new', { rivals: live });
+  }
+
+  /** What the store has for a token, under its new id if that has just been changed with a grace. */
+  async #find(token: SessionToken, options?: LoadOptions): Promise<{ name: Brought; outcome: LoadOutcome }> {
+    const { store } = this.#environment;
+    let name: Brought = { id: idOf(token), token };
+    let outcome = await store.load(name.id, options);
+    for (let moves = 0; hasMoved(outcome) && outcome.inGrace && moves < MOST_MOVES; moves += 1) {
+      name = { id: outcome.movedTo, token, inGrace: true };
+      outcome = await store.load(name.id, options);
+    }
+    return { name, outcome };
   }
 
   #fresh(client: SessionClient, phase: 'new' | 'detached', endedToken?: SessionToken): ManagedSession {

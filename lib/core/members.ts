@@ -10,6 +10,22 @@ export interface AuthenticateOptions {
    * assigned before is kept in any case.
    */
   keepAttributes?: boolean | undefined;
+  /**
+   * "Remember me": seconds that the session lives without being used, and that the browser keeps its cookie (at most 400
+   * days), each time it is used. An absolute timeout still holds. Default: as before, or for another principal as the
+   * settings say.
+   */
+  rememberFor?: number | undefined;
+}
+
+/** How an id is changed. */
+export interface RegenerateOptions {
+  /**
+   * For how many seconds requests with the old token are still served, as the same session: those that a page has sent
+   * while its id rotates. 0 to 3600, default 0. Whoever has stolen the old token is served as well: leave none where
+   * the change is to lock somebody out. A logout or a login ends it.
+   */
+  graceSeconds?: number | undefined;
 }
 
 /** The members of every session. Their names cannot be used for attributes. */
@@ -29,6 +45,11 @@ export interface SessionMembers<T extends object = SessionAttributes> {
    * 0 or less: it never ends for idleness (servlet API), the absolute timeout still holds.
    */
   maxInactiveInterval: number;
+  /**
+   * Seconds that the browser keeps the cookie, at most 34560000 (400 days). Settable; saved with the session, and sent again
+   * on use, at most once per tenth of it, so that an active user keeps it. Undefined: as REDIS_SESSION_COOKIE_MAX_AGE.
+   */
+  cookieMaxAge: number | undefined;
   /** Who is logged in, or undefined. Set by `authenticate()`. */
   readonly principal: string | undefined;
   /** When that was, by the store's clock; undefined: nobody is logged in. See `@RequireRecentLogin()`. */
@@ -41,10 +62,11 @@ export interface SessionMembers<T extends object = SessionAttributes> {
    */
   authenticate(principal: string | number, options?: AuthenticateOptions): Promise<void>;
   /**
-   * New token and id, attributes kept, the old ones dead.
+   * New token and id, attributes kept, the old ones dead, at once or after a grace. Where another request has just changed
+   * the id, that counts for this one too, unless it is to end that one's grace.
    * @throws SessionGoneError when the session ended meanwhile.
    */
-  regenerateId(): Promise<void>;
+  regenerateId(options?: RegenerateOptions): Promise<void>;
   /**
    * Saves at once, in or outside a request, whatever the policies.
    * @throws SessionGoneError when the session ended meanwhile: it is not brought back.
@@ -96,6 +118,7 @@ const MEMBERS = {
   lastAccessedAt: true,
   expiresAt: true,
   maxInactiveInterval: true,
+  cookieMaxAge: true,
   principal: true,
   authenticatedAt: true,
   authenticate: true,

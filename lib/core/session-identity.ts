@@ -1,13 +1,15 @@
 import { assertNever } from './assert-never.js';
 import type { SessionClient, SessionEnvironment } from './environment.js';
 import { SessionFormatError, SessionStoreUnavailableError } from './errors.js';
-import type { AuthenticateOptions } from './members.js';
+import type { AuthenticateOptions, RegenerateOptions } from './members.js';
 import {
   assertCookieCanLeave,
+  assertGrace,
   assertKeepAttributes,
   assertUsable,
   goneError,
   principalOf,
+  rememberedFor,
 } from './session-refusals.js';
 import type { SessionState } from './session-state.js';
 import type { SessionWriter } from './session-writer.js';
@@ -50,10 +52,12 @@ export class SessionIdentity {
     return this.#failure;
   }
 
-  authenticate(principal: string | number, { keepAttributes }: AuthenticateOptions = {}): Promise<void> {
+  authenticate(principal: string | number, options: AuthenticateOptions = {}): Promise<void> {
     return this.#remembering(async () => {
       const state = this.#state;
       const { rules } = this.#environment;
+      const { keepAttributes, rememberFor } = options;
+      const remembered = rememberFor === undefined ? undefined : rememberedFor(rememberFor);
       const login = { principal: principalOf(principal), absoluteTimeout: rules.absoluteTimeout };
       assertKeepAttributes(keepAttributes);
       assertUsable(state.phase);
@@ -61,6 +65,10 @@ export class SessionIdentity {
       const another = state.principal !== undefined && state.principal !== login.principal;
       if (another) state.resetLimits(rules);
       await this.#endRivals();
+      if (remembered !== undefined) {
+        state.setMaxInactiveInterval(remembered.idle);
+        state.setCookieMaxAge(remembered.cookie);
+      }
       if (state.phase === 'stored' && !(keepAttributes ?? !another)) await this.#leave();
       if (state.phase !== 'stored' || !(await this.#writer.renewByLogin(login)))
         await this.#writer.createByLogin(login);
@@ -68,13 +76,14 @@ export class SessionIdentity {
     });
   }
 
-  regenerateId(): Promise<void> {
+  regenerateId({ graceSeconds = 0 }: RegenerateOptions = {}): Promise<void> {
     return this.#remembering(async () => {
       const state = this.#state;
+      assertGrace(graceSeconds);
       assertUsable(state.phase);
       assertCookieCanLeave(this.#client, 'change its id');
       if (state.phase === 'new') return state.forgetName();
-      if (state.phase !== 'stored' || !(await this.#writer.renew(0)))
+      if (state.phase !== 'stored' || !(await this.#writer.renew(graceSeconds)))
         throw goneError('change its id', state.id);
     });
   }

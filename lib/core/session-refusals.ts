@@ -68,6 +68,41 @@ export function assertKeepAttributes(value: unknown): asserts value is boolean |
   );
 }
 
+/** RFC 6265bis, 5.5: user agents keep no cookie for longer than 400 days. */
+const MOST_COOKIE_SECONDS = 34_560_000;
+
+/** @throws SessionUsageError for anything but undefined and a whole number of seconds within 400 days. */
+export function cookieSeconds(value: unknown): number | undefined {
+  if (value === undefined) return undefined;
+  if (typeof value === 'number' && Number.isInteger(value) && value > 0 && value <= MOST_COOKIE_SECONDS)
+    return value;
+  throw new SessionUsageError(
+    `cookieMaxAge is a whole number of seconds from 1 to ${MOST_COOKIE_SECONDS} (400 days); ` +
+      'undefined: as REDIS_SESSION_COOKIE_MAX_AGE says.',
+  );
+}
+
+/**
+ * For how long a login is to be remembered: what that makes of the idle time and of the cookie.
+ * @throws SessionUsageError for anything but a whole number of seconds above 0.
+ */
+export function rememberedFor(value: unknown): { readonly idle: number; readonly cookie: number } {
+  if (typeof value === 'number' && Number.isSafeInteger(value) && value > 0)
+    return { idle: value, cookie: Math.min(value, MOST_COOKIE_SECONDS) };
+  throw new SessionUsageError('rememberFor of authenticate() is a whole number of seconds above 0.');
+}
+
+const MOST_GRACE_SECONDS = 3600;
+
+/** @throws SessionUsageError for anything but a whole number of seconds within an hour. */
+export function assertGrace(value: unknown): asserts value is number {
+  if (typeof value === 'number' && Number.isInteger(value) && value >= 0 && value <= MOST_GRACE_SECONDS)
+    return;
+  throw new SessionUsageError(
+    `graceSeconds of regenerateId() is a whole number of seconds from 0 to ${MOST_GRACE_SECONDS}.`,
+  );
+}
+
 /** @throws SessionUsageError for anything but a whole number. */
 export function wholeSeconds(value: unknown): number {
   if (typeof value === 'number' && Number.isSafeInteger(value)) return value;

@@ -20,7 +20,8 @@ export class SessionSaver {
 
   constructor(context: SessionSaverContext, isAuthenticated: () => boolean) {
     this.#context = context;
-    this.writer = new SessionWriter(context.environment, context.state, isAuthenticated);
+    const { environment, client, state } = context;
+    this.writer = new SessionWriter(environment, client, state, isAuthenticated);
   }
 
   /** Writes at once, out of turn: see {@link SessionWriter.write}. */

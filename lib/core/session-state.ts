@@ -5,7 +5,7 @@ import type { DropReason } from './events.js';
 import { expiryOf, newTimes, timesAfter, type SessionTimes } from './session-times.js';
 import { reasonFor, type Unstorable } from './storable.js';
 import { nameInLog } from './value-path.js';
-import type { Found, NotThere, Written } from './store.js';
+import type { CookieLife, Found, NotThere, Written } from './store.js';
 import { idOf, newToken, type SessionId, type SessionToken } from './token.js';
 
 /**
@@ -23,13 +23,23 @@ export type SessionPhase = 'new' | 'stored' | 'detached' | 'gone' | 'destroyed';
 
 /** What the response owes the browser. */
 export type CookieInstruction =
-  | { readonly action: 'set'; readonly token: SessionToken; readonly maxInactiveInterval: number }
+  /** `maxAge`: seconds; undefined: until the browser ends. */
+  | { readonly action: 'set'; readonly token: SessionToken; readonly maxAge: number | undefined }
   | { readonly action: 'clear' };
 
 /** What a stored session is called. Outside a request its token is not known. */
 export interface SessionName {
   readonly id: SessionId;
   readonly token?: SessionToken | undefined;
+  /** The token is that of an id before, which is still served. */
+  readonly inGrace?: boolean | undefined;
+}
+
+/** What a write has said of a session's limits. */
+export interface WrittenLimits {
+  /** Seconds, as of when it was sent. */
+  readonly maxInactiveInterval: number;
+  readonly cookie: CookieLife | undefined;
 }
 
 /** A session whose token a request brought. */
@@ -51,6 +61,12 @@ export class SessionState implements RefusalListener {
   authenticated = false;
   /** `maxInactiveInterval` differs from the stored one. */
   intervalChanged = false;
+  /** Seconds a browser keeps the cookie; undefined: as the settings say. */
+  cookieMaxAge: number | undefined;
+  /** `cookieMaxAge` differs from the stored one. */
+  cookieChanged = false;
+  /** When the cookie was sent last, epoch milliseconds of the store's clock; 0 or undefined: it is to be sent. */
+  cookieSentAt: number | undefined;
   /** A save was asked for, changed or not. */
   dirty = false;
   /** A new session is to be stored even if it stays empty: something that was given out hangs on its token. */
@@ -64,6 +80,8 @@ export class SessionState implements RefusalListener {
   rivals: readonly BroughtSession[] = [];
   readonly #environment: SessionEnvironment;
   #told: Set<string> | undefined;
+  /** Whether the token that is not the session's own any more is still served. */
+  #inGrace: boolean;
   #dropReason: DropReason = 'ended';
   #droppedNames: Set<string> | undefined;
   #token: SessionToken | undefined;
@@ -75,6 +93,7 @@ export class SessionState implements RefusalListener {
     this.times = times;
     this.#token = name?.token;
     this.#id = name?.id;
+    this.#inGrace = name?.inGrace === true;
     this.isNew = phase !== 'stored';
     this.attributes = new Attributes(environment.codec, environment.rules, this);
   }
@@ -137,30 +156,40 @@ export class SessionState implements RefusalListener {
     this.principal = record.principal;
     this.authenticatedAt = record.authenticatedAt;
     this.authenticated = record.authenticated;
-    this.intervalChanged = false;
+    this.cookieMaxAge = record.cookieMaxAge;
+    this.cookieSentAt = record.cookieSentAt;
+    this.intervalChanged = this.cookieChanged = false;
   }
 
   /** The store has acknowledged a new record. */
-  created(difference: AttributeDifference, written: Written): void {
+  created(difference: AttributeDifference, written: Written, limits: WrittenLimits): void {
     this.phase = 'stored';
     this.isNew = true;
     this.times = { ...this.times, createdAt: written.now, lastAccessedAt: written.now };
-    this.settled(difference, written);
-    this.#offerCookie();
+    this.settled(difference, written, limits);
+    this.offerCookie();
   }
 
   /** The store has acknowledged a change and a new name. */
-  renewed(token: SessionToken, difference: AttributeDifference | undefined, written: Written): void {
+  renewed(
+    token: SessionToken,
+    difference: AttributeDifference | undefined,
+    written: Written,
+    limits: WrittenLimits,
+  ): void {
     this.#token = token;
     this.#id = idOf(token);
-    this.settled(difference, written);
-    this.#offerCookie();
+    this.settled(difference, written, limits);
+    this.offerCookie();
   }
 
-  /** The store has acknowledged a change. */
-  settled(difference: AttributeDifference | undefined, written: Written): void {
+  /** The store has acknowledged a change. What was set anew while it was under way is still to be written. */
+  settled(difference: AttributeDifference | undefined, written: Written, limits: WrittenLimits): void {
     if (difference !== undefined) this.attributes.settle(difference);
-    this.intervalChanged = false;
+    this.intervalChanged &&= this.times.maxInactiveInterval !== limits.maxInactiveInterval;
+    this.cookieChanged &&= this.cookieMaxAge !== limits.cookie?.maxAge;
+    if (limits.cookie !== undefined) this.cookieSentAt = limits.cookie.sent ? written.now : 0;
+    if (limits.cookie?.sent === true) this.offerCookie();
     this.dirty = false;
     this.used(written);
   }
@@ -173,11 +202,23 @@ export class SessionState implements RefusalListener {
   }
 
   /** Another request has given it another id, and has the token to that. The one that this request came with is dead. */
-  moved(id: SessionId): void {
+  moved(id: SessionId, inGrace: boolean): void {
     this.#environment.log.debug(
       `Session ${this.id}: followed to ${id}, which another request has made its id.`,
     );
     this.#id = id;
+    this.#inGrace = inGrace;
+    this.cookie = undefined;
+  }
+
+  /** Whether the request's token is the session's own: no other request has given it another id since. */
+  get hasCurrentToken(): boolean {
+    return this.#token !== undefined && idOf(this.#token) === this.#id;
+  }
+
+  /** Whether an id change by another request does for this one as well, which leaves the old token such a grace. */
+  isRenewedFor(graceSeconds: number): boolean {
+    return !this.hasCurrentToken && (graceSeconds > 0 || !this.#inGrace);
   }
 
   /** The store does not have it any more. The cookie may belong to a newer login by now: hands off. */
@@ -202,9 +243,34 @@ export class SessionState implements RefusalListener {
 
   /** It becomes another principal's, whom limits that were set for the one before do not concern. */
   resetLimits({ maxInactiveInterval }: SessionRules): void {
-    if (this.intervalChanged) return;
+    if (!this.intervalChanged) this.setMaxInactiveInterval(maxInactiveInterval);
+    if (!this.cookieChanged) this.setCookieMaxAge(undefined);
+  }
+
+  /** Seconds. Returns whether that is another one. */
+  setMaxInactiveInterval(maxInactiveInterval: number): boolean {
+    if (maxInactiveInterval === this.times.maxInactiveInterval) return false;
     this.times = { ...this.times, maxInactiveInterval };
-    this.intervalChanged = true;
+    return (this.intervalChanged = true);
+  }
+
+  /** Seconds. Returns whether that is another one. */
+  setCookieMaxAge(cookieMaxAge: number | undefined): boolean {
+    if (cookieMaxAge === this.cookieMaxAge) return false;
+    this.cookieMaxAge = cookieMaxAge;
+    return (this.cookieChanged = true);
+  }
+
+  /** Whether the cookie is to be sent, since its life was set anew, or a tenth of that has passed since it was sent. */
+  get isCookieDue(): boolean {
+    const { effectiveCookieMaxAge: maxAge, cookieSentAt } = this;
+    if (cookieSentAt === 0) return true;
+    return maxAge !== undefined && this.times.accessedAt - (cookieSentAt ?? 0) >= maxAge * 100;
+  }
+
+  /** How long the browser is to keep the cookie, in seconds; undefined: as long as it runs. */
+  get effectiveCookieMaxAge(): number | undefined {
+    return this.cookieMaxAge ?? this.#environment.rules.cookieMaxAge;
   }
 
   /** Its last write was a login. */
@@ -226,6 +292,8 @@ export class SessionState implements RefusalListener {
     this.principal = undefined;
     this.authenticatedAt = undefined;
     this.authenticated = this.intervalChanged = this.dirty = this.needed = this.written = false;
+    this.cookieMaxAge = this.cookieSentAt = undefined;
+    this.cookieChanged = false;
     if (this.cookie?.action === 'set') this.cookie = undefined;
     this.attributes.load(new Map(), codec);
   }
@@ -239,8 +307,8 @@ export class SessionState implements RefusalListener {
     else if (this.phase === 'new' && this.cookie === undefined) this.phase = 'detached';
   }
 
-  #offerCookie(): void {
-    const { maxInactiveInterval } = this.times;
-    this.cookie = { action: 'set', token: this.token, maxInactiveInterval };
+  /** The response is to send the cookie. */
+  offerCookie(): void {
+    this.cookie = { action: 'set', token: this.token, maxAge: this.effectiveCookieMaxAge };
   }
 }

@@ -1,8 +1,8 @@
 import type { AttributeDifference } from './attributes.js';
-import type { SessionEnvironment } from './environment.js';
-import type { SessionState } from './session-state.js';
+import type { SessionClient, SessionEnvironment } from './environment.js';
+import type { SessionState, WrittenLimits } from './session-state.js';
 import { following, hasMoved } from './following.js';
-import type { NewSession, NotThere, SessionChange, SessionRenewal } from './store.js';
+import type { CookieLife, NewSession, NotThere, SessionChange, SessionRenewal } from './store.js';
 import { idOf, newToken, tagOf, type SessionId } from './token.js';
 
 /** A login that comes with a write. */
@@ -17,11 +17,18 @@ const NOTHING: AttributeDifference = { set: new Map(), remove: [] };
 /** Brings one session's differences to its store, and the store's answers to its state. */
 export class SessionWriter {
   readonly #environment: SessionEnvironment;
+  readonly #client: SessionClient | undefined;
   readonly #state: SessionState;
   readonly #isAuthenticated: () => boolean;
 
-  constructor(environment: SessionEnvironment, state: SessionState, isAuthenticated: () => boolean) {
+  constructor(
+    environment: SessionEnvironment,
+    client: SessionClient | undefined,
+    state: SessionState,
+    isAuthenticated: () => boolean,
+  ) {
     this.#environment = environment;
+    this.#client = client;
     this.#state = state;
     this.#isAuthenticated = isAuthenticated;
   }
@@ -29,27 +36,39 @@ export class SessionWriter {
   /**
    * Writes what differs; with `force` also if nothing does, which confirms that the session is still there.
    * A new session that is empty is not written, unless something hangs on its token. `difference` may be given where it has just been made.
+   * `last`: the response leaves with what this write is told.
    */
-  async write(force: boolean, why: string, difference = this.#state.attributes.difference()): Promise<void> {
+  async write(
+    force: boolean,
+    why: string,
+    difference = this.#state.attributes.difference(),
+    last = false,
+  ): Promise<void> {
     const state = this.#state;
     const { store, log, events } = this.#environment;
     if (state.phase === 'new') {
       const attributes = difference ?? NOTHING;
       if (attributes.set.size === 0 && !state.needed) return;
-      state.created(attributes, await store.create(state.id, this.#record(attributes, undefined)));
+      await this.#create(attributes, undefined);
       log.debug(`Session ${state.id}: created because ${why}.`);
       events.emit({ type: 'created', id: state.id });
       return;
     }
     if (state.phase !== 'stored') return;
-    if (difference === undefined && !state.intervalChanged && !force) return;
-    const outcome = await following(state, (id) => store.save(id, this.#change(difference)));
+    if (difference === undefined && !state.intervalChanged && !state.cookieChanged && !force) return;
+    let limits = this.#limits(undefined);
+    const outcome = await following(state, (id) => {
+      // Anew at each id: who follows to one has not its token, and no cookie to send.
+      const change = this.#change(difference, this.#cookieOfSave(last));
+      limits = this.#limits(change.cookie);
+      return store.save(id, change);
+    });
     if (outcome.status !== 'written') {
       state.lost(outcome);
       if (difference !== undefined) state.dropped(difference);
       return;
     }
-    state.settled(difference, outcome);
+    state.settled(difference, outcome, limits);
     log.debug(`Session ${state.id}: saved because ${why}.`);
   }
 
@@ -80,14 +99,16 @@ export class SessionWriter {
    */
   async renew(graceSeconds: number): Promise<boolean> {
     const state = this.#state;
-    let outcome = await this.#renew(state.id, { graceSeconds });
-    while (hasMoved(outcome)) {
-      state.moved(outcome.movedTo);
-      if (graceSeconds > 0 || outcome.inGrace !== true) {
-        await this.write(true, 'its id was changed by another request');
-        return state.phase === 'stored';
-      }
-      outcome = await this.#renew(state.id, { graceSeconds });
+    const outcome = state.isRenewedFor(graceSeconds)
+      ? undefined
+      : await following(
+          state,
+          (id) => this.#renew(id, { graceSeconds }),
+          () => !state.isRenewedFor(graceSeconds),
+        );
+    if (outcome === undefined || hasMoved(outcome)) {
+      await this.write(true, 'its id was changed by another request');
+      return state.phase === 'stored';
     }
     if (outcome.status !== 'renewed') {
       state.lost(outcome);
@@ -106,10 +127,12 @@ export class SessionWriter {
     const state = this.#state;
     const difference = state.attributes.difference();
     const token = newToken(this.#environment.random, tagOf(oldId));
-    const renewal = { ...this.#change(difference), newId: idOf(token), ...how };
+    const change = this.#change(difference, this.#firstCookie());
+    const limits = this.#limits(change.cookie);
+    const renewal = { ...change, newId: idOf(token), ...how };
     const outcome = await this.#environment.store.renew(oldId, renewal);
     if (outcome.status !== 'written') return outcome;
-    state.renewed(token, difference, outcome);
+    state.renewed(token, difference, outcome, limits);
     return { status: 'renewed', oldId };
   }
 
@@ -119,10 +142,7 @@ export class SessionWriter {
     if (state.phase !== 'new') state.attributes.forgetStored();
     const difference = state.attributes.difference() ?? NOTHING;
     state.forgetName();
-    state.created(
-      difference,
-      await this.#environment.store.create(state.id, this.#record(difference, login)),
-    );
+    await this.#create(difference, login);
     const { log, events } = this.#environment;
     const { id } = state;
     log.debug(`Session ${id}: created by a login.`);
@@ -130,9 +150,64 @@ export class SessionWriter {
     events.emit({ type: 'authenticated', id, previousId: undefined, principal: login.principal });
   }
 
+  /** Whether there is nothing to write, but the cookie is to be sent again. */
+  get owesCookie(): boolean {
+    return this.#cookieOfSave(true) !== undefined;
+  }
+
+  /**
+   * Sends the cookie again, of a session that has nothing else to write. Only once the store has said that its token is
+   * still the right one: it must not replace that of a login which came meanwhile. Best effort, since reads outlive writes.
+   */
+  async sendCookieAgain(): Promise<void> {
+    const state = this.#state;
+    const cookie = this.#cookieOfSave(true);
+    // One try for a response, whatever becomes of it.
+    state.cookieSentAt = state.times.accessedAt;
+    try {
+      const outcome = await this.#environment.store.save(state.id, this.#change(undefined, cookie));
+      if (outcome.status === 'written') state.settled(undefined, outcome, this.#limits(cookie));
+    } catch (error) {
+      const message = error instanceof Error ? error.message : 'unknown failure';
+      this.#environment.log.debug(`Session ${state.id}: its cookie is not sent again: ${message}`);
+    }
+  }
+
+  /**
+   * What a save says of the cookie. Only the `last` one of a request lets it leave with the response: what the store said
+   * of the token before that may be out of date by then.
+   */
+  #cookieOfSave(last: boolean): CookieLife | undefined {
+    const state = this.#state;
+    const { cookieChanged } = state;
+    if (!cookieChanged && !(last && state.isCookieDue)) return undefined;
+    const sent = last && this.#client?.headersSent === false && state.hasCurrentToken;
+    // Who cannot send it leaves that to the next use; nothing is to be said of it that is not new.
+    return sent || cookieChanged ? { maxAge: state.cookieMaxAge, sent } : undefined;
+  }
+
+  /** What is kept of a cookie that goes with a new token. */
+  #firstCookie(): CookieLife | undefined {
+    const { effectiveCookieMaxAge, cookieChanged, cookieMaxAge } = this.#state;
+    if (effectiveCookieMaxAge === undefined && !cookieChanged) return undefined;
+    return { maxAge: cookieMaxAge, sent: true };
+  }
+
+  #limits(cookie: CookieLife | undefined): WrittenLimits {
+    return { maxInactiveInterval: this.#state.times.maxInactiveInterval, cookie };
+  }
+
+  async #create(difference: AttributeDifference, login: Login | undefined): Promise<void> {
+    const state = this.#state;
+    const record = this.#record(difference, login);
+    const limits = this.#limits(record.cookie);
+    state.created(difference, await this.#environment.store.create(state.id, record), limits);
+  }
+
   #record(difference: AttributeDifference, login: Login | undefined): NewSession {
     const state = this.#state;
     return {
+      cookie: this.#firstCookie(),
       attributes: difference.set,
       codec: state.attributes.codecName,
       maxInactiveInterval: state.times.maxInactiveInterval,
@@ -142,7 +217,7 @@ export class SessionWriter {
     };
   }
 
-  #change(difference: AttributeDifference | undefined): SessionChange {
+  #change(difference: AttributeDifference | undefined, cookie: CookieLife | undefined): SessionChange {
     const { intervalChanged, times } = this.#state;
     const { set, remove } = difference ?? NOTHING;
     return {
@@ -150,6 +225,7 @@ export class SessionWriter {
       remove,
       maxInactiveInterval: intervalChanged ? times.maxInactiveInterval : undefined,
       authenticated: this.#isAuthenticated(),
+      cookie,
     };
   }
 }

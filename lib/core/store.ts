@@ -1,5 +1,13 @@
 import type { SessionId } from './token.js';
 
+/** How long a browser keeps the session's cookie, and whether it has been told. */
+export interface CookieLife {
+  /** Seconds, of this session's own; undefined: as the application's settings say. */
+  readonly maxAge: number | undefined;
+  /** Whether the cookie leaves with the response of this write. False: the next use is to send it. */
+  readonly sent: boolean;
+}
+
 /** A session as a store hands it out. Times are epoch milliseconds of the store's clock, not of this node's. */
 export interface SessionRecord {
   /** Encoded attributes by name. The bytes are the store's answer and are not changed by anyone. */
@@ -18,6 +26,10 @@ export interface SessionRecord {
   readonly authenticatedAt?: number | undefined;
   /** Whether it counts as authenticated (see {@link SessionChange.authenticated}). */
   readonly authenticated: boolean;
+  /** See {@link CookieLife}; undefined: as the settings say. */
+  readonly cookieMaxAge?: number | undefined;
+  /** When the cookie was sent last; 0: it is to be sent; undefined: nobody has noted it. */
+  readonly cookieSentAt?: number | undefined;
 }
 
 /** What a new record holds. */
@@ -30,6 +42,8 @@ export interface NewSession {
   /** Who logs in with this, if anyone; `authenticatedAt` is then the moment of the write. */
   readonly principal?: string | undefined;
   readonly authenticated: boolean;
+  /** Undefined: the cookie ends with the browser, and nothing is kept of it. */
+  readonly cookie?: CookieLife | undefined;
 }
 
 /** What a save writes: differences only. */
@@ -43,6 +57,8 @@ export interface SessionChange {
    * closer and shorter.
    */
   readonly authenticated: boolean;
+  /** Only when it changed, or the cookie is sent. */
+  readonly cookie?: CookieLife | undefined;
 }
 
 /** A change together with an id change. */

@@ -56,7 +56,7 @@ export async function updateAttribute(
         state.lost(outcome);
         throw goneError('update', id);
       }
-      state.moved(outcome.movedTo);
+      state.moved(outcome.movedTo, outcome.inGrace === true);
     }
     // The session has another id now, by this very request or another one: once more, under that.
   }

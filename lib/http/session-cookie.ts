@@ -16,8 +16,6 @@ export interface SessionCookieOptions {
   readonly sameSite: 'lax' | 'strict' | 'none';
   /** `auto`: Secure where the request came over TLS, as the framework's own trust in proxies has it. */
   readonly secure: boolean | 'auto';
-  /** Seconds; undefined: a cookie of the browser's session. */
-  readonly maxAgeSeconds?: number | undefined;
   readonly partitioned: boolean;
 }
 
@@ -73,11 +71,11 @@ export class SessionCookie implements TokenTransport {
   }
 
   #setCookie(instruction: CookieInstruction, connection: RequestConnection): string {
-    const { path, domain, sameSite, maxAgeSeconds, partitioned } = this.#options;
+    const { path, domain, sameSite, partitioned } = this.#options;
     const secure = this.#isSecure(connection);
     const name = this.#name(connection);
     const set = instruction.action === 'set';
-    const maxAge = set ? maxAgeSeconds : 0;
+    const maxAge = set ? instruction.maxAge : 0;
     return stringifySetCookie({
       name,
       value: set ? this.#valueOf(name, instruction.token) : '',

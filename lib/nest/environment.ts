@@ -49,6 +49,7 @@ function createEnvironment(
     rules: {
       maxInactiveInterval: settings.idleTimeoutSeconds,
       absoluteTimeout: settings.absoluteTimeoutSeconds,
+      cookieMaxAge: settings.transport.header === undefined ? settings.cookie.maxAgeSeconds : undefined,
       saveOnChange: settings.policies.includes('SAVE_ON_CHANGE'),
       alwaysSave: settings.policies.includes('ALWAYS_SAVE_AFTER_REQUEST'),
       manualDirtyAttribute: settings.manualDirtyAttribute,

@@ -15,6 +15,7 @@ import type {
 } from '../core/store.js';
 import type { SessionId } from '../core/token.js';
 import type { LocalCopies, Visit } from './local-copies.js';
+import { cookieOf } from './memory-store.js';
 import type { Quarantine } from './quarantine.js';
 import type { RedisStore } from './redis-store.js';
 
@@ -162,7 +163,7 @@ export class AnonymousTrafficStore implements SessionStore, Quarantine {
 
 /** A new session that was not authenticated when it was written, as it would be loaded. */
 function recordOf(session: NewSession, written: Written): SessionRecord {
-  const { attributes, codec, maxInactiveInterval, principal, authenticated } = session;
+  const { attributes, codec, maxInactiveInterval, principal, authenticated, cookie } = session;
   return {
     attributes,
     codec,
@@ -173,5 +174,6 @@ function recordOf(session: NewSession, written: Written): SessionRecord {
     lastAccessedAt: written.now,
     absoluteDeadline: written.absoluteDeadline,
     authenticatedAt: principal === undefined ? undefined : written.now,
+    ...cookieOf(cookie, written.now),
   };
 }

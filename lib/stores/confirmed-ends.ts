@@ -1,5 +1,6 @@
 import { SessionStoreUnavailableError } from '../core/errors.js';
 import { within } from './deadline.js';
+import { DEADLINE_MARGIN_MS } from './redis-commands.js';
 import type { RedisConnection } from './redis-connection.js';
 import type { Argument, RedisExecutor } from './redis-executor.js';
 import { noAnswer, storeUnavailable } from './redis-failure.js';
@@ -18,6 +19,8 @@ interface Order {
   readonly script: Script;
   readonly keys: readonly string[];
   readonly args: readonly Argument[];
+  /** When somebody stops to wait for it, by this process's monotonic clock. */
+  readonly until: number;
   readonly done: (reply: unknown) => void;
   readonly failed: (error: Error) => void;
 }
@@ -56,10 +59,14 @@ export class ConfirmedEnds implements RedisExecutor {
   /** Rejects with SessionStoreUnavailableError where too few replicas have it in time; the master may have it then. */
   run(script: Script, keys: readonly string[], args: readonly Argument[]): Promise<unknown> {
     const reply = new Promise<unknown>((done, failed) => {
-      this.#orders.push({ script, keys, args, done, failed });
+      this.#orders.push({ script, keys, args, done, failed, until: performance.now() + this.timeoutMs });
     });
     this.#work();
     return within(reply, this.timeoutMs, () => noAnswer(this.address, this.timeoutMs));
+  }
+
+  nowAt(key: string): number | undefined {
+    return this.#connection.nowAt(key);
   }
 
   loadAndTouch: RedisExecutor['loadAndTouch'] = (...command) => this.#connection.loadAndTouch(...command);
@@ -88,10 +95,14 @@ export class ConfirmedEnds implements RedisExecutor {
     }
   }
 
-  #send(orders: readonly Order[]): Promise<Replies> {
+  async #send(orders: readonly Order[]): Promise<Replies> {
+    const now = await this.#connection.timeAt(this.#point);
     const pipeline = this.#connection.client.pipeline();
-    const scripts = [...orders, { script: MARK_POINT, keys: [this.#point], args: [] }];
-    for (const { script, keys, args } of scripts) {
+    const bounded = orders.map((order) => ({ ...order, args: withDeadline(order, now) }));
+    for (const { script, keys, args } of [
+      ...bounded,
+      { script: MARK_POINT, keys: [this.#point], args: [] },
+    ]) {
       // In full: that a server does not know a script would be learnt only after the WAIT.
       pipeline.call('EVAL', script.lua, keys.length, ...keys, ...args);
     }
@@ -122,6 +133,12 @@ export class ConfirmedEnds implements RedisExecutor {
   }
 }
 
+/** The deadline goes in front, see {@link Script}. @param now The server's time. */
+function withDeadline({ script, args, until }: Order, now: number): readonly Argument[] {
+  if (!script.hasDeadline) return args;
+  return [Math.floor(now + until - performance.now()) - DEADLINE_MARGIN_MS, ...args];
+}
+
 /** Of the reply of an end: whether it removed anything. One that came too late did not, and says so itself. */
 function hasWritten(reply: unknown): boolean {
   if (!Array.isArray(reply)) return Number(reply) > 0;
@@ -147,6 +164,10 @@ export class EndsApart implements RedisExecutor {
 
   get timeoutMs(): number {
     return this.#usual.timeoutMs;
+  }
+
+  nowAt(key: string): number | undefined {
+    return this.#usual.nowAt(key);
   }
 
   loadAndTouch: RedisExecutor['loadAndTouch'] = (...command) => this.#usual.loadAndTouch(...command);

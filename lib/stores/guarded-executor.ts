@@ -51,6 +51,10 @@ export class GuardedExecutor implements RedisExecutor {
     return this.#refused(this.#whole) ?? this.#whole.watch(this.#inner.call(name, ...args));
   }
 
+  nowAt(key: string): number | undefined {
+    return this.#inner.nowAt(key);
+  }
+
   /** Nothing is sent any more. */
   close(): void {
     this.#closed = true;

@@ -3,6 +3,7 @@ import { SessionStoreUnavailableError } from '../core/errors.js';
 import { NEVER_MS } from '../core/session-times.js';
 import type {
   CompareAndSetOutcome,
+  CookieLife,
   DestroyOutcome,
   LoadOptions,
   LoadOutcome,
@@ -82,7 +83,8 @@ export class MemoryStore implements SessionStore, Quarantine {
   async create(id: SessionId, session: NewSession): Promise<Written> {
     this.#assertOpen();
     const now = this.#options.now();
-    const { attributes, codec, maxInactiveInterval, principal, authenticated, absoluteTimeout } = session;
+    const { attributes, codec, maxInactiveInterval, principal, authenticated, absoluteTimeout, cookie } =
+      session;
     const record: SessionRecord = {
       attributes,
       codec,
@@ -93,6 +95,7 @@ export class MemoryStore implements SessionStore, Quarantine {
       lastAccessedAt: now,
       absoluteDeadline: absoluteTimeout > 0 ? now + absoluteTimeout * 1000 : undefined,
       authenticatedAt: principal === undefined ? undefined : now,
+      ...cookieOf(cookie, now),
     };
     return this.#put(id, record, now);
   }
@@ -242,7 +245,16 @@ export function changed(record: SessionRecord, change: SessionChange, now: numbe
     lastAccessedAt: now,
     maxInactiveInterval: change.maxInactiveInterval ?? record.maxInactiveInterval,
     authenticated: record.authenticated || change.authenticated,
+    ...cookieOf(change.cookie, now),
   };
+}
+
+/** What a record says of the cookie after a write at that time. */
+export function cookieOf(
+  cookie: CookieLife | undefined,
+  now: number,
+): Pick<SessionRecord, 'cookieMaxAge' | 'cookieSentAt'> | undefined {
+  return cookie && { cookieMaxAge: cookie.maxAge, cookieSentAt: cookie.sent ? now : 0 };
 }
 
 /**

@@ -12,7 +12,7 @@ import { ServerClocks } from './server-clocks.js';
 export type { Argument } from './redis-executor.js';
 
 /** Redis gives a write up before we do, though clocks are read in whole milliseconds and timers may run a little early. */
-const DEADLINE_MARGIN_MS = 5;
+export const DEADLINE_MARGIN_MS = 5;
 /** Pause before a cluster that moves a slot is asked again. */
 const TRY_AGAIN_MS = 50;
 
@@ -61,6 +61,16 @@ export class RedisCommands implements RedisExecutor {
     );
   }
 
+  nowAt(key: string): number | undefined {
+    return this.#clocks.of(this.nodeOf(key)).now;
+  }
+
+  /** What time it is for the server of a key, by asking if need be. */
+  async timeAt(key: string): Promise<number> {
+    const clock = this.#clocks.of(this.nodeOf(key));
+    return clock.now ?? (await this.#ask(clock, key));
+  }
+
   nodeOf(key: string): string | undefined {
     return isCluster(this.client) ? this.client.slots[slotOf(key)]?.[0] : undefined;
   }
@@ -98,8 +108,7 @@ export class RedisCommands implements RedisExecutor {
   ): Promise<unknown> {
     const [key = ''] = keys;
     for (;;) {
-      const clock = this.#clocks.of(this.nodeOf(key));
-      const now = clock.now ?? (await this.#ask(clock, key));
+      const now = await this.timeAt(key);
       const askedAt = performance.now();
       // Whoever waits may have waited for the time.
       const left = turn.left - DEADLINE_MARGIN_MS;

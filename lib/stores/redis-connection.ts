@@ -58,6 +58,14 @@ export class RedisConnection implements RedisLink {
     return this.#commands.call(name, ...args);
   }
 
+  nowAt(key: string): number | undefined {
+    return this.#commands.nowAt(key);
+  }
+
+  timeAt(key: string): Promise<number> {
+    return this.#commands.timeAt(key);
+  }
+
   nodeOf(key: string): string | undefined {
     return this.#commands.nodeOf(key);
   }

@@ -99,6 +99,12 @@ export class RedisPool implements RedisLink {
   }
 
   /** As any of its connections knows it. */
+  nowAt(key: string): number | undefined {
+    const [connection] = this.#connections;
+    return connection?.commands.nowAt(key);
+  }
+
+  /** As any of its connections knows it. */
   nodeOf(key: string): string | undefined {
     const [connection] = this.#connections;
     return connection?.commands.nodeOf(key);

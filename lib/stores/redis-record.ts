@@ -23,11 +23,19 @@ const LIMITS = /^(-?\d+) (\d{1,15}) \d+ ([01]) [01]$/;
 const INFO = /^(\d{1,15}) (\d{1,15}) (\S+) (.*)$/s;
 const USED = /^\d{1,15}$/;
 
+/** Of 0.1 there is none; one that is not as it should be is no reason to lose a session. */
+const COOKIE = /^(-|\d{1,9}) (\d{1,15})$/;
+
 const NO_RECORD = { status: 'unreadable', reason: 'it is not a session record' } as const;
 
 /** The hash field of an attribute. Our own fields begin with one `@`, so an attribute that does gets a second. */
 export function fieldOf(name: string): string {
   return name.startsWith(OWN) ? OWN + name : name;
+}
+
+/** The name and bytes of our own field that says how long browsers keep the cookie, and when it was sent. */
+export function cookieField(maxAge: number | undefined, sentAt: number): [string, string] {
+  return ['@cookie', `${maxAge ?? '-'} ${sentAt}`];
 }
 
 /** The fields of a record that are not attributes; see scripts.ts. */
@@ -38,6 +46,7 @@ interface OwnFields {
   ended?: string;
   next?: string;
   follow?: string;
+  cookie?: string;
 }
 
 /**
@@ -73,6 +82,7 @@ function takeApart(reply: readonly Buffer[], attributes: Map<string, Uint8Array>
     else if (name === '@ended') own.ended = value.toString();
     else if (name === '@next') own.next = value.toString();
     else if (name === '@follow') own.follow = value.toString();
+    else if (name === '@cookie') own.cookie = value.toString();
   }
   return own;
 }
@@ -101,11 +111,12 @@ function strange(id: SessionId, head: string): LoadOutcome {
 
 function recordOf(
   limits: string,
-  { used = '', info = '' }: OwnFields,
+  { used = '', info = '', cookie = '' }: OwnFields,
   attributes: ReadonlyMap<string, Uint8Array>,
 ): SessionRecord | undefined {
   const [, idle, until, authenticated] = LIMITS.exec(limits) ?? [];
   const [, created, login, codec, principal] = INFO.exec(info) ?? [];
+  const [, maxAge, sentAt] = COOKIE.exec(cookie) ?? [];
   const maxInactiveInterval = Number(idle);
   if (authenticated === undefined || codec === undefined || !USED.test(used)) return undefined;
   if (!Number.isSafeInteger(maxInactiveInterval)) return undefined;
@@ -119,5 +130,7 @@ function recordOf(
     principal: principal === '' ? undefined : principal,
     authenticatedAt: login === '0' ? undefined : Number(login),
     authenticated: authenticated === '1',
+    cookieMaxAge: maxAge === undefined || maxAge === '-' ? undefined : Number(maxAge),
+    cookieSentAt: sentAt === undefined ? undefined : Number(sentAt),
   };
 }

@@ -1,5 +1,6 @@
 import type {
   CompareAndSetOutcome,
+  CookieLife,
   DestroyOutcome,
   LoadOptions,
   LoadOutcome,
@@ -18,7 +19,7 @@ import { tagOf, type SessionId } from '../core/token.js';
 import type { Argument, RedisExecutor } from './redis-executor.js';
 import { opaque } from './opaque.js';
 import type { Quarantine } from './quarantine.js';
-import { fieldOf, readRecord } from './redis-record.js';
+import { cookieField, fieldOf, readRecord } from './redis-record.js';
 import {
   COMPARE_AND_SET,
   CREATE,
@@ -95,7 +96,8 @@ export class RedisStore implements SessionStore, Quarantine {
   }
 
   async create(id: SessionId, session: NewSession): Promise<Written> {
-    const outcome = await this.#create(id, session, { absoluteTimeout: session.absoluteTimeout });
+    const { absoluteTimeout, cookie } = session;
+    const outcome = await this.#create(id, session, { absoluteTimeout, cookie: this.#cookie(id, cookie) });
     if (outcome.status === 'written') return outcome;
     throw new SessionStoreUnavailableError(
       `Redis at ${this.#commands.address} holds a record under the id of a new session (${id}). Ids are 256 random ` +
@@ -105,11 +107,17 @@ export class RedisStore implements SessionStore, Quarantine {
 
   /** Writes a session that another store had as it is, unless a record or a marker is there already. */
   restore(id: SessionId, session: RestoredSession): Promise<WriteOutcome> {
-    return this.#create(id, session, session);
+    const { cookieMaxAge, cookieSentAt } = session;
+    const cookie = cookieSentAt === undefined ? undefined : cookieField(cookieMaxAge, cookieSentAt);
+    return this.#create(id, session, { ...session, cookie });
   }
 
   save(id: SessionId, change: SessionChange): Promise<WriteOutcome> {
-    return this.#write(SAVE, [this.#key(id)], withFields(this.#changeArguments(change), change));
+    return this.#write(
+      SAVE,
+      [this.#key(id)],
+      withFields(this.#changeArguments(change), change, this.#cookie(id, change.cookie)),
+    );
   }
 
   renew(id: SessionId, renewal: SessionRenewal): Promise<WriteOutcome> {
@@ -127,6 +135,7 @@ export class RedisStore implements SessionStore, Quarantine {
           login !== undefined && login.absoluteTimeout > 0 ? login.absoluteTimeout : 0,
         ],
         renewal,
+        this.#cookie(newId, renewal.cookie),
       ),
     );
   }
@@ -188,9 +197,10 @@ export class RedisStore implements SessionStore, Quarantine {
       createdAt?: number;
       absoluteDeadline?: number | undefined;
       authenticatedAt?: number | undefined;
+      cookie?: OwnField | undefined;
     },
   ): Promise<WriteOutcome> {
-    const { absoluteTimeout } = times;
+    const { absoluteTimeout, cookie } = times;
     return this.#write(
       CREATE,
       [this.#key(id)],
@@ -207,12 +217,18 @@ export class RedisStore implements SessionStore, Quarantine {
           times.authenticatedAt ?? 0,
         ],
         { set: session.attributes, remove: [] },
+        cookie,
       ),
     );
   }
 
   #changeArguments(change: SessionChange): Argument[] {
     return [change.maxInactiveInterval ?? '', flag(change.authenticated), this.#copy(change.authenticated)];
+  }
+
+  /** Where nobody knows the time of the server yet, the cookie is due again: it is sent once too often. */
+  #cookie(id: SessionId, cookie: CookieLife | undefined): OwnField | undefined {
+    return cookie && cookieField(cookie.maxAge, cookie.sent ? (this.#commands.nowAt(this.#key(id)) ?? 0) : 0);
   }
 
   #copy(authenticated: boolean): Argument {
@@ -260,9 +276,17 @@ export class RedisStore implements SessionStore, Quarantine {
   }
 }
 
-/** Puts a change's attributes behind the arguments that a script has of its own. */
-function withFields(args: Argument[], change: Pick<SessionChange, 'set' | 'remove'>): Argument[] {
-  args.push(change.set.size);
+/** A field of ours that is written as attributes are: its name, and its text. */
+type OwnField = readonly [string, string];
+
+/** Puts a change's attributes, and a field of ours, behind the arguments that a script has of its own. */
+function withFields(
+  args: Argument[],
+  change: Pick<SessionChange, 'set' | 'remove'>,
+  own?: OwnField,
+): Argument[] {
+  args.push(change.set.size + (own === undefined ? 0 : 1));
+  if (own !== undefined) args.push(...own);
   for (const [name, bytes] of change.set) args.push(fieldOf(name), opaque(bytes));
   for (const name of change.remove) args.push(fieldOf(name));
   return args;

@@ -13,6 +13,8 @@ import { FORMAT_VERSION, NAME_LENGTH } from './redis-record.js';
  *   session, or 0; 1 or 0; 1 if nodes may hold copies of their own in memory, which stays so, or 0.
  * - `@used` when it was used last.
  * - `@info` "created login codec principal": when it was created, when somebody logged in or 0, who.
+ * - `@cookie` "seconds sent": how long browsers keep the cookie, or - where the settings say so, and when it was sent
+ *   last, or 0 where the next use is to send it. Only where there is something to say; written like an attribute.
  * A marker, or tombstone, stands for a session that has ended: `@ended` when (0.1 wrote 1), `@next` the id that it was
  * renewed to, and `@follow` if that was no login: until when the old id is served as the new one, 0 for not at all.
  *

@@ -42,5 +42,11 @@ export function renewal(
   set: Readonly<Record<string, string>> = {},
   rest: Partial<Omit<SessionRenewal, 'set' | 'newId'>> = {},
 ): SessionRenewal {
-  return { ...change(set, rest), newId, login: rest.login, graceSeconds: rest.graceSeconds };
+  return {
+    ...change(set, rest),
+    newId,
+    cookie: rest.cookie,
+    login: rest.login,
+    graceSeconds: rest.graceSeconds,
+  };
 }

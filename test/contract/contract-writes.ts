@@ -69,6 +69,27 @@ export function describeWrites(rig: ContractRig): void {
       }
     });
 
+    it('tells how long its cookie lives, and when that was sent, through every kind of write', async () => {
+      const cookieOf = async (of: SessionId): Promise<unknown[]> => {
+        const { cookieMaxAge, cookieSentAt } = await rig.recordOf(of, rig.peer);
+        return [cookieMaxAge, cookieSentAt === undefined ? undefined : cookieSentAt > 1];
+      };
+      const id = freshId();
+      const cookie = { maxAge: 3600, sent: true };
+      await rig.store.create(id, newSession({ a: '1' }, { ...rig.rest, cookie }));
+      expect(await cookieOf(id)).toEqual([3600, true]);
+      await rig.store.save(id, change({ a: '2' }, rig.rest));
+      expect(await cookieOf(id)).toEqual([3600, true]);
+      await rig.store.save(id, change({}, { ...rig.rest, cookie: { maxAge: 60, sent: false } }));
+      expect(await cookieOf(id)).toEqual([60, false]);
+      const next = freshId(id);
+      const sent = { cookie: { maxAge: undefined, sent: true } };
+      await rig.store.renew(id, renewal(next, {}, { ...rig.rest, ...sent }));
+      expect(await cookieOf(next)).toEqual([undefined, true]);
+      expect(await rig.attributesOf(next)).toEqual({ a: '2' });
+      expect(await cookieOf(await rig.created())).toEqual([undefined, undefined]);
+    });
+
     it('tells at each load when it was used before', async () => {
       const id = await rig.created();
       const first = await rig.store.load(id);

@@ -16,6 +16,10 @@ class Stub implements RedisExecutor {
   /** As of a cluster. */
   nodeOf: (key: string) => string | undefined = () => undefined;
 
+  nowAt(): undefined {
+    return undefined;
+  }
+
   loadAndTouch(key: string): Promise<[Buffer[], number | undefined]> {
     return this.call('LOAD', key).then(() => [[], undefined]);
   }

@@ -270,6 +270,18 @@ describe('a copy in memory', () => {
     }
   });
 
+  it('brings back what was said of the cookie', async () => {
+    const { a, b } = await nodes();
+    const id = freshId();
+    await a.create(id, newSession({ a: '1' }, { ...ANONYMOUS, cookie: { maxAge: 3600, sent: true } }));
+    await letCopyExpire(id);
+    await a.save(id, change({ b: '2' }, ANONYMOUS));
+    expect(await b.load(id)).toMatchObject({
+      status: 'found',
+      record: { cookieMaxAge: 3600, cookieSentAt: expect.any(Number) as unknown },
+    });
+  });
+
   it('is dropped when the session has become authenticated elsewhere', async () => {
     const a = await anonymousNode(redis.port);
     const { b } = await nodes();

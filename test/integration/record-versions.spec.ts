@@ -30,6 +30,33 @@ describe('an own field that a later release has added to a record', () => {
   });
 });
 
+describe('a record of 0.1', () => {
+  it('says nothing of its cookie, and is read, changed and renewed', async () => {
+    const id = freshId();
+    const name = id.slice(-24);
+    await admin.hset(keyOf(id), {
+      '@v': `1 ${name} 1800 0 0 1 0`,
+      '@used': '1700000000000',
+      '@info': '1700000000000 1700000000000 json ann',
+      cart: 'tea',
+    });
+    await admin.pexpire(keyOf(id), 1_800_000);
+    const found = await store.load(id);
+    expect(found).toMatchObject({ status: 'found', record: { principal: 'ann', cookieSentAt: undefined } });
+    const cookie = { maxAge: 60, sent: true };
+    expect((await store.save(id, change({ cart: 'cake' }, { cookie }))).status).toBe('written');
+    expect((await store.renew(id, renewal(freshId(id)))).status).toBe('written');
+  });
+
+  it('may be damaged in what a later release says of its cookie, which is then as the settings say', async () => {
+    const id = freshId();
+    await store.create(id, newSession({ cart: 'tea' }));
+    await admin.hset(keyOf(id), '@cookie', 'x');
+    const found = await store.load(id);
+    expect(found).toMatchObject({ status: 'found', record: { cookieMaxAge: undefined } });
+  });
+});
+
 describe('a record of a later version', () => {
   it('is neither read, changed nor removed but by its end', async () => {
     const id = freshId();

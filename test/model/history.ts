@@ -37,7 +37,8 @@ export interface Turn extends Interval {
 
 /** A request that was told 409. */
 export interface Refusal extends Interval {
-  readonly lineage: Lineage | undefined;
+  /** Of the sessions that it had, one after the other. */
+  readonly lineages: ReadonlySet<Lineage>;
 }
 
 /** What was seen of one program. */
@@ -120,13 +121,14 @@ function unfoundedRefusals({ refusals, turns }: History): string[] {
         !turns.some(
           ({ lineage, kind, login, start, end }) =>
             (kind === 'ended' || login) &&
-            lineage === refusal.lineage &&
+            refusal.lineages.has(lineage) &&
             start <= refusal.end &&
             refusal.start <= end,
         ),
     )
     .map(
-      ({ lineage, start }) => `a request in ${lineage} begun at ${start} was told 409 though nothing ended`,
+      ({ lineages, start }) =>
+        `a request in ${[...lineages].join()} begun at ${start} was told 409 though nothing ended`,
     );
 }
 

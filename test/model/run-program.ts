@@ -65,9 +65,7 @@ export class ProgramRun {
   async #request({ node, steps }: Request): Promise<void> {
     const start = this.#tick();
     const visit = new Visit(this, start);
-    let lineage: Lineage | undefined;
     const answer = this.#node(node).visit(this.#browser, async (session) => {
-      lineage = session[LINEAGE] as Lineage | undefined;
       const { background } = await visit.perform(session, steps);
       if (background !== undefined) this.#background.push(background);
     });
@@ -77,7 +75,7 @@ export class ProgramRun {
     } catch (error) {
       // What such a request has written is not acknowledged, and may be there or not.
       if (this.#policy !== 'ALWAYS_SAVE_AFTER_REQUEST' || !isConflict(error)) throw error;
-      this.history.refusals.push({ lineage, start, end: this.#tick() });
+      this.history.refusals.push({ lineages: visit.lineages, start, end: this.#tick() });
     }
   }
 
@@ -129,6 +127,8 @@ export class ProgramRun {
 class Visit {
   readonly #run: ProgramRun;
   readonly #start: number;
+  /** Of the sessions that it has had so far. */
+  readonly lineages = new Set<Lineage>();
   readonly #open: { end: number }[] = [];
   /** What this request has written itself: reading that says nothing about the store. */
   readonly #own = new Set<Name>();
@@ -143,6 +143,8 @@ class Visit {
 
   /** Resolves when the response may leave, to what goes on after that. */
   async perform(session: AnySession, steps: readonly Step[]): Promise<{ background?: Promise<void> }> {
+    const lineage = session[LINEAGE] as Lineage | undefined;
+    if (lineage !== undefined) this.lineages.add(lineage);
     for (const [i, step] of steps.entries()) {
       await this.#run.turn(step.do);
       if (step.do === 'background') {
@@ -215,7 +217,11 @@ class Visit {
         const before = session[LINEAGE] as Lineage | undefined;
         // What it has assigned itself goes along into the session that a login begins, and so would the name.
         if (before !== undefined && this.#expired.has(before)) delete session[LINEAGE];
-        await this.#turning(session, 'renewed', () => session.authenticate(principal), true);
+        // Nobody logs in twice: over a login it is somebody else, for whom a session of their own begins.
+        const another = session.principal !== undefined;
+        const kind = another ? 'ended' : 'renewed';
+        await this.#turning(session, kind, () => session.authenticate(principal), true);
+        if (another) delete session[LINEAGE];
         history.logins.push(principal);
         if (session[LINEAGE] !== before || before === undefined) this.#begin(session);
         return;
@@ -257,7 +263,13 @@ class Visit {
     const turn = { lineage, kind, login, start: this.#start, end: Infinity };
     this.#run.history.turns.push(turn);
     this.#open.push(turn);
-    if ((await act()) === false) Object.assign(turn, { kind: 'renewed' });
+    let done: unknown = false;
+    try {
+      done = await act();
+    } finally {
+      // What was refused has ended nothing.
+      if (done === false) Object.assign(turn, { kind: 'renewed' });
+    }
   }
 
   #write(session: AnySession, name: Name, value: unknown): void {
@@ -281,6 +293,7 @@ class Visit {
     if (known !== undefined) return known;
     const lineage = `session ${this.#run.unique()}`;
     session[LINEAGE] = lineage;
+    this.lineages.add(lineage);
     return lineage;
   }
 

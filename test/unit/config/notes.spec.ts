@@ -90,3 +90,36 @@ describe('notes', () => {
     client.disconnect();
   });
 });
+
+describe('a cookie and a session that do not end together', () => {
+  const note = (environment: Record<string, unknown>): string[] =>
+    [...resolve(environment, {}).notes].filter((text) => text.startsWith('REDIS_SESSION_COOKIE_MAX_AGE'));
+
+  it.each<[Record<string, unknown>, string]>([
+    [{ REDIS_SESSION_COOKIE_MAX_AGE: 86400 }, 'of 86400 s outlives the idle time of sessions, 1800 s'],
+    [
+      { REDIS_SESSION_COOKIE_MAX_AGE: 1801, REDIS_SESSION_USER_TIMEOUT: 1800 },
+      'of 1801 s outlives the idle time of sessions, 1800 s',
+    ],
+    [
+      { REDIS_SESSION_COOKIE_MAX_AGE: 1800, REDIS_SESSION_PRESET: 'aal2' },
+      'of 1800 s ends before the idle time of sessions, 3600 s',
+    ],
+    [
+      { REDIS_SESSION_COOKIE_MAX_AGE: 60, TOMCAT_REDIS_USER_SESSION_TIMEOUT: 120 },
+      'of 60 s ends before the idle time of sessions, 120 s',
+    ],
+  ])('are warned of: %p', (environment, text) => {
+    expect(note(environment)).toEqual([expect.stringContaining(text)]);
+  });
+
+  it.each<[Record<string, unknown>]>([
+    [{}],
+    [{ REDIS_SESSION_USER_TIMEOUT: 60 }],
+    [{ REDIS_SESSION_COOKIE_MAX_AGE: 60, REDIS_SESSION_USER_TIMEOUT: 60 }],
+    [{ REDIS_SESSION_COOKIE_MAX_AGE: 1800 }],
+    [{ REDIS_SESSION_COOKIE_MAX_AGE: 60, REDIS_SESSION_TRANSPORT_HEADER: 'x-session' }],
+  ])('are not found in %p', (environment) => {
+    expect(note(environment)).toEqual([]);
+  });
+});

@@ -87,6 +87,7 @@ export class CoreRig {
       rules: {
         maxInactiveInterval: 1800,
         absoluteTimeout: 0,
+        cookieMaxAge: undefined,
         saveOnChange: false,
         alwaysSave: false,
         manualDirtyAttribute: undefined,

@@ -3,7 +3,7 @@ import { newToken } from '../../../lib/core/token.js';
 import { SessionCookie, type SessionCookieOptions } from '../../../lib/http/session-cookie.js';
 import { DroppedCookieLog } from '../../../lib/nest/dropped-cookie-log.js';
 
-const SET = { action: 'set', token: newToken(), maxInactiveInterval: 1800 } as const;
+const SET = { action: 'set', token: newToken(), maxAge: undefined } as const;
 
 function dropped(options: Partial<SessionCookieOptions>, secure: boolean, host?: string): boolean {
   let told = false;
