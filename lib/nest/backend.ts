@@ -2,7 +2,7 @@ import { Logger } from '@nestjs/common';
 import type { ResolvedSettings } from '../config/settings.js';
 import type { SessionStore } from '../core/store.js';
 import { AnonymousTrafficStore } from '../stores/anonymous-store.js';
-import { EncryptedStore } from '../stores/encrypted-store.js';
+import { ENCRYPTION_OVERHEAD, EncryptedStore } from '../stores/encrypted-store.js';
 import { KeyRing } from '../stores/key-ring.js';
 import { MemoryStore } from '../stores/memory-store.js';
 import type { Quarantine } from '../stores/quarantine.js';
@@ -53,6 +53,8 @@ export function createBackend(settings: ResolvedSettings): SessionBackend {
       touchIntervalMs: settings.touchIntervalSeconds * 1000,
       anonymousCopySeconds: anonymousTraffic ? undefined : settings.undefinedSessionTypeTimeoutSeconds,
       endedMarkerMs,
+      limits: settings,
+      overhead: settings.encryptionKeys.length > 0 ? ENCRYPTION_OVERHEAD : undefined,
     },
     () => link.close(),
   );
@@ -78,5 +80,5 @@ function encrypted(store: SessionStore & Quarantine, keys: readonly string[]): S
 }
 
 function memoryStore(settings: ResolvedSettings, endedMarkerMs: number): MemoryStore {
-  return new MemoryStore({ ...settings.memory, endedMarkerMs, now: settings.now });
+  return new MemoryStore({ ...settings.memory, limits: settings, endedMarkerMs, now: settings.now });
 }

@@ -15,7 +15,7 @@ import type {
 } from '../core/store.js';
 import type { SessionId } from '../core/token.js';
 import type { Quarantine } from './quarantine.js';
-import { ValueKey, type KeyRing, type Unlocked } from './key-ring.js';
+import { LOCK_BYTES, SEAL_BYTES, ValueKey, type KeyRing, type Unlocked } from './key-ring.js';
 
 /** Begins the fields that are ours; an attribute's name that begins with it is stored with a second one. */
 const OWN = '#';
@@ -26,6 +26,13 @@ const CODEC_SUFFIX = '_aesgcm';
 const MAX_KEYS = 10_000;
 /** Lost races with writers of the same value after which a compare-and-set is a conflict. */
 const MAX_ATTEMPTS = 3;
+
+/** What encryption adds to a session, for the store that keeps its limits. */
+export const ENCRYPTION_OVERHEAD = {
+  attributes: 1,
+  bytes: KEY_FIELD.length + LOCK_BYTES - SEAL_BYTES,
+  bytesOfEach: SEAL_BYTES,
+};
 
 /** What the writes of a session need. */
 interface SessionKey extends Unlocked {

@@ -1,5 +1,6 @@
 import { LRUCache } from 'lru-cache';
 import { SessionStoreUnavailableError } from '../core/errors.js';
+import { SessionSize, type SessionLimits } from '../core/session-size.js';
 import { NEVER_MS } from '../core/session-times.js';
 import type {
   CompareAndSetOutcome,
@@ -23,6 +24,8 @@ export interface MemoryStoreOptions {
   readonly maxBytes: number;
   /** How long a session's end stays known under its old id, in milliseconds. */
   readonly endedMarkerMs: number;
+  /** Of one session; undefined: none. */
+  readonly limits?: SessionLimits | undefined;
   /** Epoch milliseconds. */
   readonly now: () => number;
 }
@@ -96,7 +99,7 @@ export class MemoryStore implements SessionStore, Quarantine {
     if (record === undefined) return { status: 'absent' };
     if (isEnded(record)) return { status: 'ended' };
     const now = this.#options.now();
-    return this.#put(id, changed(record, change, now), now);
+    return this.#put(id, this.#changed(record, change, now), now);
   }
 
   async renew(id: SessionId, renewal: SessionRenewal): Promise<WriteOutcome> {
@@ -106,7 +109,7 @@ export class MemoryStore implements SessionStore, Quarantine {
     const now = this.#options.now();
     const { login, newId } = renewal;
     const renewed: SessionRecord = {
-      ...changed(record, renewal, now),
+      ...this.#changed(record, renewal, now),
       ...(login !== undefined && {
         principal: login.principal,
         authenticatedAt: now,
@@ -133,7 +136,7 @@ export class MemoryStore implements SessionStore, Quarantine {
     const set = new Map(next === undefined ? [] : [[name, next]]);
     return this.#put(
       id,
-      changed(record, { set, remove: next === undefined ? [name] : [], authenticated }, now),
+      this.#changed(record, { set, remove: next === undefined ? [name] : [], authenticated }, now),
       now,
     );
   }
@@ -187,6 +190,16 @@ export class MemoryStore implements SessionStore, Quarantine {
     return this.#entries.get(id);
   }
 
+  /** @throws SessionLimitError */
+  #changed(record: SessionRecord, change: SessionChange, now: number): SessionRecord {
+    const next = changed(record, change, now);
+    const { limits } = this.#options;
+    if (limits !== undefined && change.set.size > 0) {
+      sizeOf(next.attributes).assertWithin(limits, () => sizeOf(record.attributes));
+    }
+    return next;
+  }
+
   #put(id: SessionId, record: SessionRecord, now: number, longest = NEVER_MS): Written {
     const { maxInactiveInterval, absoluteDeadline } = record;
     const idle = maxInactiveInterval > 0 ? maxInactiveInterval * 1000 : NEVER_MS;
@@ -216,6 +229,12 @@ export function changed(record: SessionRecord, change: SessionChange, now: numbe
     maxInactiveInterval: change.maxInactiveInterval ?? record.maxInactiveInterval,
     authenticated: record.authenticated || change.authenticated,
   };
+}
+
+function sizeOf(attributes: ReadonlyMap<string, Uint8Array>): SessionSize {
+  const size = new SessionSize();
+  for (const [name, bytes] of attributes) size.add(name, bytes);
+  return size;
 }
 
 function isEnded(entry: Entry): entry is Ended {

@@ -11,11 +11,13 @@ import type {
   Written,
 } from '../core/store.js';
 import { SessionFormatError, SessionStoreUnavailableError } from '../core/errors.js';
+import type { SessionLimits } from '../core/session-size.js';
 import { tagOf, type SessionId } from '../core/token.js';
 import { RedisClock } from './redis-clock.js';
 import type { Argument, RedisExecutor } from './redis-executor.js';
 import { opaque } from './opaque.js';
 import type { Quarantine } from './quarantine.js';
+import { RecordLimits, type SessionOverhead } from './record-limits.js';
 import { fieldOf, readRecord } from './redis-record.js';
 import { COMPARE_AND_SET, CREATE, DESTROY, RENEW, SAVE, SET_ASIDE, TOUCH, type Script } from './scripts.js';
 
@@ -30,6 +32,10 @@ export interface RedisStoreOptions {
   readonly anonymousCopySeconds?: number | undefined;
   /** How long a session's end stays known under its old id, in milliseconds. */
   readonly endedMarkerMs: number;
+  /** Of one session; undefined: none. */
+  readonly limits?: SessionLimits | undefined;
+  /** What another store adds to a session on its way here, which does not count; undefined: nothing. */
+  readonly overhead?: SessionOverhead | undefined;
 }
 
 /** Redis gives a write up before we do, though clocks are read in whole milliseconds and timers may run a little early. */
@@ -50,12 +56,14 @@ export class RedisStore implements SessionStore, Quarantine {
   readonly #options: RedisStoreOptions;
   readonly #clock = new RedisClock();
   readonly #release: () => Promise<void>;
+  readonly #limits: RecordLimits;
 
   /** @param release What `close()` does; nothing for a client that is not ours. */
   constructor(commands: RedisExecutor, options: RedisStoreOptions, release: () => Promise<void>) {
     this.#commands = commands;
     this.#options = options;
     this.#release = release;
+    this.#limits = new RecordLimits(options.limits, options.overhead);
   }
 
   async load(id: SessionId): Promise<LoadOutcome> {
@@ -119,14 +127,17 @@ export class RedisStore implements SessionStore, Quarantine {
     next: Uint8Array | undefined,
     authenticated: boolean,
   ): Promise<CompareAndSetOutcome> {
-    const args = [flag(authenticated), this.#copy(authenticated), fieldOf(name)];
-    const bytes = [
+    const args = [
+      flag(authenticated),
+      this.#copy(authenticated),
+      ...this.#limits.args,
       flag(expected !== undefined),
       expected === undefined ? '' : opaque(expected),
       flag(next !== undefined),
-      next === undefined ? '' : opaque(next),
+      fieldOf(name),
     ];
-    const reply = await this.#run(COMPARE_AND_SET, [this.#key(id)], [...args, ...bytes]);
+    if (next !== undefined) args.push(opaque(next));
+    const reply = await this.#run(COMPARE_AND_SET, [this.#key(id)], args);
     if (reply[0] === -2) return { status: 'conflict', actual: (reply[1] as Buffer | null) ?? undefined };
     return this.#outcome(reply);
   }
@@ -195,7 +206,8 @@ export class RedisStore implements SessionStore, Quarantine {
   }
 
   #changeArguments(change: SessionChange): Argument[] {
-    return [change.maxInactiveInterval ?? '', flag(change.authenticated), this.#copy(change.authenticated)];
+    const { maxInactiveInterval, authenticated } = change;
+    return [maxInactiveInterval ?? '', flag(authenticated), this.#copy(authenticated), ...this.#limits.args];
   }
 
   #copy(authenticated: boolean): Argument {
@@ -232,6 +244,7 @@ export class RedisStore implements SessionStore, Quarantine {
           'Finish the roll-out of the newer version.',
       );
     }
+    if (status === -5) throw this.#limits.refusal(now, deadline);
     return { status: status === -1 ? 'ended' : 'absent' };
   }
 

@@ -13,6 +13,8 @@ import { FORMAT_VERSION, NAME_LENGTH } from './redis-record.js';
  *   session, or 0; 1 or 0; 1 if nodes may hold copies of their own in memory, which stays so, or 0.
  * - `@used` when it was used last.
  * - `@info` "created login codec principal": when it was created, when somebody logged in or 0, who.
+ * - `@size` attributes × 2^30 + bytes of their names and values: at least what there is. Missing until the first save that
+ *   sets something; 0.1 leaves it as it is.
  * A marker stands for a session that ended a short while ago: `@ended`, and `@next` if it was renewed.
  *
  * Common ground:
@@ -22,7 +24,8 @@ import { FORMAT_VERSION, NAME_LENGTH } from './redis-record.js';
  *   that was reported as failed meanwhile must not be applied later.
  * - The first change of each write is an HSET, which a full Redis refuses: then nothing is changed.
  * - The reply of a write is {1, now, absolute deadline or 0}, or {0}: no such record, or {-1}: the session
- *   ended a short while ago, or {-3, now}: too late, or {-4}: the record is of another format.
+ *   ended a short while ago, or {-3, now}: too late, or {-4}: the record is of another format, or {-5, bytes,
+ *   attributes}: it would hold that much, which is over a limit.
  * - What scripts share is text, not functions, which Redis would make anew in each run.
  */
 export interface Script {
@@ -31,9 +34,18 @@ export interface Script {
   readonly sha1: string;
 }
 
+const SIZE_UNIT = 2 ** 30;
+const OWN_CODE = '@'.charCodeAt(0);
+
+/** A size as `@size` has it. Bytes are below 2^30. */
+export function sizeOf(attributes: number, bytes: number): number {
+  return attributes * SIZE_UNIT + bytes;
+}
+
 const NOW = `
 local time = redis.call('TIME')
-local now = time[1] * 1000 + math.floor(time[2] / 1000)`;
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+local this = string.format('%d', now)`;
 
 const UNLESS_LATE = `${NOW}
 if ARGV[1] ~= '0' and now > tonumber(ARGV[1]) then return {-3, now} end`;
@@ -75,8 +87,63 @@ if ttl <= 0 then
   redis.call('DEL', ${key})
   return {0}
 end
-redis.call('PEXPIRE', ${key}, ttl)
+redis.call('PEXPIRE', ${key}, string.format('%d', ttl))
 return {1, now, tonumber(till)}`;
+
+/**
+ * Ends a write that would make a record larger than it is and than ARGV[limits] allows, a size as in `@size`, or 0 for
+ * any; the bytes of each attribute that do not count follow it. Leaves in `size` what is to be stored, or nil where
+ * nothing grows.
+ *
+ * Of a single attribute the `old` bytes are known. Several are added to `@size` as if they were new, which costs no
+ * command. Only where that is too much is the record itself looked at: then the sum is exact again, and with that good
+ * for many a write to come.
+ */
+const withinLimits = (
+  key: string,
+  known: string,
+  old: string,
+  limits: number,
+  first: number,
+  count: string,
+): string => `
+local size
+local before = ${count} == '1' and ${old}
+if ARGV[${limits}] ~= '0' and ${count} ~= '0' and not (before and #before >= #ARGV[${first + 1}]) then
+  local limit, added = tonumber(ARGV[${limits}]), tonumber(${count})
+  local last, most = ${first - 1} + added * 2, limit % ${SIZE_UNIT}
+  local mostAttributes = limit - most
+  size = (tonumber(${known} or '') or limit) + added * ${SIZE_UNIT}
+  for i = ${first}, last do size = size + #ARGV[i] end
+  if before then size = size - ${SIZE_UNIT} - #ARGV[${first}] - #before end
+  local bytes = size % ${SIZE_UNIT}
+  if bytes > most or size - bytes > mostAttributes then
+    local sizes, all, held = {}, redis.call('HGETALL', ${key}), 0
+    for i = 1, #all, 2 do
+      local name = all[i]
+      if string.byte(name) ~= ${OWN_CODE} or string.byte(name, 2) == ${OWN_CODE} then
+        sizes[name] = #name + #all[i + 1]
+        held = held + ${SIZE_UNIT} + sizes[name] - ARGV[${limits + 1}]
+      end
+    end
+    for i = ${first}, last, 2 do sizes[ARGV[i]] = #ARGV[i] + #ARGV[i + 1] end
+    for i = last + 1, #ARGV do sizes[ARGV[i]] = nil end
+    bytes, size = 0, 0
+    for _, one in pairs(sizes) do
+      bytes = bytes + one - ARGV[${limits + 1}]
+      size = size + ${SIZE_UNIT}
+    end
+    local heldBytes = held % ${SIZE_UNIT}
+    if bytes > most and bytes > heldBytes or size > mostAttributes and size > held - heldBytes then
+      return {-5, bytes, size / ${SIZE_UNIT}}
+    end
+    size = size + bytes
+  end
+  size = string.format('%d', size)
+end`;
+
+/** The pair for `size`; what was just written once more, where there is none. */
+const SIZE_PAIR = `size and '@size' or '@used', size or this`;
 
 /** Sets fields of ours and `count` pairs from ARGV[first] on; what comes after those are names to remove. */
 const change = (key: string, own: string, first: number, count: string): string => `
@@ -106,8 +173,8 @@ local f = redis.call('HMGET', key, '@v', '@used')
 if not (${isOwn('f[1]', 'key')}) then return now end${takeApart('f[1]')}
 if not idle or copy == '0' and now - (tonumber(f[2]) or 0) < tonumber(ARGV[1]) then return now end${TTL}
 if ttl > 0 then
-  redis.call('PEXPIRE', key, ttl)
-  redis.pcall('HSET', key, '@used', now)
+  redis.call('PEXPIRE', key, string.format('%d', ttl))
+  redis.pcall('HSET', key, '@used', this)
 else
   redis.call('DEL', key)
 end
@@ -126,7 +193,6 @@ local key = KEYS[1]
 local there = redis.call('HMGET', key, '@v', '@ended')
 if there[2] then return {-1} end
 if there[1] then return {0} end
-local this = string.format('%.0f', now)
 local idle, till, copy, authenticated = ARGV[3], ARGV[9], ARGV[7], ARGV[6]
 local nodes = copy == '0' and '0' or '1'
 if till == '0' and ARGV[4] ~= '0' then till = string.format('%.0f', now + ARGV[4] * 1000) end
@@ -139,64 +205,70 @@ ${written('key')}
 
 /**
  * Applies a change to a record that exists.
- * KEYS record · ARGV deadline, idle seconds or '' = as it was, authenticated 1 or 0, copy seconds or 0,
- * count of fields to set, then name and bytes of each, then names to remove.
+ * KEYS record · ARGV deadline, idle seconds or '' = as it was, authenticated 1 or 0, copy seconds or 0, limit of
+ * the size or 0, bytes of each attribute that do not count, count of fields to set, then name and bytes of each,
+ * then names to remove.
  * Reply: that of a write.
  */
 export const SAVE = script(`${UNLESS_LATE}
 local key = KEYS[1]
-local f = redis.call('HMGET', key, '@v', '@ended')
+local f = redis.call('HMGET', key, '@v', '@ended', '@size', ARGV[8] or '@size')
 ${standing('key', 'f[1]', 'f[2]')}
-${change('key', `'@used', now`, 6, 'ARGV[5]')}
+${withinLimits('key', 'f[3]', 'f[4]', 5, 8, 'ARGV[7]')}
+${change('key', `'@used', this, ${SIZE_PAIR}`, 8, 'ARGV[7]')}
 ${changeLimits('key', 'ARGV[2]', 'ARGV[3]', 'ARGV[4]')}
 ${written('key')}
 `);
 
 /**
  * Moves a record to a new id with a change, and leaves a marker under the old one.
- * KEYS old record, new record · ARGV deadline, idle seconds or '', authenticated 1 or 0, copy seconds or 0,
- * life of the marker in ms, principal or '' = no login, absolute timeout in seconds from now (0 = none,
- * only with a login), count of fields to set, then name and bytes of each, then names to remove.
+ * KEYS old record, new record · ARGV deadline, idle seconds or '', authenticated 1 or 0, copy seconds or 0, limit of
+ * the size or 0, bytes of each attribute that do not count, life of the marker in ms, principal or '' = no login,
+ * absolute timeout in seconds from now (0 = none, only with a login), count of fields to set, then name and bytes of
+ * each, then names to remove.
  * Reply: that of a write.
  */
 export const RENEW = script(`${UNLESS_LATE}
 local old, new = KEYS[1], KEYS[2]
-local f = redis.call('HMGET', old, '@v', '@ended', '@info')
+local f = redis.call('HMGET', old, '@v', '@ended', '@info', '@size', ARGV[11] or '@size')
 ${standing('old', 'f[1]', 'f[2]')}
+${withinLimits('old', 'f[4]', 'f[5]', 5, 11, 'ARGV[10]')}
 if ARGV[2] ~= '' then idle = ARGV[2] end
 if ARGV[3] == '1' then authenticated = '1' end
 copy = ARGV[4]
 nodes = copy == '0' and '0' or '1'
 local info = f[3] or ''
-if ARGV[6] ~= '' then
+if ARGV[8] ~= '' then
   local created, codec = string.match(info, '^(%d+) %d+ (%S+) ')
   if not created then return {0} end
-  info = string.format('%s %.0f %s ', created, now, codec) .. ARGV[6]
-  till = ARGV[7] == '0' and '0' or string.format('%.0f', now + ARGV[7] * 1000)
+  info = string.format('%s %.0f %s ', created, now, codec) .. ARGV[8]
+  till = ARGV[9] == '0' and '0' or string.format('%.0f', now + ARGV[9] * 1000)
 end
-${change('old', `'@v', ${putTogether('new')}, '@used', now, '@info', info`, 9, 'ARGV[8]')}
+${change('old', `'@v', ${putTogether('new')}, '@info', info, '@used', this, ${SIZE_PAIR}`, 11, 'ARGV[10]')}
 redis.call('RENAME', old, new)
 redis.call('HSET', old, '@ended', 1, '@next', ${idOf('new')})
-redis.call('PEXPIRE', old, ARGV[5])
+redis.call('PEXPIRE', old, ARGV[7])
 ${written('new')}
 `);
 
 /**
  * Writes or removes one attribute if its bytes are still those expected.
- * KEYS record · ARGV deadline, authenticated 1 or 0, copy seconds or 0, field, 1 if bytes are expected or
- * 0 if none, the expected bytes, 1 if bytes are to be written or 0 to remove, the new bytes.
+ * KEYS record · ARGV deadline, authenticated 1 or 0, copy seconds or 0, limit of the size or 0, bytes of each
+ * attribute that do not count, 1 if bytes are expected or 0 if none, the expected bytes, 1 if bytes are to be written
+ * or 0 to remove, field, the new bytes if any.
  * Reply: that of a write, or {-2, the bytes that are there or nil}.
  */
 export const COMPARE_AND_SET = script(`${UNLESS_LATE}
 local key = KEYS[1]
-local f = redis.call('HMGET', key, '@v', '@ended', ARGV[4])
+local f = redis.call('HMGET', key, '@v', '@ended', ARGV[9], '@size')
 ${standing('key', 'f[1]', 'f[2]')}
-if f[3] ~= (ARGV[5] == '1' and ARGV[6]) then return {-2, f[3]} end
-if ARGV[7] == '1' then
-  redis.call('HSET', key, '@used', now, ARGV[4], ARGV[8])
+if f[3] ~= (ARGV[6] == '1' and ARGV[7]) then return {-2, f[3]} end
+${withinLimits('key', 'f[4]', 'f[3]', 4, 9, 'ARGV[8]')}
+if ARGV[8] == '1' then
+  redis.call('HSET', key, '@used', this, ${SIZE_PAIR}, ARGV[9], ARGV[10])
 else
-  redis.call('HSET', key, '@used', now)
-  redis.call('HDEL', key, ARGV[4])
+  redis.call('HSET', key, '@used', this)
+  redis.call('HDEL', key, ARGV[9])
 end
 ${changeLimits('key', "''", 'ARGV[2]', 'ARGV[3]')}
 ${written('key')}
