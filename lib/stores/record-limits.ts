@@ -1,7 +1,7 @@
 import type { SessionLimitError } from '../core/errors.js';
 import { limitError, type SessionLimits } from '../core/session-size.js';
 import type { Argument } from './redis-executor.js';
-import { sizeOf } from './scripts.js';
+import { sizeOf } from './script-limits.js';
 
 /** What a layer adds to a session: attributes of its own, the bytes of those, and bytes to each attribute. */
 export interface SessionOverhead {
