@@ -165,6 +165,7 @@ export class RequestSession implements ResponseHoldHooks, SessionClient {
       const reason = error instanceof Error ? error.message : 'unknown failure';
       this.#options.log.warn(
         `Session ${this.session.id}: not saved, and the response became an error: ${reason}`,
+        `error ${error instanceof Error ? error.name : ''}`,
       );
     }
     return answer;
@@ -176,6 +177,7 @@ export class RequestSession implements ResponseHoldHooks, SessionClient {
       const reason = error instanceof Error ? error.message : 'unknown failure';
       this.#options.log.warn(
         `Session ${this.session.id}: what changed after the response had started is not saved: ${reason}`,
+        `late ${error instanceof Error ? error.name : ''}`,
       );
     });
   }
