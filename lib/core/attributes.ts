@@ -246,7 +246,14 @@ export class Attributes {
       if (stays && slot.stored !== undefined && !set.has(name)) size.add(name, slot.stored);
     }
     for (const [name, bytes] of set) size.add(name, bytes);
-    size.assertWithin(this.#limits);
+    size.assertWithin(this.#limits, () => this.#storedSize());
+  }
+
+  #storedSize(): SessionSize {
+    const size = new SessionSize();
+    for (const [name, bytes] of this.#loaded) if (!this.#slots?.has(name)) size.add(name, bytes);
+    for (const [name, { stored }] of this.#slots ?? []) if (stored !== undefined) size.add(name, stored);
+    return size;
   }
 }
 

@@ -12,7 +12,11 @@ import type { RandomSource } from './token.js';
 export interface SessionLog {
   verbose(message: string): void;
   debug(message: string): void;
-  warn(message: string): void;
+  /**
+   * @param kind Of what a client can provoke: of each kind at most one line a minute is written, with how many were left
+   * out. Undefined: the line is written.
+   */
+  warn(message: string, kind?: string): void;
 }
 
 /** The settings that the life of a session follows. */

@@ -57,7 +57,8 @@ export class SessionSaver {
       .run(() => this.write(force, why))
       .catch((error: unknown) => {
         const message = error instanceof Error ? error.message : 'unknown failure';
-        environment.log.warn(`Session ${state.id}: a save in the background failed: ${message}`);
+        const kind = `background ${error instanceof Error ? error.name : ''}`;
+        environment.log.warn(`Session ${state.id}: a save in the background failed: ${message}`, kind);
       });
   }
 }

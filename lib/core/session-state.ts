@@ -100,7 +100,8 @@ export class SessionState implements RefusalListener {
 
   unstorable(name: string, what: Unstorable): void {
     const reason = reasonFor(name, what);
-    if (this.#environment.rules.unstorable !== 'error') return this.refused(name, reason);
+    if (this.#environment.rules.unstorable !== 'error')
+      return this.refused(name, reason, what.path === '' ? reason : `${what.reason} inside`);
     throw new SessionUnstorableValueError(
       `Attribute ${nameInLog(name)} cannot be stored: ${reason}. Store plain data, or an instance with a toJSON(); ` +
         'REDIS_SESSION_UNSTORABLE=warn leaves such a value out and saves the rest.',
@@ -108,13 +109,13 @@ export class SessionState implements RefusalListener {
     );
   }
 
-  refused(name: string, reason: string): void {
+  refused(name: string, reason: string, kind = reason): void {
     const refusal = `attribute ${nameInLog(name)} is left out: ${reason}.`;
     // Once each: a value is looked at again at every step of a response, and one line is enough.
     const told = (this.#told ??= new Set<string>());
     if (told.has(refusal)) return;
     told.add(refusal);
-    this.#environment.log.warn(`Session ${this.id}: ${refusal}`);
+    this.#environment.log.warn(`Session ${this.id}: ${refusal}`, `${nameInLog(name)} ${kind}`);
   }
 
   /** Made up when first asked for: most new sessions never need one. */

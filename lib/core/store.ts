@@ -150,6 +150,8 @@ export interface StoreHealth {
  * Where sessions live. Every method rejects only when the store itself fails, and then with
  * SessionStoreUnavailableError (or SessionFormatError for a record of a newer version): what was to be
  * written is then not written, nor applied later.
+ * A save, renewal or compare-and-set that sets something and would leave a session larger than it was and than the store's
+ * limits rejects with SessionLimitError, whoever writes at the same time, and writes nothing.
  * All writes are atomic, extend the expiry in the same step and leave no record without one.
  */
 export interface SessionStore {

@@ -219,10 +219,12 @@ export class RequestSession implements DeferralHooks, SessionClient {
       this.#options.log.verbose(`${name}: not saved because ${reason}.`);
   }
 
+  /** At most once a minute for each kind of failure: clients can provoke it. */
   #warn(what: string, error: unknown): void {
     const reason = error instanceof Error ? error.message : 'unknown failure';
     const name = this.isLoaded ? `Session ${this.session.id}` : 'A session';
-    this.#options.log.warn(`${name}: ${what}: ${reason}`);
+    const kind = `${what} ${error instanceof Error ? error.name : ''}`;
+    this.#options.log.warn(`${name}: ${what}: ${reason}`, kind);
   }
 }
 

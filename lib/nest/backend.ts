@@ -2,7 +2,7 @@ import { Logger } from '@nestjs/common';
 import type { ResolvedSettings } from '../config/settings.js';
 import { TOMBSTONE_MS, type SessionStore } from '../core/store.js';
 import { AnonymousTrafficStore } from '../stores/anonymous-store.js';
-import { EncryptedStore } from '../stores/encrypted-store.js';
+import { ENCRYPTION_OVERHEAD, EncryptedStore } from '../stores/encrypted-store.js';
 import { KeyRing } from '../stores/key-ring.js';
 import { LocalCopies } from '../stores/local-copies.js';
 import { MemoryStore } from '../stores/memory-store.js';
@@ -46,6 +46,8 @@ export function createBackend(settings: ResolvedSettings): SessionBackend {
       anonymousCopySeconds: anonymousTraffic ? undefined : settings.undefinedSessionTypeTimeoutSeconds,
       // Longer than any copy that has not heard of the end: see LocalCopies.
       endedMarkerMs: anonymousTraffic ? TOMBSTONE_MS : copyLifeMs + TOMBSTONE_MS,
+      limits: settings,
+      overhead: settings.encryptionKeys.length > 0 ? ENCRYPTION_OVERHEAD : undefined,
     },
     () => link.close(),
   );
@@ -70,5 +72,10 @@ function withCopies(shared: RedisStore, settings: ResolvedSettings, lifeMs: numb
 }
 
 function memoryStore(settings: ResolvedSettings): MemoryStore {
-  return new MemoryStore({ ...settings.memory, endedMarkerMs: TOMBSTONE_MS, now: settings.now });
+  return new MemoryStore({
+    ...settings.memory,
+    limits: settings,
+    endedMarkerMs: TOMBSTONE_MS,
+    now: settings.now,
+  });
 }

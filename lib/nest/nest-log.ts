@@ -1,5 +1,7 @@
 import { ConsoleLogger, Logger, type LogLevel } from '@nestjs/common';
 import type { SessionLog } from '../core/environment.js';
+import { realTimer, type Timer } from '../core/timer.js';
+import { RepeatedLines } from './repeated-lines.js';
 
 /**
  * The list of levels that Nest's console logger takes where none was given: the very list, not one like it. None is
@@ -9,8 +11,15 @@ const UNCHOSEN: unknown =
   process.env['NEST_LOG_LEVEL'] === undefined ? settledLevelsOf(new ConsoleLogger()) : 'none';
 
 /** Nest's Logger under a context of its own, as the port that core writes to. */
-export function nestLog(context: string): SessionLog {
+export function nestLog(context: string, timer: Timer = realTimer): SessionLog {
   const logger = new Logger(context);
+  const repeated = new RepeatedLines(
+    {
+      first: (line) => logger.warn(line),
+      again: (line, count) => logger.warn(`${count} more within a minute, the latest: ${line}`),
+    },
+    timer,
+  );
   return {
     verbose: (message) => {
       if (isAskedFor('verbose')) logger.verbose(message);
@@ -18,7 +27,10 @@ export function nestLog(context: string): SessionLog {
     debug: (message) => {
       if (isAskedFor('debug')) logger.debug(message);
     },
-    warn: (message) => logger.warn(message),
+    warn: (message, kind) => {
+      if (kind === undefined) logger.warn(message);
+      else repeated.note(kind, message);
+    },
   };
 }
 

@@ -17,12 +17,19 @@ import type {
 } from '../core/store.js';
 import type { SessionId } from '../core/token.js';
 import type { Quarantine } from './quarantine.js';
-import type { KeyRing, ValueKey } from './key-ring.js';
+import { LOCK_BYTES, SEAL_BYTES, type KeyRing, type ValueKey } from './key-ring.js';
 import { attributeContext, fieldOf, nameOf, openPrincipal, sealPrincipal } from './sealed-fields.js';
 import { damaged, KEY_FIELD, SessionLocks, UNFINISHED, type SessionKey } from './session-locks.js';
 
 /** Keys of sessions that are kept at hand between a load and the writes after it; others are loaded again. */
 const MAX_KEYS = 10_000;
+/** What encryption adds to a session, for the store that keeps its limits. */
+export const ENCRYPTION_OVERHEAD = {
+  attributes: 1,
+  bytes: KEY_FIELD.length + LOCK_BYTES - SEAL_BYTES,
+  bytesOfEach: SEAL_BYTES,
+};
+
 /** A renewal that is a login. */
 type LoginRenewal = SessionRenewal & { readonly login: NonNullable<SessionRenewal['login']> };
 

@@ -7,6 +7,11 @@ const NONCE_BYTES = 12;
 const TAG_BYTES = 16;
 const KEY_ID_BYTES = 4;
 
+/** By how many bytes a sealed value is longer. */
+export const SEAL_BYTES = NONCE_BYTES + TAG_BYTES;
+/** The length of a locked key. */
+export const LOCK_BYTES = KEY_ID_BYTES + KEY_BYTES + SEAL_BYTES;
+
 /** A key that encrypts values, each together with the context it belongs in: elsewhere it cannot be decrypted. */
 export class ValueKey {
   readonly #key: Uint8Array;

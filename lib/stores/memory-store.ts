@@ -1,5 +1,6 @@
 import { LRUCache } from 'lru-cache';
 import { SessionStoreUnavailableError } from '../core/errors.js';
+import { SessionSize, type SessionLimits } from '../core/session-size.js';
 import { NEVER_MS } from '../core/session-times.js';
 import type {
   CompareAndSetOutcome,
@@ -27,6 +28,8 @@ export interface MemoryStoreOptions {
   readonly maxBytes: number;
   /** How long a session's end stays known under its old id, in milliseconds. */
   readonly endedMarkerMs: number;
+  /** Of one session; undefined: none. */
+  readonly limits?: SessionLimits | undefined;
   /** Epoch milliseconds that never go back: what is kept here lives by it. See {@link steadyClock}. */
   readonly now: () => number;
 }
@@ -105,7 +108,7 @@ export class MemoryStore implements SessionStore, Quarantine {
     if (record === undefined) return { status: 'absent' };
     if (isEnded(record)) return this.#told(record);
     const now = this.#options.now();
-    return this.#put(id, changed(record, change, now), now);
+    return this.#put(id, this.#changed(record, change, now), now);
   }
 
   async renew(id: SessionId, renewal: SessionRenewal): Promise<WriteOutcome> {
@@ -115,7 +118,7 @@ export class MemoryStore implements SessionStore, Quarantine {
     const now = this.#options.now();
     const { login, newId, graceSeconds = 0 } = renewal;
     const renewed: SessionRecord = {
-      ...changed(record, renewal, now),
+      ...this.#changed(record, renewal, now),
       ...(login !== undefined && {
         principal: login.principal,
         authenticatedAt: now,
@@ -145,7 +148,7 @@ export class MemoryStore implements SessionStore, Quarantine {
     const set = new Map(next === undefined ? [] : [[name, next]]);
     return this.#put(
       id,
-      changed(record, { set, remove: next === undefined ? [name] : [], authenticated }, now),
+      this.#changed(record, { set, remove: next === undefined ? [name] : [], authenticated }, now),
       now,
     );
   }
@@ -217,6 +220,16 @@ export class MemoryStore implements SessionStore, Quarantine {
     return { status: 'ended', movedTo: next, inGrace: follow > this.#options.now() };
   }
 
+  /** @throws SessionLimitError */
+  #changed(record: SessionRecord, change: SessionChange, now: number): SessionRecord {
+    const next = changed(record, change, now);
+    const { limits } = this.#options;
+    if (limits !== undefined && change.set.size > 0) {
+      sizeOf(next.attributes).assertWithin(limits, () => sizeOf(record.attributes));
+    }
+    return next;
+  }
+
   #put(id: SessionId, record: SessionRecord, now: number, longest = NEVER_MS): Written {
     const { maxInactiveInterval, absoluteDeadline } = record;
     const idle = maxInactiveInterval > 0 ? maxInactiveInterval * 1000 : NEVER_MS;
@@ -247,6 +260,12 @@ export function changed(record: SessionRecord, change: SessionChange, now: numbe
     authenticated: record.authenticated || change.authenticated,
     ...cookieOf(change.cookie, now),
   };
+}
+
+function sizeOf(attributes: ReadonlyMap<string, Uint8Array>): SessionSize {
+  const size = new SessionSize();
+  for (const [name, bytes] of attributes) size.add(name, bytes);
+  return size;
 }
 
 /** What a record says of the cookie after a write at that time. */

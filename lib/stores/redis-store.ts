@@ -15,10 +15,12 @@ import type {
 } from '../core/store.js';
 import { TOMBSTONE_MS } from '../core/store.js';
 import { SessionFormatError, SessionStoreUnavailableError } from '../core/errors.js';
+import type { SessionLimits } from '../core/session-size.js';
 import { tagOf, type SessionId } from '../core/token.js';
 import type { Argument, RedisExecutor } from './redis-executor.js';
 import { opaque } from './opaque.js';
 import type { Quarantine } from './quarantine.js';
+import { RecordLimits, type SessionOverhead } from './record-limits.js';
 import { cookieField, fieldOf, readRecord } from './redis-record.js';
 import {
   COMPARE_AND_SET,
@@ -44,6 +46,10 @@ export interface RedisStoreOptions {
   readonly anonymousCopySeconds?: number | undefined;
   /** How long an end stays known where nodes may hold copies in memory, in milliseconds; elsewhere {@link TOMBSTONE_MS}. */
   readonly endedMarkerMs: number;
+  /** Of one session; undefined: none. */
+  readonly limits?: SessionLimits | undefined;
+  /** What another store adds to a session on its way here, which does not count; undefined: nothing. */
+  readonly overhead?: SessionOverhead | undefined;
 }
 
 /** How long an unreadable record is kept for a look at it. */
@@ -60,12 +66,14 @@ export class RedisStore implements SessionStore, Quarantine {
   readonly #commands: RedisExecutor;
   readonly #options: RedisStoreOptions;
   readonly #release: () => Promise<void>;
+  readonly #limits: RecordLimits;
 
   /** @param release What `close()` does; nothing for a client that is not ours. */
   constructor(commands: RedisExecutor, options: RedisStoreOptions, release: () => Promise<void>) {
     this.#commands = commands;
     this.#options = options;
     this.#release = release;
+    this.#limits = new RecordLimits(options.limits, options.overhead);
   }
 
   async load(id: SessionId, { touch = true }: LoadOptions = {}): Promise<LoadOutcome> {
@@ -147,14 +155,17 @@ export class RedisStore implements SessionStore, Quarantine {
     next: Uint8Array | undefined,
     authenticated: boolean,
   ): Promise<CompareAndSetOutcome> {
-    const args = [flag(authenticated), this.#copy(authenticated), fieldOf(name)];
-    const bytes = [
+    const args = [
+      flag(authenticated),
+      this.#copy(authenticated),
+      ...this.#limits.args,
       flag(expected !== undefined),
       expected === undefined ? '' : opaque(expected),
       flag(next !== undefined),
-      next === undefined ? '' : opaque(next),
+      fieldOf(name),
     ];
-    const reply = await this.#run(COMPARE_AND_SET, [this.#key(id)], [...args, ...bytes]);
+    if (next !== undefined) args.push(opaque(next));
+    const reply = await this.#run(COMPARE_AND_SET, [this.#key(id)], args);
     if (reply[0] === SCRIPT_STATUS.conflict)
       return { status: 'conflict', actual: (reply[1] as Buffer | null) ?? undefined };
     return this.#outcome(reply);
@@ -223,7 +234,8 @@ export class RedisStore implements SessionStore, Quarantine {
   }
 
   #changeArguments(change: SessionChange): Argument[] {
-    return [change.maxInactiveInterval ?? '', flag(change.authenticated), this.#copy(change.authenticated)];
+    const { maxInactiveInterval, authenticated } = change;
+    return [maxInactiveInterval ?? '', flag(authenticated), this.#copy(authenticated), ...this.#limits.args];
   }
 
   /** Where nobody knows the time of the server yet, the cookie is due again: it is sent once too often. */
@@ -254,6 +266,7 @@ export class RedisStore implements SessionStore, Quarantine {
           'Finish the roll-out of the newer version.',
       );
     }
+    if (status === SCRIPT_STATUS.limit) throw this.#limits.refusal(now, deadline);
     if (status !== SCRIPT_STATUS.ended) return { status: 'absent' };
     if (reply.length === 1) return { status: 'ended' };
     const next = (reply[1] as Buffer).toString();

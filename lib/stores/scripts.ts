@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { NEVER_MS } from '../core/session-times.js';
 import { FORMAT_VERSION, NAME_LENGTH } from './redis-record.js';
+import { SIZE_PAIR, withinLimits } from './script-limits.js';
 
 /**
  * Every Lua script of the package, each with its contract above it.
@@ -15,6 +16,8 @@ import { FORMAT_VERSION, NAME_LENGTH } from './redis-record.js';
  * - `@info` "created login codec principal": when it was created, when somebody logged in or 0, who.
  * - `@cookie` "seconds sent": how long browsers keep the cookie, or - where the settings say so, and when it was sent
  *   last, or 0 where the next use is to send it. Only where there is something to say; written like an attribute.
+ * - `@size` attributes × 2^30 + bytes of their names and values: at least what there is. Missing until the first save that
+ *   sets something; 0.1 leaves it as it is.
  * A marker, or tombstone, stands for a session that has ended: `@ended` when (0.1 wrote 1), `@next` the id that it was
  * renewed to, and `@follow` if that was no login: until when the old id is served as the new one, 0 for not at all.
  *
@@ -26,7 +29,8 @@ import { FORMAT_VERSION, NAME_LENGTH } from './redis-record.js';
  * - The first change of each write is an HSET, which a full Redis refuses: then nothing is changed.
  * - The reply of a write is {1, now, absolute deadline or 0}, or {0}: no such record, or {-1}: the session
  *   has ended, or {-1, id, 1 or 0}: it goes on under that id, and whether the old one is still served, or
- *   {-1, ''}: by a login, or {-3, now}: too late, or {-4}: the record is of another format.
+ *   {-1, ''}: by a login, or {-3, now}: too late, or {-4}: the record is of another format, or {-5, bytes,
+ *   attributes}: it would hold that much, which is over a limit.
  * - What scripts share is text, not functions, which Redis would make anew in each run.
  */
 export interface Script {
@@ -45,11 +49,13 @@ export const SCRIPT_STATUS = {
   conflict: -2,
   late: -3,
   format: -4,
+  limit: -5,
 } as const;
 
 const NOW = `
 local time = redis.call('TIME')
-local now = time[1] * 1000 + math.floor(time[2] / 1000)`;
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+local this = string.format('%d', now)`;
 
 const UNLESS_LATE = `${NOW}
 if ARGV[1] ~= '0' and now > tonumber(ARGV[1]) then return {-3, now} end`;
@@ -100,7 +106,7 @@ if ttl <= 0 then
   redis.call('DEL', ${key})
   return {0}
 end
-redis.call('PEXPIRE', ${key}, ttl)
+redis.call('PEXPIRE', ${key}, string.format('%d', ttl))
 return {1, now, tonumber(till)}`;
 
 /** Sets fields of ours and `count` pairs from ARGV[first] on; what comes after those are names to remove. */
@@ -131,8 +137,8 @@ local f = redis.call('HMGET', key, '@v', '@used')
 if not (${isOwn('f[1]', 'key')}) then return now end${takeApart('f[1]')}
 if not idle or copy == '0' and now - (tonumber(f[2]) or 0) < tonumber(ARGV[1]) then return now end${TTL}
 if ttl > 0 then
-  redis.call('PEXPIRE', key, ttl)
-  redis.pcall('HSET', key, '@used', now)
+  redis.call('PEXPIRE', key, string.format('%d', ttl))
+  redis.pcall('HSET', key, '@used', this)
 else
   redis.call('DEL', key)
 end
@@ -160,7 +166,6 @@ local there = redis.call('HMGET', key, '@v', '@ended')
 if there[2] then${hasEnded('key')}
 end
 if there[1] then return {0} end
-local this = string.format('%.0f', now)
 local idle, till, copy, authenticated = ARGV[3], ARGV[9], ARGV[7], ARGV[6]
 local nodes = copy == '0' and '0' or '1'
 if till == '0' and ARGV[4] ~= '0' then till = string.format('%.0f', now + ARGV[4] * 1000) end
@@ -173,68 +178,74 @@ ${written('key')}
 
 /**
  * Applies a change to a record that exists.
- * KEYS record · ARGV deadline, idle seconds or '' = as it was, authenticated 1 or 0, copy seconds or 0,
- * count of fields to set, then name and bytes of each, then names to remove.
+ * KEYS record · ARGV deadline, idle seconds or '' = as it was, authenticated 1 or 0, copy seconds or 0, limit of
+ * the size or 0, bytes of each attribute that do not count, count of fields to set, then name and bytes of each,
+ * then names to remove.
  * Reply: that of a write.
  */
 export const SAVE = script(`${UNLESS_LATE}
 local key = KEYS[1]
-local f = redis.call('HMGET', key, '@v', '@ended')
+local f = redis.call('HMGET', key, '@v', '@ended', '@size', ARGV[8] or '@size')
 ${standing('key', 'f[1]', 'f[2]')}
-${change('key', `'@used', now`, 6, 'ARGV[5]')}
+${withinLimits('key', 'f[3]', 'f[4]', 5, 8, 'ARGV[7]')}
+${change('key', `'@used', this, ${SIZE_PAIR}`, 8, 'ARGV[7]')}
 ${changeLimits('key', 'ARGV[2]', 'ARGV[3]', 'ARGV[4]')}
 ${written('key')}
 `);
 
 /**
  * Moves a record to a new id with a change, and leaves a marker under the old one.
- * KEYS old record, new record · ARGV deadline, idle seconds or '', authenticated 1 or 0, copy seconds or 0,
- * life of the marker in ms, the same where nodes may hold copies in memory, grace in ms, principal or '' = no login,
+ * KEYS old record, new record · ARGV deadline, idle seconds or '', authenticated 1 or 0, copy seconds or 0, limit of
+ * the size or 0, bytes of each attribute that do not count, life of the marker in ms, the same where nodes may hold
+ * copies in memory, grace in ms, principal or '' = no login,
  * absolute timeout in seconds from now (0 = none, only with a login), count of fields to set, then name and bytes of
  * each, then names to remove.
  * Reply: that of a write.
  */
 export const RENEW = script(`${UNLESS_LATE}
 local old, new = KEYS[1], KEYS[2]
-local f = redis.call('HMGET', old, '@v', '@ended', '@info')
+local f = redis.call('HMGET', old, '@v', '@ended', '@info', '@size', ARGV[13] or '@size')
 ${standing('old', 'f[1]', 'f[2]')}
+${withinLimits('old', 'f[4]', 'f[5]', 5, 13, 'ARGV[12]')}
 if ARGV[2] ~= '' then idle = ARGV[2] end
 if ARGV[3] == '1' then authenticated = '1' end
 copy = ARGV[4]
-local life = math.max(ARGV[5], ARGV[7])
-if nodes == '1' then life = math.max(life, ARGV[6]) end
+local life = math.max(ARGV[7], ARGV[9])
+if nodes == '1' then life = math.max(life, ARGV[8]) end
 nodes = copy == '0' and '0' or '1'
 local info = f[3] or ''
-if ARGV[8] ~= '' then
+if ARGV[10] ~= '' then
   local created, codec = string.match(info, '^(%d+) %d+ (%S+) ')
   if not created then return {0} end
-  info = string.format('%s %.0f %s ', created, now, codec) .. ARGV[8]
-  till = ARGV[9] == '0' and '0' or string.format('%.0f', now + ARGV[9] * 1000)
+  info = string.format('%s %.0f %s ', created, now, codec) .. ARGV[10]
+  till = ARGV[11] == '0' and '0' or string.format('%.0f', now + ARGV[11] * 1000)
 end
-${change('old', `'@v', ${putTogether('new')}, '@used', now, '@info', info`, 11, 'ARGV[10]')}
+${change('old', `'@v', ${putTogether('new')}, '@info', info, '@used', this, ${SIZE_PAIR}`, 13, 'ARGV[12]')}
 redis.call('RENAME', old, new)
-redis.call('HSET', old, '@ended', now, '@next', ${idOf('new')})
-if ARGV[8] == '' then redis.call('HSET', old, '@follow', ARGV[7] == '0' and 0 or now + ARGV[7]) end
+redis.call('HSET', old, '@ended', this, '@next', ${idOf('new')})
+if ARGV[10] == '' then redis.call('HSET', old, '@follow', ARGV[9] == '0' and 0 or now + ARGV[9]) end
 redis.call('PEXPIRE', old, life)
 ${written('new')}
 `);
 
 /**
  * Writes or removes one attribute if its bytes are still those expected.
- * KEYS record · ARGV deadline, authenticated 1 or 0, copy seconds or 0, field, 1 if bytes are expected or
- * 0 if none, the expected bytes, 1 if bytes are to be written or 0 to remove, the new bytes.
+ * KEYS record · ARGV deadline, authenticated 1 or 0, copy seconds or 0, limit of the size or 0, bytes of each
+ * attribute that do not count, 1 if bytes are expected or 0 if none, the expected bytes, 1 if bytes are to be written
+ * or 0 to remove, field, the new bytes if any.
  * Reply: that of a write, or {-2, the bytes that are there or nil}.
  */
 export const COMPARE_AND_SET = script(`${UNLESS_LATE}
 local key = KEYS[1]
-local f = redis.call('HMGET', key, '@v', '@ended', ARGV[4])
+local f = redis.call('HMGET', key, '@v', '@ended', ARGV[9], '@size')
 ${standing('key', 'f[1]', 'f[2]')}
-if f[3] ~= (ARGV[5] == '1' and ARGV[6]) then return {-2, f[3]} end
-if ARGV[7] == '1' then
-  redis.call('HSET', key, '@used', now, ARGV[4], ARGV[8])
+if f[3] ~= (ARGV[6] == '1' and ARGV[7]) then return {-2, f[3]} end
+${withinLimits('key', 'f[4]', 'f[3]', 4, 9, 'ARGV[8]')}
+if ARGV[8] == '1' then
+  redis.call('HSET', key, '@used', this, ${SIZE_PAIR}, ARGV[9], ARGV[10])
 else
-  redis.call('HSET', key, '@used', now)
-  redis.call('HDEL', key, ARGV[4])
+  redis.call('HSET', key, '@used', this)
+  redis.call('HDEL', key, ARGV[9])
 end
 ${changeLimits('key', "''", 'ARGV[2]', 'ARGV[3]')}
 ${written('key')}
@@ -264,7 +275,7 @@ while key do
     if f[1] then reply = reply == -1 and 2 or 1 end
     if not f[1] or string.sub(f[1], -2) == ' 1' then life = math.max(life, ARGV[4]) end
     if life > 0 then
-      redis.call('HSET', key, '@ended', now)
+      redis.call('HSET', key, '@ended', this)
       redis.call('PEXPIRE', key, life)
     end
   end

@@ -2,6 +2,9 @@ import type { SessionRecord, SessionStore } from '../../lib/core/store.js';
 import type { SessionId } from '../../lib/core/token.js';
 import { decoded, freshId, newSession } from './builders.js';
 
+/** What one session of each store under test may hold. */
+export const LIMITS = { maxSessionBytes: 200_000, maxAttributes: 4_000 };
+
 /** A store as the contract needs it. */
 export interface StoreUnderTest {
   readonly store: SessionStore;

@@ -1,5 +1,6 @@
 import { MemoryStore } from '../../lib/stores/memory-store.js';
 import type { SessionId } from '../../lib/core/token.js';
+import { LIMITS } from './contract-rig.js';
 import { describeSessionStore, type StoreUnderTest } from './session-store.contract.js';
 
 async function start(): Promise<StoreUnderTest> {
@@ -8,6 +9,7 @@ async function start(): Promise<StoreUnderTest> {
     maxSessions: 10_000,
     maxBytes: 100_000_000,
     endedMarkerMs: 60_000,
+    limits: LIMITS,
     now: () => now,
   });
   /** By trying: the last millisecond of the clock at which the session is still there. */

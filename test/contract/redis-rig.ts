@@ -7,6 +7,8 @@ import { RedisCommands } from '../../lib/stores/redis-commands.js';
 import { RedisStore, type RedisStoreOptions } from '../../lib/stores/redis-store.js';
 import { tagOf, type SessionId } from '../../lib/core/token.js';
 
+import { LIMITS } from './contract-rig.js';
+
 export const PREFIX = 'test:session:';
 export const MARKER_MS = 60_000;
 export const COPY_LIFE_MS = 60_000;
@@ -37,7 +39,14 @@ export async function redisStore(
   const client = await connect(port, timeoutMs);
   return new RedisStore(
     wrap(new RedisCommands(client, `127.0.0.1:${port}`, timeoutMs)),
-    { keyPrefix: PREFIX, topology: 'standalone', touchIntervalMs: 0, endedMarkerMs: MARKER_MS, ...rest },
+    {
+      keyPrefix: PREFIX,
+      topology: 'standalone',
+      touchIntervalMs: 0,
+      endedMarkerMs: MARKER_MS,
+      limits: LIMITS,
+      ...rest,
+    },
     async () => client.disconnect(),
   );
 }

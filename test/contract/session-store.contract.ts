@@ -3,6 +3,7 @@ import { SessionStoreUnavailableError } from '../../lib/core/errors.js';
 import type { SessionId } from '../../lib/core/token.js';
 import { change, freshId, newSession, renewal } from './builders.js';
 import { describeEnds } from './contract-ends.js';
+import { describeLimits } from './contract-limits.js';
 import { ContractRig, type ContractOptions, type StoreUnderTest } from './contract-rig.js';
 import { describeWrites } from './contract-writes.js';
 
@@ -26,6 +27,7 @@ export function describeSessionStore(
 
     describeWrites(rig);
     describeEnds(rig);
+    describeLimits(rig);
 
     describe('expiry', () => {
       const expectLife = async (id: SessionId, seconds: number): Promise<void> => {

@@ -1,6 +1,8 @@
 import { beforeAll, describe, expect, it } from '@jest/globals';
+import { SessionLimitError } from '../../lib/core/errors.js';
 import type { RedisClient } from '../../lib/stores/redis-client.js';
 import type { RedisStore } from '../../lib/stores/redis-store.js';
+import { LIMITS } from '../contract/contract-rig.js';
 import { change, freshId, newSession, renewal } from '../contract/builders.js';
 import { connect, keyOf, redisStore } from '../contract/redis-rig.js';
 import { startRedis } from '../support/redis-server.js';
@@ -54,6 +56,35 @@ describe('a record of 0.1', () => {
     await admin.hset(keyOf(id), '@cookie', 'x');
     const found = await store.load(id);
     expect(found).toMatchObject({ status: 'found', record: { cookieMaxAge: undefined } });
+  });
+});
+
+describe('the size that a record notes of itself', () => {
+  const big = 'x'.repeat(LIMITS.maxSessionBytes - 100);
+  const more = change({ more: 'x'.repeat(200), and: '' });
+
+  it.each<[string, string | undefined]>([
+    ['is missing, as in records of 0.1', undefined],
+    ['is damaged', 'much'],
+    ['is too large, since attributes were removed', String(2 ** 45)],
+  ])('is made anew from the record where it %s', async (_what, size) => {
+    const id = freshId();
+    await store.create(id, newSession({ cart: 'tea' }));
+    if (size !== undefined) await admin.hset(keyOf(id), '@size', size);
+    expect((await store.save(id, change({ a: '1', b: '2' }))).status).toBe('written');
+    expect(await admin.hget(keyOf(id), '@size')).toBe(String(3 * 2 ** 30 + 'cart+tea+a1b2'.length - 2));
+    expect((await store.save(id, change({ big, b: '' }))).status).toBe('written');
+    await expect(store.save(id, more)).rejects.toThrow(SessionLimitError);
+  });
+
+  it('goes with a renewal, and leaves the record with nobody the wiser of it', async () => {
+    const id = freshId();
+    const next = freshId(id);
+    await store.create(id, newSession({}));
+    await store.renew(id, renewal(next, { a: '1', b: '2' }));
+    expect(await admin.hget(keyOf(next), '@size')).toBe(String(2 * 2 ** 30 + 4));
+    const found = await store.load(next);
+    expect(found.status === 'found' && [...found.record.attributes.keys()]).toEqual(['a', 'b']);
   });
 });
 

@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import { randomBytes } from 'node:crypto';
 import { idOf, newToken, type SessionId } from '../../lib/core/token.js';
-import { EncryptedStore } from '../../lib/stores/encrypted-store.js';
+import { ENCRYPTION_OVERHEAD, EncryptedStore } from '../../lib/stores/encrypted-store.js';
 import { KeyRing, ValueKey } from '../../lib/stores/key-ring.js';
 import { MemoryStore } from '../../lib/stores/memory-store.js';
 import { change, decoded, freshId, newSession, renewal } from '../contract/builders.js';
@@ -17,8 +17,8 @@ const ring = new KeyRing([randomBytes(32)]);
 describeSessionStore('EncryptedStore', { authenticated: true }, async () => {
   const client = await connect(redis.port);
   return {
-    store: new EncryptedStore(await redisStore(redis.port), ring),
-    peer: new EncryptedStore(await redisStore(redis.port), ring),
+    store: new EncryptedStore(await redisStore(redis.port, { overhead: ENCRYPTION_OVERHEAD }), ring),
+    peer: new EncryptedStore(await redisStore(redis.port, { overhead: ENCRYPTION_OVERHEAD }), ring),
     lifeMs: (id) => redisLifeMs(client, id),
   };
 });

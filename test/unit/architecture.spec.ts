@@ -5,7 +5,8 @@ import { fileURLToPath } from 'node:url';
 import { preProcessFile } from 'typescript';
 
 const LIB = fileURLToPath(new URL('../../lib', import.meta.url));
-const MOST_LINES = 300;
+/** Less than design.md allows (500): what is longer holds two ideas, as a rule. */
+const MOST_LINES = 400;
 
 interface Import {
   readonly from: string;

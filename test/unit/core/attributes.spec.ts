@@ -72,3 +72,30 @@ describe('attributes that were loaded, of which only the touched ones get a slot
     expect([...(attributes.difference()?.set.keys() ?? [])]).toEqual(['broken']);
   });
 });
+
+describe('attributes that are over a limit already', () => {
+  it('may stay so and shrink, but not grow', () => {
+    const listener = { refused: () => undefined, unstorable: () => undefined };
+    const limits = { maxSessionBytes: 100, maxAttributes: 2 };
+    const attributes = new Attributes(msgpackCodec, limits, listener);
+    const big = msgpackCodec.encode('x'.repeat(150));
+    attributes.load(
+      new Map([
+        ['a', big],
+        ['b', big],
+        ['c', msgpackCodec.encode(1)],
+      ]),
+      msgpackCodec,
+    );
+    attributes.set('c', 2);
+    expect(attributes.difference()?.set.size).toBe(1);
+    attributes.set('c', 'longer');
+    expect(() => attributes.difference()).toThrow('are allowed');
+    attributes.set('a', 'short');
+    expect(attributes.difference()?.set.size).toBe(2);
+    attributes.set('d', 1);
+    expect(() => attributes.difference()).toThrow('are allowed');
+    attributes.delete('b');
+    expect(attributes.difference()?.remove).toEqual(['b']);
+  });
+});
