@@ -4,6 +4,7 @@ import { SessionFormatError, SessionStoreUnavailableError } from '../core/errors
 import type { SessionEvents } from '../core/events.js';
 import type { ManagedSession } from '../core/managed-session.js';
 import type { SessionManager } from '../core/manager.js';
+import type { SessionsInUse } from '../core/sessions-in-use.js';
 import { ResponseHold, type ResponseHoldHooks } from './response-hold.js';
 import type { RequestConnection, TokenTransport } from './token-transport.js';
 
@@ -17,6 +18,7 @@ export interface RequestSessionOptions {
   readonly manager: SessionManager;
   readonly transport: TokenTransport;
   readonly events: SessionEvents;
+  readonly inUse: SessionsInUse;
   /** False: what a handler wrote is discarded when the response is 5xx. */
   readonly saveOnServerError: boolean;
   readonly log: SessionLog;
@@ -53,7 +55,9 @@ export class RequestSession implements ResponseHoldHooks, SessionClient {
     this.cameWithToken = tokens.length > 0;
     // Installed before the load, so that whoever awaits the session finds its response held.
     this.#hold = new ResponseHold(response, this);
-    this.loaded = options.manager.open(tokens, this).then(
+    const opened = options.manager.open(tokens, this);
+    options.inUse.during(opened, response);
+    this.loaded = opened.then(
       (session) => {
         this.#session = session;
         this.#state = 'loaded';

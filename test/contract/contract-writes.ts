@@ -65,6 +65,26 @@ export function describeWrites(rig: ContractRig): void {
     });
   });
 
+  describe('a touch', () => {
+    it('is a use, of a session that every node sees', async () => {
+      const id = await rig.created({ a: '1' });
+      const before = await rig.recordOf(id);
+      await rig.peer.touch(id);
+      const after = await rig.recordOf(id);
+      expect(after.lastAccessedAt).toBeGreaterThanOrEqual(before.lastAccessedAt);
+      expect(decoded(after.attributes)).toEqual({ a: '1' });
+    });
+
+    it('of a session that is not there makes none', async () => {
+      const [unknown, ended] = [freshId(), await rig.created()];
+      await rig.store.destroy(ended);
+      for (const id of [unknown, ended]) {
+        await expect(rig.store.touch(id)).resolves.toBeUndefined();
+        expect(await rig.lifeMs(id)).toBe(0);
+      }
+    });
+  });
+
   describe.each(NAMES)('an attribute named %s', (_what, attribute) => {
     it('comes back as it went in, by every kind of write, and is gone when removed', async () => {
       const id = freshId();
