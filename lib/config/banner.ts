@@ -54,6 +54,7 @@ function redisLines(settings: ResolvedSettings): Line[] {
     ['redis.startup', redis.startup],
     ['redis.logoutConfirmedByReplicas', redis.logoutConfirmedByReplicas],
     ['clusterId', clusterId ?? '- Not Set -'],
+    ['touchIntervalSeconds', settings.touchIntervalSeconds],
     ['anonymousTraffic', anonymousTraffic],
     ...(anonymousTraffic
       ? []

@@ -35,6 +35,7 @@ export function buildSettings(draft: Draft, surroundings: Surroundings, faults: 
   const clusterId = get('clusterId');
   const enabled = get('enabled') ?? draft.redisInCode;
   const preset = timeoutsOf(get('preset'));
+  const idleTimeoutSeconds = get('idleTimeoutSeconds') ?? preset.idleTimeoutSeconds ?? DEFAULT_IDLE_SECONDS;
   return fill(SessionSettings, {
     enabled,
     clusterId,
@@ -45,7 +46,7 @@ export function buildSettings(draft: Draft, surroundings: Surroundings, faults: 
     encryptionKeys: get('encryptionKeys') ?? [],
     transport: fill(TransportSettings, { header: get('transport.header') }),
     preset: get('preset'),
-    idleTimeoutSeconds: get('idleTimeoutSeconds') ?? preset.idleTimeoutSeconds ?? DEFAULT_IDLE_SECONDS,
+    idleTimeoutSeconds,
     absoluteTimeoutSeconds: get('absoluteTimeoutSeconds') ?? preset.absoluteTimeoutSeconds ?? 0,
     policies: get('policies') ?? ['DEFAULT'],
     manualDirtyAttribute: switchable(
@@ -67,7 +68,9 @@ export function buildSettings(draft: Draft, surroundings: Surroundings, faults: 
     }),
     codec: get('codec') ?? 'msgpack',
     isAuthenticated: get('isAuthenticated'),
-    touchIntervalSeconds: get('touchIntervalSeconds') ?? 0,
+    // A sixtieth: what a session may outlive its idle time by.
+    touchIntervalSeconds:
+      get('touchIntervalSeconds') ?? Math.min(30, Math.floor(whole(idleTimeoutSeconds) / 60)),
     saveOnServerError: get('saveOnServerError') ?? true,
     now: get('now') ?? steadyClock(),
     notes: surroundings.notes,

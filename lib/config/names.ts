@@ -59,6 +59,7 @@ export const SETTING_NAMES = [
   row('redis.logoutConfirmedByReplicas', 'LOGOUT_CONFIRMED_BY_REPLICAS', 'integer'),
   row('idleTimeoutSeconds', 'USER_TIMEOUT', 'integer', 'TOMCAT_REDIS_USER_SESSION_TIMEOUT'),
   row('absoluteTimeoutSeconds', 'ABSOLUTE_TIMEOUT', 'integer'),
+  row('touchIntervalSeconds', 'TOUCH_INTERVAL', 'integer'),
   row('preset', 'PRESET', 'keyword'),
   row('policies', 'PERSISTENT_POLICIES', 'policies', 'TOMCAT_REDIS_SESSION_PERSISTENT_POLICIES'),
   row(
@@ -143,7 +144,6 @@ export const CODE_ONLY_PATHS = [
   'redis.client',
   'redis.cluster.natMap',
   'isAuthenticated',
-  'touchIntervalSeconds',
   'saveOnServerError',
   'now',
 ] as const;

@@ -17,7 +17,7 @@ export function notesOf(draft: Draft, production: boolean): string[] {
   if (value('enabled') ?? draft.redisInCode) redisNotes(draft, note);
   else if (!entries.has('enabled')) {
     note(
-      [...under(draft, 'redis.'), ...under(draft, 'encryptionKeys')],
+      [...under(draft, 'redis.'), ...under(draft, 'encryptionKeys'), ...under(draft, 'touchIntervalSeconds')],
       'Sessions live in this process; set REDIS_SESSION_ENABLED=true to keep them in Redis.',
     );
   }

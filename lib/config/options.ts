@@ -73,7 +73,11 @@ export interface SessionModuleOptions {
   codec?: 'msgpack' | 'json' | SessionCodec | undefined;
   /** Whether a session counts as authenticated although `authenticate()` was not called. Only in code. */
   isAuthenticated?: ((session: HttpSession) => boolean) | undefined;
-  /** Extend a session's expiry at most every so many seconds. Less than `idleTimeoutSeconds`. Default 0: at each use. Only in code. */
+  /**
+   * A use of a session that is closer to the one before, in seconds, is not noted in Redis, and its record lives so much longer,
+   * so that no session ends early. At most a tenth of `idleTimeoutSeconds`, and counts as a tenth of a session's own
+   * `maxInactiveInterval` where that is less. Default: a sixtieth of `idleTimeoutSeconds`, at most 30. 0: each use is noted.
+   */
   touchIntervalSeconds?: number | undefined;
   /** Save what a handler wrote although it answers 5xx, as the Valve's `finally` does. Default true. Only in code. */
   saveOnServerError?: boolean | undefined;

@@ -24,13 +24,11 @@ export function ruleFaults(draft: Draft, settings: SessionSettings, production: 
   confirmation(settings, blame);
   attributes(settings, blame);
   prefix(settings, blame);
-  if (
-    draft.entries.has('touchIntervalSeconds') &&
-    atLeast(settings.touchIntervalSeconds, settings.idleTimeoutSeconds)
-  ) {
+  const { touchIntervalSeconds, idleTimeoutSeconds } = settings;
+  if (draft.entries.has('touchIntervalSeconds') && touchIntervalSeconds * 10 > idleTimeoutSeconds) {
     blame(
       'touchIntervalSeconds',
-      `must be less than the idle timeout (${settings.idleTimeoutSeconds} seconds), or sessions in use would expire`,
+      `must be at most a tenth of the idle timeout (${idleTimeoutSeconds} seconds): sessions outlive that by as much`,
     );
   }
   faults.push(...cookieFaults(draft, settings.cookie));

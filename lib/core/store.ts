@@ -158,6 +158,9 @@ export interface SessionStore {
   /** Reads the session and, best effort and unless told otherwise, marks it as used: its idle life starts anew. */
   load(id: SessionId, options?: LoadOptions): Promise<LoadOutcome>;
 
+  /** Marks a session as used without reading it: its idle life starts anew. Nothing happens where there is none. */
+  touch(id: SessionId): Promise<void>;
+
   /** Writes a session whose id is fresh. */
   create(id: SessionId, session: NewSession): Promise<Written>;
 

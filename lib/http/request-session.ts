@@ -7,6 +7,7 @@ import type { SessionManager } from '../core/manager.js';
 import { deferResponse } from './deferred-response.js';
 import type { Deferral, DeferralHooks, ErrorAnswer, OwnHeader, ResponseHead } from './deferral.js';
 import { forgiveLateWrites } from './late-writers.js';
+import type { SessionsInUse } from '../core/sessions-in-use.js';
 import type { RequestConnection, TokenTransport } from './token-transport.js';
 
 /** The one sentence a client is told when sessions cannot be served. Names no server, setting or session. */
@@ -23,6 +24,7 @@ export interface RequestSessionOptions {
   readonly manager: SessionManager;
   readonly transport: TokenTransport;
   readonly events: SessionEvents;
+  readonly inUse: SessionsInUse;
   /** False: what a handler wrote is discarded when the response is 5xx. */
   readonly saveOnServerError: boolean;
   readonly log: SessionLog;
@@ -64,7 +66,9 @@ export class RequestSession implements DeferralHooks, SessionClient {
     this.#response = response;
     // Before the load, so that whoever awaits the session finds its response deferred.
     this.#deferral = deferResponse(response, this);
-    this.loaded = options.manager.open(tokens, this).then(
+    const opened = options.manager.open(tokens, this);
+    options.inUse.during(opened, response);
+    this.loaded = opened.then(
       (session) => {
         this.#session = session;
         this.#state = 'loaded';

@@ -6,6 +6,7 @@ import type { SessionEnvironment } from '../core/environment.js';
 import type { SessionEvents } from '../core/events.js';
 import { KeyedLock } from '../core/keyed-lock.js';
 import { SessionManager } from '../core/manager.js';
+import { SessionsInUse, type UseClock } from '../core/sessions-in-use.js';
 import type { RequestSessionOptions } from '../http/request-session.js';
 import { SessionCookie } from '../http/session-cookie.js';
 import { HeaderTransport } from '../http/token-transport-header.js';
@@ -25,8 +26,17 @@ export function createRequestSessionOptions(
     manager: new SessionManager(createEnvironment(settings, backend, events)),
     transport: createTransport(settings),
     events,
+    inUse: new SessionsInUse(backend.store, useClock(settings)),
     saveOnServerError: settings.saveOnServerError,
     log: nestLog('RequestSession'),
+  };
+}
+
+function useClock({ now }: ResolvedSettings): UseClock {
+  return {
+    now,
+    // Does not keep the process alive.
+    after: (milliseconds, call) => void setTimeout(call, milliseconds).unref(),
   };
 }
 

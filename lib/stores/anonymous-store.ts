@@ -60,6 +60,11 @@ export class AnonymousTrafficStore implements SessionStore, Quarantine {
     });
   }
 
+  /** A load, which knows whether it is the copy here that is in use. */
+  async touch(id: SessionId): Promise<void> {
+    await this.load(id);
+  }
+
   create(id: SessionId, session: NewSession): Promise<Written> {
     return this.#visiting(id, async (visit) => {
       const written = await this.#shared.create(id, session);

@@ -69,7 +69,9 @@ export class ConfirmedEnds implements RedisExecutor {
     return this.#connection.nowAt(key);
   }
 
-  loadAndTouch: RedisExecutor['loadAndTouch'] = (...command) => this.#connection.loadAndTouch(...command);
+  load(key: string): ReturnType<RedisExecutor['load']> {
+    return this.#connection.load(key);
+  }
 
   call(name: string, ...args: string[]): Promise<unknown> {
     return this.#connection.call(name, ...args);
@@ -170,7 +172,9 @@ export class EndsApart implements RedisExecutor {
     return this.#usual.nowAt(key);
   }
 
-  loadAndTouch: RedisExecutor['loadAndTouch'] = (...command) => this.#usual.loadAndTouch(...command);
+  load(key: string): ReturnType<RedisExecutor['load']> {
+    return this.#usual.load(key);
+  }
 
   run(script: Script, keys: readonly string[], args: readonly Argument[]): Promise<unknown> {
     return (script === this.#end ? this.#ends : this.#usual).run(script, keys, args);

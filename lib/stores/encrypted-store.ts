@@ -82,6 +82,10 @@ export class EncryptedStore implements SessionStore {
     return record;
   }
 
+  touch(id: SessionId): Promise<void> {
+    return this.#store.touch(id);
+  }
+
   async create(id: SessionId, session: NewSession): Promise<Written> {
     const { principal } = session;
     const fresh = this.#locks.fresh(session.codec);

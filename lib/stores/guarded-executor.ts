@@ -37,9 +37,9 @@ export class GuardedExecutor implements RedisExecutor {
     return this.#inner.timeoutMs;
   }
 
-  loadAndTouch(key: string, touch: Script, argument: number): Promise<[Buffer[], number | undefined]> {
+  load(key: string): Promise<[Buffer[], number | undefined]> {
     const breaker = this.#breakerOf(key);
-    return this.#refused(breaker) ?? breaker.watch(this.#inner.loadAndTouch(key, touch, argument));
+    return this.#refused(breaker) ?? breaker.watch(this.#inner.load(key));
   }
 
   run(script: Script, keys: readonly string[], args: readonly Argument[]): Promise<unknown> {

@@ -83,6 +83,10 @@ export class MemoryStore implements SessionStore, Quarantine {
     return { status: 'found', record, now };
   }
 
+  async touch(id: SessionId): Promise<void> {
+    await this.load(id);
+  }
+
   async create(id: SessionId, session: NewSession): Promise<Written> {
     this.#assertOpen();
     const now = this.#options.now();

@@ -3,10 +3,10 @@ import type { Redis } from 'ioredis';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Deadlines, type Turn } from './deadline.js';
 import { isCluster, type RedisClient } from './redis-client.js';
-import type { RedisClock } from './redis-clock.js';
 import type { Argument, RedisExecutor } from './redis-executor.js';
 import { isTryAgain, noAnswer, storeUnavailable } from './redis-failure.js';
-import { SCRIPT_STATUS, TIME_OF, type Script } from './scripts.js';
+import { SCRIPT_STATUS, type Script } from './script.js';
+import { TIME_OF, TOUCH } from './scripts.js';
 import { ServerClocks } from './server-clocks.js';
 
 export type { Argument } from './redis-executor.js';
@@ -42,23 +42,31 @@ export class RedisCommands implements RedisExecutor {
     this.#deadlines = new Deadlines(timeoutMs, late, (error) => storeUnavailable(error, address));
   }
 
-  loadAndTouch(key: string, touch: Script, argument: number): Promise<[Buffer[], number | undefined]> {
+  load(key: string): Promise<[Buffer[], number | undefined]> {
     if (this.#isAdrift()) return Promise.reject(this.#adrift());
-    return this.#deadlines.limit(() => {
-      this.#batch();
-      // Upper case, so that ioredis hands out the flat reply: as an object, names would be mangled to strings.
-      const load = this.client.callBuffer('HGETALL', key);
-      return both(load, this.#touch(key, touch, argument));
-    });
+    return this.#deadlines.limit(() => this.#load(key));
+  }
+
+  async #load(key: string): Promise<[Buffer[], number | undefined]> {
+    this.#batch();
+    // Upper case, so that ioredis hands out the flat reply: as an object, names would be mangled to strings.
+    const load = this.client.callBuffer('HGETALL', key);
+    let { now } = this.#clocks.of(this.nodeOf(key));
+    // In the same round trip. Best effort: where scripts fail, reads must go on.
+    if (now === undefined) {
+      const told = this.#tell(TIME_OF, key, [1, key]).catch(nothing);
+      [, now] = await Promise.all([load, told]);
+    }
+    return [flatReply(await load), now];
   }
 
   run(script: Script, keys: readonly string[], args: readonly Argument[], outer?: Turn): Promise<unknown> {
     if (this.#isAdrift()) return Promise.reject(this.#adrift());
-    return this.#deadlines.limit((turn) =>
-      script.hasDeadline
-        ? this.#write(script, keys, args, outer ?? turn)
-        : this.#evaluate(script, [keys.length, ...keys, ...args]),
-    );
+    return this.#deadlines.limit((turn) => {
+      if (script.hasDeadline) return this.#write(script, keys, args, outer ?? turn);
+      const rest = [keys.length, ...keys, ...args];
+      return script === TOUCH ? this.#tell(script, keys[0] as string, rest) : this.#evaluate(script, rest);
+    });
   }
 
   nowAt(key: string): number | undefined {
@@ -68,30 +76,7 @@ export class RedisCommands implements RedisExecutor {
   /** What time it is for the server of a key, by asking if need be. */
   async timeAt(key: string): Promise<number> {
     const clock = this.#clocks.of(this.nodeOf(key));
-    return clock.now ?? (await this.#ask(clock, key));
-  }
-
-  nodeOf(key: string): string | undefined {
-    return isCluster(this.client) ? this.client.slots[slotOf(key)]?.[0] : undefined;
-  }
-
-  /** Whether a cluster is out of reach: ioredis would keep the command until it is not, see createRedisClient. */
-  #isAdrift(): boolean {
-    return this.client.isCluster && this.client.status !== 'ready';
-  }
-
-  #adrift(): Error {
-    return storeUnavailable(new Error('no node of the cluster is connected'), this.address);
-  }
-
-  /** Never rejects. */
-  #touch(key: string, touch: Script, argument: number): Promise<number | undefined> {
-    const [clock, askedAt] = [this.#clocks.of(this.nodeOf(key)), performance.now()];
-    const touched = (now: unknown): number => {
-      clock.observe(Number(now), askedAt);
-      return Number(now);
-    };
-    return this.#evaluate(touch, [1, key, argument]).then(touched, nothing);
+    return clock.now ?? (await this.#tell(TIME_OF, key, [1, key]));
   }
 
   /**
@@ -132,10 +117,11 @@ export class RedisCommands implements RedisExecutor {
     }
   }
 
-  async #ask(clock: RedisClock, key: string): Promise<number> {
+  /** Runs a script whose reply is the time. */
+  async #tell(script: Script, key: string, rest: readonly Argument[]): Promise<number> {
     const askedAt = performance.now();
-    const now = Number(await this.#evaluate(TIME_OF, [1, key]));
-    clock.observe(now, askedAt);
+    const now = Number(await this.#evaluate(script, rest));
+    this.#clocks.of(this.nodeOf(key)).observe(now, askedAt);
     return now;
   }
 
@@ -146,6 +132,19 @@ export class RedisCommands implements RedisExecutor {
       if (!(error instanceof Error && error.message.startsWith('NOSCRIPT'))) throw error;
       return this.client.callBuffer('eval', script.lua, ...rest);
     });
+  }
+
+  nodeOf(key: string): string | undefined {
+    return isCluster(this.client) ? this.client.slots[slotOf(key)]?.[0] : undefined;
+  }
+
+  /** Whether a cluster is out of reach: ioredis would keep the command until it is not, see createRedisClient. */
+  #isAdrift(): boolean {
+    return this.client.isCluster && this.client.status !== 'ready';
+  }
+
+  #adrift(): Error {
+    return storeUnavailable(new Error('no node of the cluster is connected'), this.address);
   }
 
   call(name: string, ...args: string[]): Promise<unknown> {
@@ -169,14 +168,6 @@ export class RedisCommands implements RedisExecutor {
       stream.uncork();
     });
   }
-}
-
-/** Each read pays for it: one promise, where a chain or `Promise.all` makes several. */
-async function both(
-  load: Promise<unknown>,
-  touched: Promise<number | undefined>,
-): Promise<[Buffer[], number | undefined]> {
-  return [flatReply(await load), await touched];
 }
 
 function nothing(): undefined {

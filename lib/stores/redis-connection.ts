@@ -46,8 +46,8 @@ export class RedisConnection implements RedisLink {
     return this.#commands.client;
   }
 
-  loadAndTouch(key: string, touch: Script, argument: number): Promise<[Buffer[], number | undefined]> {
-    return this.#commands.loadAndTouch(key, touch, argument);
+  load(key: string): Promise<[Buffer[], number | undefined]> {
+    return this.#commands.load(key);
   }
 
   run(script: Script, keys: readonly string[], args: readonly Argument[]): Promise<unknown> {

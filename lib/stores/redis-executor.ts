@@ -13,10 +13,10 @@ export interface RedisExecutor {
   readonly timeoutMs: number;
 
   /**
-   * HGETALL and a touch in one round trip. The touch is best effort: where writes fail, reads must go on;
-   * its reply is undefined then.
+   * HGETALL, and what time it was for the server: by its clock as far as it is known, and asked in the same round trip where it
+   * is not. Undefined where the server does not tell.
    */
-  loadAndTouch(key: string, touch: Script, argument: number): Promise<[Buffer[], number | undefined]>;
+  load(key: string): Promise<[Buffer[], number | undefined]>;
 
   /**
    * Runs a script; bytes in the reply are Buffers. Where it has a deadline, that is when `timeoutMs` is over, by the clock

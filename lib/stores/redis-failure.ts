@@ -66,12 +66,11 @@ export function failureKind(error: unknown): string {
 
 /**
  * Whether a cluster asks for patience: of the keys of one slot, which is being moved, some are on either node. ioredis
- * tries a few times itself, and then says so in words of its own.
+ * tries a few times itself, by whichever node, and then says so in words of its own. All that it heard were refusals.
  */
 export function isTryAgain(error: unknown): boolean {
-  return (
-    types.isNativeError(error) && /^(?:Too many Cluster redirections.*)?\bTRYAGAIN\b/.test(error.message)
-  );
+  const refusals = /^(?:TRYAGAIN|Too many Cluster redirections\b.*\b(?:TRYAGAIN|MOVED|ASK|NOSCRIPT)) /;
+  return types.isNativeError(error) && refusals.test(error.message);
 }
 
 /** Whether this is Redis's own word, in both versions of ioredis. */

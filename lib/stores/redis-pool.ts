@@ -86,8 +86,8 @@ export class RedisPool implements RedisLink {
     this.#idleTests = this.#scheduleIdleTests();
   }
 
-  loadAndTouch(key: string, touch: Script, argument: number): Promise<[Buffer[], number | undefined]> {
-    return this.#use(({ commands }) => commands.loadAndTouch(key, touch, argument));
+  load(key: string): Promise<[Buffer[], number | undefined]> {
+    return this.#use(({ commands }) => commands.load(key));
   }
 
   run(script: Script, keys: readonly string[], args: readonly Argument[]): Promise<unknown> {

@@ -65,7 +65,8 @@ export function readRecord(id: SessionId, reply: readonly Buffer[], now: number)
   if (record === undefined)
     return { status: 'unreadable', reason: 'one of its own fields is damaged', damaged: true };
   if (record.absoluteDeadline !== undefined && record.absoluteDeadline <= now) return { status: 'absent' };
-  return { status: 'found', record, now };
+  // What is known of the server's clock may be a little behind: it cannot be earlier than the last use.
+  return { status: 'found', record, now: Math.max(now, record.lastAccessedAt) };
 }
 
 function takeApart(reply: readonly Buffer[], attributes: Map<string, Uint8Array>): OwnFields {

@@ -2,6 +2,7 @@ import type {
   CompareAndSetOutcome,
   CookieLife,
   DestroyOutcome,
+  Found,
   LoadOptions,
   LoadOutcome,
   NewSession,
@@ -22,25 +23,16 @@ import { opaque } from './opaque.js';
 import type { Quarantine } from './quarantine.js';
 import { RecordLimits, type SessionOverhead } from './record-limits.js';
 import { cookieField, fieldOf, readRecord } from './redis-record.js';
-import {
-  COMPARE_AND_SET,
-  CREATE,
-  DESTROY,
-  LOOK,
-  RENEW,
-  SAVE,
-  SCRIPT_STATUS,
-  SET_ASIDE,
-  TOUCH,
-  type Script,
-} from './scripts.js';
+import { SCRIPT_STATUS, type Script } from './script.js';
+import { COMPARE_AND_SET, CREATE, DESTROY, RENEW, SAVE, SET_ASIDE, TOUCH } from './scripts.js';
+import { isTouchDue } from './touch-interval.js';
 
 /** What of the settings concerns the records. */
 export interface RedisStoreOptions {
   /** What every key begins with, e.g. `shop:session:`. */
   readonly keyPrefix: string;
   readonly topology: string;
-  /** Uses closer together than this are not noted; 0: each is. */
+  /** Uses closer together than this are not noted, and records live so much longer; 0: each is. See scripts.ts. */
   readonly touchIntervalMs: number;
   /** Life of the record of a session that is not authenticated, in seconds; undefined: as of any other. */
   readonly anonymousCopySeconds?: number | undefined;
@@ -78,29 +70,30 @@ export class RedisStore implements SessionStore, Quarantine {
 
   async load(id: SessionId, { touch = true }: LoadOptions = {}): Promise<LoadOutcome> {
     let outcome: LoadOutcome;
+    let isTouchDue = false;
     try {
-      outcome = await (touch ? this.#loadAndTouch(id) : this.#look(id));
+      const [reply, now = Date.now()] = await this.#commands.load(this.#key(id));
+      outcome = readRecord(id, reply, now);
+      // Of a record whose absolute deadline has passed, a touch is the end.
+      isTouchDue = outcome.status === 'found' ? this.#isTouchDue(outcome) : isLeftOver(outcome, reply);
     } catch (error) {
       if (!(error instanceof SessionStoreUnavailableError && error.message.includes('WRONGTYPE')))
         throw error;
       outcome = { status: 'unreadable', reason: 'its key holds no hash' };
     }
     if (outcome.status === 'unreadable') await this.setAside(id, outcome.damaged === true);
+    // In the background: what a request asks for does not depend on it, and where writes fail, reads must go on.
+    if (touch && isTouchDue) this.touch(id).catch(noop);
     return outcome;
   }
 
-  async #loadAndTouch(id: SessionId): Promise<LoadOutcome> {
-    const [reply, touchedAt] = await this.#commands.loadAndTouch(
-      this.#key(id),
-      TOUCH,
-      this.#options.touchIntervalMs,
-    );
-    return readRecord(id, reply, touchedAt ?? Date.now());
+  async touch(id: SessionId): Promise<void> {
+    await this.#commands.run(TOUCH, [this.#key(id)], [this.#options.touchIntervalMs]);
   }
 
-  async #look(id: SessionId): Promise<LoadOutcome> {
-    const [now, reply] = (await this.#commands.run(LOOK, [this.#key(id)], [])) as [number, Buffer[]];
-    return readRecord(id, reply, now);
+  #isTouchDue({ record, now }: Found): boolean {
+    const { touchIntervalMs, anonymousCopySeconds } = this.#options;
+    return isTouchDue(record, now, touchIntervalMs, record.authenticated ? undefined : anonymousCopySeconds);
   }
 
   async create(id: SessionId, session: NewSession): Promise<Written> {
@@ -252,7 +245,7 @@ export class RedisStore implements SessionStore, Quarantine {
   }
 
   #run(script: Script, keys: readonly string[], args: readonly Argument[]): Promise<unknown[]> {
-    return this.#commands.run(script, keys, args) as Promise<unknown[]>;
+    return this.#commands.run(script, keys, [this.#options.touchIntervalMs, ...args]) as Promise<unknown[]>;
   }
 
   #outcome(reply: readonly unknown[]): WriteOutcome {
@@ -303,6 +296,14 @@ function withFields(
   for (const [name, bytes] of change.set) args.push(fieldOf(name), opaque(bytes));
   for (const name of change.remove) args.push(fieldOf(name));
   return args;
+}
+
+function isLeftOver({ status }: LoadOutcome, reply: readonly Buffer[]): boolean {
+  return status === 'absent' && reply.length > 0;
+}
+
+function noop(): void {
+  // A session whose use was not noted lives a little shorter.
 }
 
 function flag(value: boolean): Argument {

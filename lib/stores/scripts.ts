@@ -1,7 +1,10 @@
-import { createHash } from 'node:crypto';
 import { NEVER_MS } from '../core/session-times.js';
 import { FORMAT_VERSION, NAME_LENGTH } from './redis-record.js';
 import { SIZE_PAIR, withinLimits } from './script-limits.js';
+import { UNNOTED_SHARE } from './touch-interval.js';
+import { scriptOf, type Script } from './script.js';
+
+export type { Script } from './script.js';
 
 /**
  * Every Lua script of the package, each with its contract above it.
@@ -24,7 +27,7 @@ import { SIZE_PAIR, withinLimits } from './script-limits.js';
  * Common ground:
  * - Each script touches one key, or keys of one slot (the tag in braces), so that Redis Cluster can run it.
  * - No script has a `#!lua` line: with one, Redis refuses even reads when it is full.
- * - Times are those of Redis, in epoch milliseconds. ARGV[1] of each write is its deadline, 0 for none: a write
+ * - Times are those of Redis, in epoch milliseconds. ARGV[1] of each write is its deadline: a write
  *   that was reported as failed meanwhile must not be applied later.
  * - The first change of each write is an HSET, which a full Redis refuses: then nothing is changed.
  * - The reply of a write is {1, now, absolute deadline or 0}, or {0}: no such record, or {-1}: the session
@@ -33,32 +36,15 @@ import { SIZE_PAIR, withinLimits } from './script-limits.js';
  *   attributes}: it would hold that much, which is over a limit.
  * - What scripts share is text, not functions, which Redis would make anew in each run.
  */
-export interface Script {
-  readonly lua: string;
-  /** By which Redis knows it once it has run. */
-  readonly sha1: string;
-  /** Whether it does nothing after ARGV[1], by the clock of the server that runs it. */
-  readonly hasDeadline: boolean;
-}
-
-/** How the reply of a write begins; the server's time follows on the first and the last of them. */
-export const SCRIPT_STATUS = {
-  written: 1,
-  absent: 0,
-  ended: -1,
-  conflict: -2,
-  late: -3,
-  format: -4,
-  limit: -5,
-} as const;
-
 const NOW = `
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local this = string.format('%d', now)`;
 
+/** ARGV[2], which is the touch interval in ms, is taken out: each script counts what is its own from there on. */
 const UNLESS_LATE = `${NOW}
-if ARGV[1] ~= '0' and now > tonumber(ARGV[1]) then return {-3, now} end`;
+if now > tonumber(ARGV[1]) then return {-3, now} end
+local interval = tonumber(table.remove(ARGV, 2))`;
 
 /** How `@v` begins in a record that is the key's own. */
 const beginning = (key: string): string =>
@@ -93,12 +79,18 @@ if not (${isOwn(v, key)}) then
 end${takeApart(v)}
 if not idle then return {0} end`;
 
-/** Idle life, started anew: the least of idle time, what is left to the absolute deadline, a copy's short life. */
+/**
+ * Idle life, started anew, as `ttl`: the least of idle time, what is left to the absolute deadline, a copy's short life. Uses that
+ * are closer together than `interval`, or a tenth of that life where that is less, are not noted: a record lives so much
+ * longer, so that no session ends early; a copy does not, since it is not the session.
+ */
 const TTL = `
 local ttl = ${NEVER_MS}
 if tonumber(idle) > 0 then ttl = math.min(ttl, idle * 1000) end
-if till ~= '0' then ttl = math.min(ttl, till - now) end
-if copy ~= '0' then ttl = math.min(ttl, copy * 1000) end`;
+if copy ~= '0' then ttl = math.min(ttl, copy * 1000) end
+interval = math.min(interval, math.floor(ttl / ${UNNOTED_SHARE}))
+if copy == '0' then ttl = math.min(ttl + interval, ${NEVER_MS}) end
+if till ~= '0' then ttl = math.min(ttl, till - now) end`;
 
 /** Ends a write. */
 const written = (key: string): string => `${TTL}
@@ -128,14 +120,15 @@ end`;
 
 /**
  * Marks a session as used. Best effort: extending the expiry works on a full Redis, noting the time may not.
- * KEYS record · ARGV interval in ms: a use that is closer to the one before is not noted, but for a short-lived copy.
+ * KEYS record · ARGV touch interval in ms: a use that is closer to the one before is not noted.
  * Reply: now, also when there is nothing to mark.
  */
 export const TOUCH = script(`${NOW}
-local key = KEYS[1]
+local key, interval = KEYS[1], tonumber(ARGV[1])
 local f = redis.call('HMGET', key, '@v', '@used')
 if not (${isOwn('f[1]', 'key')}) then return now end${takeApart('f[1]')}
-if not idle or copy == '0' and now - (tonumber(f[2]) or 0) < tonumber(ARGV[1]) then return now end${TTL}
+if not idle then return now end${TTL}
+if now - (tonumber(f[2]) or 0) < interval then return now end
 if ttl > 0 then
   redis.call('PEXPIRE', key, string.format('%d', ttl))
   redis.pcall('HSET', key, '@used', this)
@@ -143,14 +136,6 @@ else
   redis.call('DEL', key)
 end
 return now
-`);
-
-/**
- * Reads a record and changes nothing.
- * KEYS record. Reply: {now, as HGETALL}.
- */
-export const LOOK = script(`${NOW}
-return {now, redis.call('HGETALL', KEYS[1])}
 `);
 
 /**
@@ -324,6 +309,5 @@ return redis.call('DEL', KEYS[1])
 `);
 
 function script(lua: string): Script {
-  const sha1 = createHash('sha1').update(lua).digest('hex');
-  return { lua, sha1, hasDeadline: lua.startsWith(UNLESS_LATE) };
+  return scriptOf(lua, lua.startsWith(UNLESS_LATE));
 }

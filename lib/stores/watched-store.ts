@@ -28,6 +28,10 @@ export class WatchedStore implements SessionStore {
     return this.#store.load(id, options).catch(this.#failed);
   }
 
+  touch(id: SessionId): Promise<void> {
+    return this.#store.touch(id).catch(this.#failed);
+  }
+
   create(id: SessionId, session: NewSession): Promise<Written> {
     return this.#store.create(id, session).catch(this.#failed);
   }

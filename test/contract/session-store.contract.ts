@@ -86,6 +86,7 @@ export function describeSessionStore(
         await closing.close();
         const calls = [
           () => closing.load(id),
+          () => closing.touch(id),
           () => closing.create(freshId(), newSession({}, rig.rest)),
           () => closing.save(id, change({}, rig.rest)),
           () => closing.renew(id, renewal(freshId(id), {}, rig.rest)),

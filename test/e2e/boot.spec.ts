@@ -87,6 +87,7 @@ eachAdapter('the banner', (adapter) => {
       '[✓] REDIS_SESSION_STARTUP: fail',
       '[✓] REDIS_SESSION_LOGOUT_CONFIRMED_BY_REPLICAS: 0',
       '[✓] REDIS_SESSION_CLUSTER_ID: shop',
+      '[✓] REDIS_SESSION_TOUCH_INTERVAL: 30',
       '[✓] REDIS_SESSION_ENABLED_FOR_ANON_TRAFFIC: false',
       '[✓] REDIS_SESSION_UNDEFINED_SESSION_TYPE_TIMEOUT: 15',
       ...MEMORY_LINES,

@@ -19,7 +19,7 @@ interface Row {
   readonly roundTrips: number;
 }
 
-const LOAD = ['load', 'touch'];
+const LOAD = ['load'];
 const ROWS: Row[] = [
   {
     request: 'anonymous and untouched',

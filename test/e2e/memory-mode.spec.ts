@@ -1,7 +1,11 @@
 import { afterEach, expect, it } from '@jest/globals';
 import { type SessionModuleOptions } from 'nestjs-redis-session';
+import type { SessionId } from '../../lib/core/token.js';
+import type { MemoryStore } from '../../lib/stores/memory-store.js';
+import { SESSION_BACKEND } from '../../lib/nest/tokens.js';
 import { eachAdapter } from '../support/apps.js';
 import { Browser } from '../support/cookie-jar.js';
+import { eventually } from './rig/eventually.js';
 import { startPlayground, type AnySession, type Playground } from './rig/playground.js';
 
 /** A clock that only the test moves. */
@@ -26,6 +30,11 @@ eachAdapter('sessions in this process’s memory', (adapter) => {
     const browser = new Browser(site.url);
     await site.visit(browser, (session) => void (session.value = value));
     return browser;
+  };
+  /** When a session was used last, epoch milliseconds; a look at it is no use. */
+  const lastUse = async (id: string): Promise<number | undefined> => {
+    const memory = site.app.get<{ store: MemoryStore }>(SESSION_BACKEND).store;
+    return memory.peek(id as SessionId)?.lastAccessedAt;
   };
   const valueOf = async (browser: Browser): Promise<unknown> =>
     (await site.visit(browser, ({ value }) => value)).result;
@@ -67,6 +76,25 @@ eachAdapter('sessions in this process’s memory', (adapter) => {
       undefined,
       true,
     ]);
+  });
+
+  it('do not end while a request is open, however long that takes, nor is what it writes lost', async () => {
+    await start({ idleTimeoutSeconds: 600 });
+    const browser = await store('v');
+    const { result } = await site.visit(browser, async (session) => {
+      for (let half = 0; half < 5; half += 1) {
+        clock.pass(400);
+        await eventually('the session is used', async () =>
+          (await lastUse(session.id)) === clock.now() ? true : undefined,
+        );
+      }
+      session.value = 'late';
+      return session.isNew;
+    });
+    expect(result).toBe(false);
+    expect(await valueOf(browser)).toBe('late');
+    clock.pass(601);
+    expect(await valueOf(browser)).toBeUndefined();
   });
 
   it('end at their absolute timeout, however much they are used', async () => {

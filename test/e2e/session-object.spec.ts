@@ -175,7 +175,7 @@ eachAdapter('the session as an object', (adapter) => {
       markDirty();
       await save();
     });
-    expect(await takeTraffic(watch)).toEqual(['load', 'touch', 'save']);
+    expect(await takeTraffic(watch)).toEqual(['load', 'save']);
   });
 });
 

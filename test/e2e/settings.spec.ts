@@ -77,23 +77,6 @@ eachAdapter('the effect of what only code can say:', (adapter) => {
     expect(await store.pttl(key)).toBeGreaterThan(1_700_000);
   });
 
-  it('touchIntervalSeconds thins out the notes of use', async () => {
-    const used = async (touchIntervalSeconds: number): Promise<boolean> => {
-      const clusterId = `code-${++benches}`;
-      const browser = await start({ clusterId, anonymousTraffic: true, touchIntervalSeconds });
-      await browser.post('/session', { fruit: 'apple' });
-      const [key = ''] = await store.keys(`${clusterId}:session:*`);
-      // As if a minute had passed since.
-      await store.pexpire(key, 1_740_000);
-      await store.hincrby(key, '@used', -60_000);
-      await browser.get('/session');
-      return (await store.pttl(key)) > 1_740_000;
-    };
-    expect(await used(0)).toBe(true);
-    expect(await used(30)).toBe(true);
-    expect(await used(120)).toBe(false);
-  });
-
   it('now is the clock of sessions in this process', async () => {
     let now = Date.UTC(2026, 0, 1);
     const browser = await start({ enabled: false, idleTimeoutSeconds: 60, now: () => now });

@@ -20,7 +20,7 @@ class Stub implements RedisExecutor {
     return undefined;
   }
 
-  loadAndTouch(key: string): Promise<[Buffer[], number | undefined]> {
+  load(key: string): Promise<[Buffer[], number | undefined]> {
     return this.call('LOAD', key).then(() => [[], undefined]);
   }
 
@@ -91,7 +91,7 @@ describe('the breaker', () => {
     stub.nodeOf = (key) => `${key[0]}:1`;
     stub.answer = async (command) =>
       /^(LOAD|EXISTS) a/.test(command) ? Promise.reject(outage('gone')) : 'OK';
-    const load = (key: string): Promise<unknown> => guard.loadAndTouch(key, never(), 0);
+    const load = (key: string): Promise<unknown> => guard.load(key);
     for (let n = 0; n < 5; n++) await expect(load('a1')).rejects.toThrow('gone');
     await expect(load('a2')).rejects.toThrow(/a:1 is down/);
     for (let n = 0; n < 20; n++) await load('b1');

@@ -30,8 +30,8 @@ function holdable() {
   let reach: () => void = () => undefined;
   const reached = new Promise<void>((resolve) => (reach = resolve));
   class Held extends RedisCommands {
-    override loadAndTouch(...args: Parameters<RedisCommands['loadAndTouch']>) {
-      return this.#late(super.loadAndTouch(...args));
+    override load(...args: Parameters<RedisCommands['load']>) {
+      return this.#late(super.load(...args));
     }
     override run(...args: Parameters<RedisCommands['run']>) {
       return this.#late(super.run(...args));

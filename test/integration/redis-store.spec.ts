@@ -5,7 +5,13 @@ import type { RedisStore } from '../../lib/stores/redis-store.js';
 import { change, decoded, encoded, freshId, newSession, renewal } from '../contract/builders.js';
 import { connect, keyOf, redisLifeMs, redisStore } from '../contract/redis-rig.js';
 import { setPart } from '../support/record-fields.js';
+import type { SessionId } from '../../lib/core/token.js';
 import { startRedis, type RedisProcess } from '../support/redis-server.js';
+
+/** What a store does in the background has reached Redis: it is asked something behind it, on the same connection. */
+async function settled(store: RedisStore): Promise<void> {
+  await store.health();
+}
 
 let redis: RedisProcess;
 let client: RedisClient;
@@ -176,6 +182,7 @@ describe('the life of a key', () => {
     await store.create(id, newSession({}));
     await client.pexpire(keyOf(id), 5_000);
     await (write(id) ?? store.load(id));
+    await settled(store);
     expect(await redisLifeMs(client, id)).toBeGreaterThan(1_790_000);
   });
 
@@ -184,6 +191,7 @@ describe('the life of a key', () => {
     await store.create(id, newSession({}, { absoluteTimeout: 100 }));
     await store.load(id);
     await store.save(id, change({ a: '1' }));
+    await settled(store);
     const life = await redisLifeMs(client, id);
     expect(life).toBeGreaterThan(98_000);
     expect(life).toBeLessThanOrEqual(100_000);
@@ -201,6 +209,7 @@ describe('the life of a key', () => {
       await store.compareAndSet(ids[2], 'a', undefined, Buffer.from('1'), true),
     ];
     expect(outcomes.map(({ status }) => status)).toEqual(['absent', 'absent', 'absent']);
+    await settled(store);
     for (const id of ids) expect(await client.exists(keyOf(id))).toBe(0);
   });
 
@@ -239,10 +248,74 @@ describe('the life of a key', () => {
     await thrifty.create(id, newSession({}));
     await client.pexpire(keyOf(id), 5_000);
     await thrifty.load(id);
+    await settled(thrifty);
     expect(await redisLifeMs(client, id)).toBeLessThanOrEqual(5_000);
     await client.hset(keyOf(id), '@used', '1700000000000');
     await thrifty.load(id);
+    await settled(thrifty);
     expect(await redisLifeMs(client, id)).toBeGreaterThan(1_790_000);
+  });
+
+  it.each([
+    ['no record ends early', 60_000, 1800, 1_860_000],
+    ['nor lives longer than a tenth where its own interval is short', 60_000, 100, 110_000],
+    ['and where each use is noted none does', 0, 1800, 1_800_000],
+    ['ten years are the end', 60_000, -1, 315_360_000_000],
+  ])(
+    'is as much longer as a use may go unnoted: %s',
+    async (_what, touchIntervalMs, maxInactiveInterval, life) => {
+      const store = await redisStore(redis.port, { touchIntervalMs });
+      const [id, next] = [freshId(), freshId()];
+      const expectLife = async (of: SessionId): Promise<void> => {
+        const left = await redisLifeMs(client, of);
+        expect(left).toBeLessThanOrEqual(life);
+        expect(left).toBeGreaterThan(life - 5_000);
+      };
+      await store.create(id, newSession({}, { maxInactiveInterval }));
+      await expectLife(id);
+      for (const write of [
+        () => store.save(id, change({ a: '1' })),
+        () => store.compareAndSet(id, 'b', undefined, Buffer.from('1'), true),
+        () => store.touch(id),
+      ]) {
+        await client.pexpire(keyOf(id), 1_000);
+        await client.hset(keyOf(id), '@used', '1700000000000');
+        await write();
+        await expectLife(id);
+      }
+      const renewed = freshId(id);
+      await store.renew(id, renewal(renewed));
+      await expectLife(renewed);
+      await store.create(next, newSession({}, { maxInactiveInterval, absoluteTimeout: 50 }));
+      expect(await redisLifeMs(client, next)).toBeLessThanOrEqual(50_000);
+    },
+  );
+
+  it('lets a session that is used each second live on, though uses go unnoted, with an interval of its own that is short', async () => {
+    const [OWN_S, USES] = [10, 60];
+    const store = await redisStore(redis.port, { touchIntervalMs: 60_000 });
+    const id = freshId();
+    await store.create(id, newSession({}, { maxInactiveInterval: OWN_S }));
+    for (let use = 0; use < USES; use += 1) {
+      // A second passes.
+      const left = await redisLifeMs(client, id);
+      expect(left).toBeGreaterThan((OWN_S - 1) * 1000);
+      await client.pexpire(keyOf(id), left - 1_000);
+      await client.hincrby(keyOf(id), '@used', -1_000);
+      expect((await store.load(id)).status).toBe('found');
+      await settled(store);
+    }
+  });
+
+  it('costs nothing but the load where the last use was a moment ago', async () => {
+    const store = await redisStore(redis.port, { touchIntervalMs: 60_000 });
+    const id = freshId();
+    await store.create(id, newSession({}));
+    await client.config('RESETSTAT');
+    for (let use = 0; use < 5; use += 1) await store.load(id);
+    const stats = await client.info('commandstats');
+    expect(stats).toContain('cmdstat_hgetall:calls=5,');
+    expect(stats).not.toMatch(/cmdstat_(evalsha|eval|pexpire|time)/);
   });
 });
 

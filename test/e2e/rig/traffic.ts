@@ -1,4 +1,12 @@
-import { COMPARE_AND_SET, CREATE, DESTROY, RENEW, SAVE, TOUCH } from '../../../lib/stores/scripts.js';
+import {
+  COMPARE_AND_SET,
+  CREATE,
+  DESTROY,
+  RENEW,
+  SAVE,
+  TIME_OF,
+  TOUCH,
+} from '../../../lib/stores/scripts.js';
 import { type Command, type CommandWatch } from '../../support/commands.js';
 
 const SCRIPTS = {
@@ -7,6 +15,8 @@ const SCRIPTS = {
   renew: RENEW,
   compareAndSet: COMPARE_AND_SET,
   destroy: DESTROY,
+  /** What time it is for a server that was not asked yet, in the round trip of the first load. */
+  time: TIME_OF,
 };
 
 /** What the server was asked, in the words of the store: `load`, `touch`, `create`, `save`, … in order. */
@@ -16,7 +26,7 @@ export async function takeTraffic(watch: CommandWatch): Promise<string[]> {
 
 /** The same without what every request with a session does: only what writes. */
 export async function takeWrites(watch: CommandWatch): Promise<string[]> {
-  return (await takeTraffic(watch)).filter((name) => name !== 'load' && name !== 'touch');
+  return (await takeTraffic(watch)).filter((name) => !['load', 'touch', 'time'].includes(name));
 }
 
 function trafficIn(commands: readonly Command[]): string[] {

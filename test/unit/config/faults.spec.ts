@@ -26,7 +26,7 @@ describe('faults', () => {
       ),
     ).toEqual([
       'The session settings cannot be used: 11 faults. Correct and start again.',
-      '- policy: is not an option; known in the session options: enabled, redis, idleTimeoutSeconds, absoluteTimeoutSeconds, preset, policies, manualDirtyTracking, manualDirtyAttribute, persistOnDemand, persistOnDemandAttribute, anonymousTraffic, undefinedSessionTypeTimeoutSeconds, clusterId, codec, unstorable, maxSessionBytes, maxAttributes, memory, cookie, transport, secrets, encryptionKeys, isAuthenticated, touchIntervalSeconds, saveOnServerError, now.',
+      '- policy: is not an option; known in the session options: enabled, redis, idleTimeoutSeconds, absoluteTimeoutSeconds, touchIntervalSeconds, preset, policies, manualDirtyTracking, manualDirtyAttribute, persistOnDemand, persistOnDemandAttribute, anonymousTraffic, undefinedSessionTypeTimeoutSeconds, clusterId, codec, unstorable, maxSessionBytes, maxAttributes, memory, cookie, transport, secrets, encryptionKeys, isAuthenticated, saveOnServerError, now.',
       '- connectionPoolJmxEnabled: has no meaning here: there is no JMX in Node; use the health indicator; remove it.',
       '- REDIS_SESSION_ENABLED = "maybe": must be true or false (also 1 or 0, yes or no, on or off).',
       '- REDIS_SESSION_CLUSTER_ID = "{a}": must be 1 to 64 of letters, digits and _.:-.',
@@ -265,7 +265,7 @@ describe('faults', () => {
     [{ policies: [] }, `policies = "": must be one or more of ${SESSION_POLICIES.join(', ')}`],
     [
       { touchIntervalSeconds: 60, idleTimeoutSeconds: 60 },
-      'touchIntervalSeconds = 60: must be less than the idle timeout (60 seconds), or sessions in use would expire',
+      'touchIntervalSeconds = 60: must be at most a tenth of the idle timeout (60 seconds): sessions outlive that by as much',
     ],
     [{ now: 5 as unknown as () => number }, 'now = 5: must be a function that answers epoch milliseconds'],
     [

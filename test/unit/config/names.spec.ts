@@ -142,6 +142,7 @@ const SAMPLES: Readonly<Record<Row['path'], Sample>> = {
   },
   'redis.startup': { text: 'Background', expected: 'background', seen: ({ redis }) => redis.startup },
   idleTimeoutSeconds: { text: '60', expected: 60, seen: (s) => s.idleTimeoutSeconds },
+  touchIntervalSeconds: { text: '5', expected: 5, seen: (s) => s.touchIntervalSeconds },
   absoluteTimeoutSeconds: { text: '3600', expected: 3600, seen: (s) => s.absoluteTimeoutSeconds },
   preset: {
     text: 'AAL2',

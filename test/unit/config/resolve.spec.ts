@@ -78,7 +78,7 @@ describe('resolveSettings', () => {
       memory: { maxSessions: 10_000, maxBytes: 67_108_864 },
       codec: 'msgpack',
       isAuthenticated: undefined,
-      touchIntervalSeconds: 0,
+      touchIntervalSeconds: 30,
       saveOnServerError: true,
       notes: [],
     });

@@ -39,6 +39,7 @@ export function seededRandom(seed: string): RandomSource {
 export function overriding(store: SessionStore, calls: Partial<SessionStore>): SessionStore {
   return {
     load: (...args) => store.load(...args),
+    touch: (...args) => store.touch(...args),
     create: (...args) => store.create(...args),
     save: (...args) => store.save(...args),
     renew: (...args) => store.renew(...args),

@@ -1,0 +1,106 @@
+import type { ManagedSession } from './managed-session.js';
+import type { SessionStore } from './store.js';
+
+/** Time and timers; a parameter so that tests need not wait. */
+export interface UseClock {
+  /** Milliseconds that never go back. */
+  readonly now: () => number;
+  /** Calls once after some milliseconds, unless the process has ended by then. */
+  readonly after: (milliseconds: number, call: () => void) => void;
+}
+
+/** What is asked of a session that is open. */
+type OpenSession = Pick<ManagedSession, 'phase' | 'id' | 'state'>;
+
+/** What tells that a request is over: its response. */
+interface Closable {
+  once(event: 'close', listener: () => void): unknown;
+}
+
+/** Between two looks at what is open: a quarter of the shortest idle life that there is. */
+const BEAT_MS = 250;
+/** Touches under way at a time, so that a node with thousands of streams leaves room for requests. */
+const MAX_TOUCHES = 100;
+
+/**
+ * Keeps the sessions of requests alive that last longer than a session lives unused: an event stream, a slow upload, a
+ * long computation. A session is touched when half of its idle life has passed since the request had it or it was last
+ * touched here, until the response closes.
+ *
+ * One timer looks at all of them, and only while there are any: a request that is over sooner costs a place
+ * in a set and no timer of its own.
+ */
+export class SessionsInUse {
+  readonly #store: Pick<SessionStore, 'touch'>;
+  readonly #clock: UseClock;
+  readonly #open = new Set<Use>();
+  #isWatched = false;
+  #touches = 0;
+
+  constructor(store: Pick<SessionStore, 'touch'>, clock: UseClock) {
+    this.#store = store;
+    this.#clock = clock;
+  }
+
+  /** Keeps a session alive from when it has been opened until its response closes. */
+  during(opened: Promise<OpenSession>, response: Closable): void {
+    let isClosed = false;
+    let use: Use | undefined;
+    response.once('close', () => {
+      isClosed = true;
+      if (use !== undefined) this.#open.delete(use);
+    });
+    opened.then(
+      (session) => {
+        if (!isClosed) use = this.#begin(session);
+      },
+      () => undefined,
+    );
+  }
+
+  #begin(session: OpenSession): Use {
+    const use: Use = { session, usedAt: this.#clock.now(), isTouched: false };
+    this.#open.add(use);
+    if (!this.#isWatched) this.#watch();
+    return use;
+  }
+
+  #watch(): void {
+    this.#isWatched = this.#open.size > 0;
+    if (this.#isWatched) this.#clock.after(BEAT_MS, this.#look);
+  }
+
+  readonly #look = (): void => {
+    for (const use of this.#open) this.#touchIfDue(use);
+    this.#watch();
+  };
+
+  /** What finds no room has half its life left to find some. */
+  #touchIfDue(use: Use): void {
+    const { session, usedAt, isTouched } = use;
+    const halfLifeMs = (session.state.times.maxInactiveInterval * 1000) / 2;
+    const now = this.#clock.now();
+    if (session.phase !== 'stored' || halfLifeMs <= 0 || now - usedAt < halfLifeMs) return;
+    if (isTouched || this.#touches >= MAX_TOUCHES) return;
+    use.isTouched = true;
+    this.#touches += 1;
+    void this.#store
+      .touch(session.id)
+      .then(
+        () => (use.usedAt = now),
+        // Tried again at the next look; the store itself tells of its failures.
+        () => undefined,
+      )
+      .finally(() => {
+        use.isTouched = false;
+        this.#touches -= 1;
+      });
+  }
+}
+
+interface Use {
+  readonly session: OpenSession;
+  usedAt: number;
+  /** A touch is under way. */
+  isTouched: boolean;
+}
