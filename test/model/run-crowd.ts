@@ -31,6 +31,8 @@ export class CrowdRun {
   #own: SessionToken | undefined;
   #foreign: SessionToken | undefined;
   #moment = 0;
+  #sent = 0;
+  #underWay = 0;
 
   constructor(nodes: readonly SessionManager[], redis: RedisClient, scheduler: Scheduler) {
     this.#nodes = nodes;
@@ -67,8 +69,13 @@ export class CrowdRun {
 
   async #strike({ kind }: Stroke): Promise<void> {
     await this.#scheduler.schedule(Promise.resolve(), kind);
-    const token = this.#own;
-    if (token === undefined) return;
+    this.#sent += 1;
+    this.#underWay += 1;
+    if (this.#own !== undefined) await this.#endOf(this.#own, kind);
+    this.#underWay -= 1;
+  }
+
+  async #endOf(token: SessionToken, kind: Stroke['kind']): Promise<void> {
     const lineage = this.#lineages.get(token);
     if (kind === 'revoke') await this.#node(0).destroyById(idOf(token));
     else if ((await this.#redis.eval(EXPIRE, 1, keyOf(idOf(token)))) === 0) return;
@@ -84,8 +91,13 @@ export class CrowdRun {
     const tokens = this.#cookies(cookies);
     const visit = new Visit(this, tokens, this.tick());
     const client = new FakeClient(tokens.length > 0);
+    const [sent, alone] = [(this.#sent += 1), this.#underWay === 0];
+    this.#underWay += 1;
+    const rivals = tokens.length > 1 && tokens.every((token) => this.#isLatest(token));
     const session = await this.#node(node).open(tokens, client);
     visit.look(session);
+    if (rivals && alone && sent === this.#sent && session.phase === 'stored')
+      this.history.wrong.push(`a request of ${visit.start} brought two live sessions and was one of them`);
     for (const act of acts) {
       await this.#scheduler.schedule(Promise.resolve(), act.do);
       await visit.perform(session, act);
@@ -93,6 +105,7 @@ export class CrowdRun {
     await session.commit();
     client.headersSent = true;
     visit.answered(session);
+    this.#underWay -= 1;
     await this.#scheduler.schedule(Promise.resolve(), 'answer');
     if (answer === 'arrives') this.#obey(session, visit);
   }
@@ -120,6 +133,13 @@ export class CrowdRun {
   #isAlive(token: SessionToken): boolean {
     const lineage = this.#lineages.get(token);
     return lineage !== undefined && !this.history.ends.has(lineage);
+  }
+
+  /** Whether a token opens a session, as far as answers tell. */
+  #isLatest(token: SessionToken): boolean {
+    const lineage = this.#lineages.get(token);
+    const latest = [...this.#lineages].findLast(([, name]) => name === lineage);
+    return this.#isAlive(token) && !this.#expired.has(token) && latest?.[0] === token;
   }
 
   lineageOf(token: SessionToken): Lineage | undefined {
@@ -185,8 +205,12 @@ class Visit {
 
   async perform(managed: ManagedSession, act: Act): Promise<void> {
     this.did.push(act.do);
+    const { rivals } = managed.state;
     try {
       await this.#act(managed.httpSession as AnySession, managed, act);
+      // A login or logout ends all that stood beside each other.
+      if (managed.state.rivals.length === 0)
+        for (const { token } of rivals) this.#run.ended(this.#run.lineageOf(token) ?? '');
     } catch (error) {
       if (!ANSWERS.some((type) => error instanceof type)) throw error;
     }
