@@ -231,14 +231,15 @@ class Visit {
       }
       case 'login': {
         const another = session.principal !== undefined && session.principal !== act.who;
-        const wasStored = managed.phase !== 'new';
+        const { phase } = managed;
         // What a request has assigned itself goes along to whatever a login begins, and with it the name of what was left.
-        if (wasStored && before !== undefined && this.#lineages.has(before)) return;
+        if (phase !== 'new' && before !== undefined && this.#lineages.has(before)) return;
         await session.authenticate(act.who);
         if (another && before !== undefined) {
           if (session[LINEAGE] === before)
             history.wrong.push(`${act.who} has ${before} after a login over it`);
-          if (wasStored) this.#run.ended(before);
+          // One that was gone for this request may go on under an id that a login of another request gave it.
+          if (phase === 'stored') this.#run.ended(before);
         }
         if (session[LINEAGE] !== before) this.#forget(session);
         const lineage = this.#lineage(session);
