@@ -96,6 +96,12 @@ class ChaosController {
     return before;
   }
 
+  /** The whole process stands still: what comes meanwhile waits in its sockets. */
+  @Post('stall') @HttpCode(200) stall(@Body('ms') ms: number): void {
+    const end = performance.now() + ms;
+    while (performance.now() < end);
+  }
+
   @Get('vitals') vitals(): Vitals {
     globalThis.gc?.();
     const { rss, heapUsed, external } = process.memoryUsage();

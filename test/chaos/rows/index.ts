@@ -24,6 +24,12 @@ import { row as tooBig } from './22-too-big.js';
 import { row as oneSession } from './23-one-session.js';
 import { row as flood } from './24-flood.js';
 import { row as memoryMode } from './25-memory.js';
+import { row as stalledNode } from './26-stalled-node.js';
+import { row as clusterClocks } from './27-cluster-clocks.js';
+import { row as responses } from './28-responses.js';
+import { row as streams } from './29-streams.js';
+import { row as lostLogin } from './30-lost-login.js';
+import { row as guests } from './31-guests.js';
 
 /** The fault matrix, in its order. */
 export const rows: readonly ChaosRow[] = [
@@ -52,4 +58,10 @@ export const rows: readonly ChaosRow[] = [
   oneSession,
   flood,
   memoryMode,
+  stalledNode,
+  clusterClocks,
+  responses,
+  streams,
+  lostLogin,
+  guests,
 ];

@@ -1,0 +1,66 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { Cluster } from 'ioredis';
+import { atLeast, exactly, type ChaosRow } from '../row.js';
+import { onCleanup } from '../../support/cleanup.js';
+import { startCluster, type ClusterInstallation } from '../../topologies/rig/cluster.js';
+import { checkUsers, statuses } from '../rig/check.js';
+import { startFleet } from '../rig/fleet.js';
+import { startLoad } from '../rig/load.js';
+
+/** Of the masters, in ms: right, fast, slow. */
+const ERRORS = [0, 3000, -10_000];
+const ASKS_TIME = "local time = redis.call('TIME')";
+const READS_TIME = 'local now = time[1] * 1000 + math.floor(time[2] / 1000)';
+
+/** Scripts that believe the clock of the server they run on to be wrong by so much. */
+function wrongClocks({ servers }: ClusterInstallation): (file: string, source: string) => string {
+  const table = servers.map(({ port }, at) => `['${port}'] = ${ERRORS[at] ?? 0}`).join(', ');
+  const error = `(({${table}})[string.match(redis.call('INFO', 'server'), 'tcp_port:(%d+)')] or 0)`;
+  return (file, source) => {
+    if (!file.endsWith('lib/stores/scripts.ts')) return source;
+    const edited = source.replace(`${ASKS_TIME}\n${READS_TIME}`, `${ASKS_TIME}\n${READS_TIME} + ${error}`);
+    if (edited === source) throw new Error('Chaos rig: the scripts ask for the time in another way.');
+    return edited;
+  };
+}
+
+/** Three masters whose clocks differ, in slots that every user's sessions are spread over. */
+export const row: ChaosRow = {
+  row: 27,
+  fault: 'Cluster masters whose clocks differ by 3 s and 10 s',
+  on: 'cluster',
+  run: async (context) => {
+    const cluster = await startCluster();
+    const script = await context.compileApp('test/chaos/apps/chaos-node.ts', wrongClocks(cluster));
+    const fleet = await startFleet(context, {
+      script,
+      env: { REDIS_SESSION_CLUSTER_NODES: cluster.nodes, REDIS_SESSION_TIMEOUT: '2000' },
+    });
+    const from = performance.now();
+    const load = await startLoad({ url: fleet.url, users: context.scale(30, 12), pauseMs: 50 });
+    await delay(context.scale(10_000, 3000));
+    // Late by the clock of whoever is asked: refused, and never applied.
+    const [first, ...others] = cluster.servers.slice(0, 3);
+    for (const server of [first, ...others]) {
+      server?.pause();
+      await delay(3000);
+      server?.resume();
+      await delay(context.scale(2000, 1500));
+    }
+    const paused = load.ledger.between(from).filter(({ status }) => status === 503).length;
+    const calm = performance.now();
+    await delay(context.scale(5000, 1500));
+    await load.stop();
+    const before = load.ledger.between(from, calm).filter(({ startedAt }) => startedAt < from + 2500);
+    const after = load.ledger.between(calm);
+    const admin = new Cluster(cluster.servers.map(({ host, port }) => ({ host, port })));
+    admin.on('error', () => undefined);
+    onCleanup(() => admin.disconnect());
+    return [
+      exactly('answers while all masters serve', statuses(before), { 200: before.length }),
+      atLeast('answers of 503 while one stands still', paused, 3),
+      exactly('answers afterwards', statuses(after), { 200: after.length }),
+      ...(await checkUsers(load.users, { admin, strictFrom: from })),
+    ];
+  },
+};

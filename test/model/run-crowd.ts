@@ -1,0 +1,288 @@
+import type { Scheduler } from 'fast-check';
+import { SessionDestroyedError, SessionGoneError } from 'nestjs-redis-session';
+import type { ManagedSession } from '../../lib/core/managed-session.js';
+import type { SessionManager } from '../../lib/core/manager.js';
+import { idOf, type SessionToken } from '../../lib/core/token.js';
+import type { RedisClient } from '../../lib/stores/redis-client.js';
+import { keyOf } from '../contract/redis-rig.js';
+import { FakeClient, type AnySession } from '../unit/core/rig.js';
+import { emptyCrowdHistory, type CrowdHistory, type CrowdWrite, type Lineage } from './crowd-history.js';
+import { NAMES, type Act, type CrowdProgram, type Name, type Sent, type Stroke } from './crowd-program.js';
+
+/** Errors that say a session has ended: an answer, not a failure. */
+const ANSWERS = [SessionGoneError, SessionDestroyedError];
+const LINEAGE = 'lineage';
+
+/** Deletes the record of a session that somebody has logged in to, as its expiry would. Replies whether there was one. */
+const EXPIRE = `
+local head = redis.call('HGET', KEYS[1], '@v')
+if head and string.match(head, ' 1 [01]$') then return redis.call('DEL', KEYS[1]) end
+return 0`;
+
+/** One run of one program against two nodes. */
+export class CrowdRun {
+  readonly history: CrowdHistory = emptyCrowdHistory();
+  readonly #nodes: readonly SessionManager[];
+  readonly #redis: RedisClient;
+  readonly #scheduler: Scheduler;
+  readonly #lineages = new Map<SessionToken, Lineage>();
+  /** Tokens whose session has expired: nobody can tell a late request of theirs from a stranger's. */
+  readonly #expired = new Set<SessionToken>();
+  #own: SessionToken | undefined;
+  #foreign: SessionToken | undefined;
+  #moment = 0;
+  #sent = 0;
+  #underWay = 0;
+
+  constructor(nodes: readonly SessionManager[], redis: RedisClient, scheduler: Scheduler) {
+    this.#nodes = nodes;
+    this.#redis = redis;
+    this.#scheduler = scheduler;
+  }
+
+  async run({ tabs }: CrowdProgram): Promise<CrowdHistory> {
+    await this.#redis.flushall();
+    await this.#wait(this.#begin());
+    await this.#wait(Promise.all(tabs.map((steps) => this.#tab(steps))));
+    await this.#wait(this.#request(look(0)));
+    await this.#wait(this.#request(look(1)));
+    for (const key of await this.#redis.keys('*'))
+      if ((await this.#redis.pttl(key)) === -1) this.history.wrong.push(`${key} has no expiry`);
+    return this.history;
+  }
+
+  #wait(work: Promise<unknown>): Promise<unknown> {
+    return this.#scheduler.waitFor(work);
+  }
+
+  /** Somebody else's session, whose cookie may turn up beside the browser's; then the browser's own. */
+  async #begin(): Promise<void> {
+    await this.#request({ ...look(0), acts: [{ do: 'login', who: 'bob' }] });
+    this.#foreign = this.#own;
+    this.#own = undefined;
+    await this.#request({ ...look(1), acts: [{ do: 'write', name: 'cart' }] });
+  }
+
+  async #tab(steps: readonly (Sent | Stroke)[]): Promise<void> {
+    for (const step of steps) await (step.kind === 'request' ? this.#request(step) : this.#strike(step));
+  }
+
+  async #strike({ kind }: Stroke): Promise<void> {
+    await this.#scheduler.schedule(Promise.resolve(), kind);
+    this.#sent += 1;
+    this.#underWay += 1;
+    if (this.#own !== undefined) await this.#endOf(this.#own, kind);
+    this.#underWay -= 1;
+  }
+
+  async #endOf(token: SessionToken, kind: Stroke['kind']): Promise<void> {
+    const lineage = this.#lineages.get(token);
+    if (kind === 'revoke') await this.#node(0).destroyById(idOf(token));
+    else if ((await this.#redis.eval(EXPIRE, 1, keyOf(idOf(token)))) === 0) return;
+    else this.#expired.add(token);
+    if (lineage !== undefined) this.#end(lineage);
+  }
+
+  #node(at: number): SessionManager {
+    return this.#nodes[at] as SessionManager;
+  }
+
+  async #request({ node, cookies, acts, answer }: Sent): Promise<void> {
+    const tokens = this.#cookies(cookies);
+    const visit = new Visit(this, tokens, this.tick());
+    const client = new FakeClient(tokens.length > 0);
+    const [sent, alone] = [(this.#sent += 1), this.#underWay === 0];
+    this.#underWay += 1;
+    const rivals = tokens.length > 1 && tokens.every((token) => this.#isLatest(token));
+    const session = await this.#node(node).open(tokens, client);
+    visit.look(session);
+    if (rivals && alone && sent === this.#sent && session.phase === 'stored')
+      this.history.wrong.push(`a request of ${visit.start} brought two live sessions and was one of them`);
+    for (const act of acts) {
+      await this.#scheduler.schedule(Promise.resolve(), act.do);
+      await visit.perform(session, act);
+    }
+    await session.commit();
+    client.headersSent = true;
+    visit.answered(session);
+    this.#underWay -= 1;
+    await this.#scheduler.schedule(Promise.resolve(), 'answer');
+    if (answer === 'arrives') this.#obey(session, visit);
+  }
+
+  #cookies(which: Sent['cookies']): SessionToken[] {
+    const own = this.#own === undefined ? [] : [this.#own];
+    const foreign = which === 'own' || this.#foreign === undefined ? [] : [this.#foreign];
+    return which === 'foreign first' ? [...foreign, ...own] : [...own, ...foreign];
+  }
+
+  /** The answer reaches the browser: a late one must not take a newer login's cookie. */
+  #obey(session: ManagedSession, visit: Visit): void {
+    const { cookie } = session.state;
+    if (cookie === undefined) return;
+    const current = this.#own;
+    const isNewer = current !== undefined && !visit.tokens.includes(current) && this.#isAlive(current);
+    const couldKnow = visit.tokens.length === 1 && !visit.tokens.some((token) => this.#expired.has(token));
+    if (isNewer && couldKnow && visit.isStraggler)
+      this.history.wrong.push(
+        `a request of ${visit.start} that only ${visit.did.join() || 'read'} took the cookie of ${this.#lineages.get(current)}`,
+      );
+    this.#own = cookie.action === 'set' ? cookie.token : undefined;
+  }
+
+  #isAlive(token: SessionToken): boolean {
+    const lineage = this.#lineages.get(token);
+    return lineage !== undefined && !this.history.ends.has(lineage);
+  }
+
+  /** Whether a token opens a session, as far as answers tell. */
+  #isLatest(token: SessionToken): boolean {
+    const lineage = this.#lineages.get(token);
+    const latest = [...this.#lineages].findLast(([, name]) => name === lineage);
+    return this.#isAlive(token) && !this.#expired.has(token) && latest?.[0] === token;
+  }
+
+  lineageOf(token: SessionToken): Lineage | undefined {
+    return this.#lineages.get(token);
+  }
+
+  name(token: SessionToken, lineage: Lineage): void {
+    this.#lineages.set(token, lineage);
+  }
+
+  #end(lineage: Lineage): void {
+    if (!this.history.ends.has(lineage)) this.history.ends.set(lineage, this.tick());
+  }
+
+  ended(lineage: Lineage): void {
+    this.#end(lineage);
+  }
+
+  /** The moment is one after all before. */
+  tick(): number {
+    return (this.#moment += 1);
+  }
+}
+
+function look(node: 0 | 1): Sent {
+  return { kind: 'request', node, cookies: 'own', acts: [], answer: 'arrives' };
+}
+
+/** One request: does its acts and notes what became of them. */
+class Visit {
+  readonly tokens: readonly SessionToken[];
+  readonly start: number;
+  readonly did: Act['do'][] = [];
+  readonly #run: CrowdRun;
+  readonly #open: CrowdWrite[] = [];
+  readonly #lineages = new Set<Lineage>();
+  #loggedOut: Lineage[] = [];
+
+  constructor(run: CrowdRun, tokens: readonly SessionToken[], start: number) {
+    this.#run = run;
+    this.tokens = tokens;
+    this.start = start;
+  }
+
+  /** Whether it did nothing that gives out a cookie of its own right. */
+  get isStraggler(): boolean {
+    return this.did.every((act) => act === 'write' || act === 'save');
+  }
+
+  look(managed: ManagedSession): void {
+    const session = managed.httpSession as AnySession;
+    const values: Partial<Record<Name, string>> = {};
+    for (const name of NAMES) if (session[name] !== undefined) values[name] = session[name] as string;
+    this.#run.history.sights.push({
+      start: this.start,
+      end: this.#run.tick(),
+      principal: session.principal,
+      lineage: session[LINEAGE] as Lineage | undefined,
+      values,
+      brought: this.tokens.flatMap((token) => this.#run.lineageOf(token) ?? []),
+    });
+  }
+
+  async perform(managed: ManagedSession, act: Act): Promise<void> {
+    this.did.push(act.do);
+    const { rivals } = managed.state;
+    try {
+      await this.#act(managed.httpSession as AnySession, managed, act);
+      // A login or logout ends all that stood beside each other.
+      if (managed.state.rivals.length === 0)
+        for (const { token } of rivals) this.#run.ended(this.#run.lineageOf(token) ?? '');
+    } catch (error) {
+      if (!ANSWERS.some((type) => error instanceof type)) throw error;
+    }
+  }
+
+  async #act(session: AnySession, managed: ManagedSession, act: Act): Promise<void> {
+    const { history } = this.#run;
+    const before = session[LINEAGE] as Lineage | undefined;
+    switch (act.do) {
+      case 'write': {
+        const lineage = this.#lineage(session);
+        const value = `${lineage} ${this.#run.tick()}`;
+        session[act.name] = value;
+        const write = { lineage, name: act.name, value, start: this.start, end: Infinity };
+        history.writes.push(write);
+        this.#open.push(write);
+        return;
+      }
+      case 'login': {
+        const another = session.principal !== undefined && session.principal !== act.who;
+        const { phase } = managed;
+        // What a request has assigned itself goes along to whatever a login begins, and with it the name of what was left.
+        if (phase !== 'new' && before !== undefined && this.#lineages.has(before)) return;
+        await session.authenticate(act.who);
+        if (another && before !== undefined) {
+          if (session[LINEAGE] === before)
+            history.wrong.push(`${act.who} has ${before} after a login over it`);
+          // One that was gone for this request may go on under an id that a login of another request gave it.
+          if (phase === 'stored') this.#run.ended(before);
+        }
+        if (session[LINEAGE] !== before) this.#forget(session);
+        const lineage = this.#lineage(session);
+        if (history.owners.get(lineage) === undefined) history.owners.set(lineage, act.who);
+        return;
+      }
+      case 'regenerate':
+        return (session.regenerateId as (options: object) => Promise<void>)({
+          graceSeconds: act.graceSeconds,
+        });
+      case 'save':
+        return session.save();
+      case 'logout':
+        await session.destroy();
+        if (before !== undefined) this.#loggedOut.push(before);
+        return;
+    }
+  }
+
+  /** The answer leaves: what it acknowledges. */
+  answered({ state, phase, httpSession }: ManagedSession): void {
+    for (const lineage of this.#loggedOut) this.#run.ended(lineage);
+    if (phase !== 'stored') return;
+    const end = this.#run.tick();
+    for (const write of this.#open) write.end = end;
+    const { cookie } = state;
+    const lineage = (httpSession as AnySession)[LINEAGE] as Lineage | undefined;
+    if (cookie?.action === 'set' && lineage !== undefined) this.#run.name(cookie.token, lineage);
+  }
+
+  /** What it assigned goes along into what a login has begun: to the history that would be another's. */
+  #forget(session: AnySession): void {
+    for (const { name } of this.#open.splice(0)) delete session[name];
+  }
+
+  /** Whose session this is; a new one gets a name. */
+  #lineage(session: AnySession): Lineage {
+    const known = session[LINEAGE] as Lineage | undefined;
+    const lineage = known ?? `session ${this.#run.tick()}`;
+    if (known === undefined) {
+      session[LINEAGE] = lineage;
+      this.#lineages.add(lineage);
+    }
+    return lineage;
+  }
+}
