@@ -1,4 +1,6 @@
+import { createReadStream } from 'node:fs';
 import { Readable, pipeline } from 'node:stream';
+import { fileURLToPath } from 'node:url';
 import type { Deed, Deeds } from './deeds.js';
 import { LONG, SHORT, turns, until, type Patience } from './patience.js';
 import type { Step } from './program.js';
@@ -79,14 +81,23 @@ function bodyArguments({ scene, name }: Deed, { chunk, encoding, callback }: Bod
   return args;
 }
 
-function sourceOf({ scene }: Deed, { chunks, bytes, pace, fails }: StreamStep): Readable {
+/** Any file will do. */
+const FILE = fileURLToPath(import.meta.url);
+
+function sourceOf({ scene }: Deed, step: StreamStep): Readable {
   scene.producing += 1;
-  let made = 0;
+  const source = step.file === true ? createReadStream(FILE, { highWaterMark: 1000 }) : made(step);
+  source.once('close', () => (scene.producing -= 1));
+  return source;
+}
+
+function made({ chunks, bytes, pace, fails }: StreamStep): Readable {
+  let count = 0;
   const source: Readable = new Readable({
     read() {
       const give = (): void => {
-        made += 1;
-        if (made <= chunks) source.push('s'.repeat(bytes));
+        count += 1;
+        if (count <= chunks) source.push('s'.repeat(bytes));
         else if (fails) source.destroy(new Error('The source fails.'));
         else source.push(null);
       };
@@ -94,7 +105,6 @@ function sourceOf({ scene }: Deed, { chunks, bytes, pace, fails }: StreamStep): 
       else setImmediate(give);
     },
   });
-  source.once('close', () => (scene.producing -= 1));
   return source;
 }
 
