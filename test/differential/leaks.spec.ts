@@ -3,8 +3,8 @@ import { Court } from './court.js';
 
 /** On each, some 2000 together. */
 const RESPONSES = 700;
-/** What a heap of some 30 MB may differ by between two collections: two kilobytes a response would be more. */
-const HEAP_NOISE_BYTES = 1_000_000;
+/** What a heap of some 30 MB may differ by between two collections: a held response weighs ten kilobytes. */
+const HEAP_NOISE_BYTES = 2_000_000;
 /** Each kind that leaked one would leave more than a hundred. */
 const DESCRIPTOR_NOISE = 10;
 
