@@ -8,7 +8,7 @@ import { fileURLToPath } from 'node:url';
 import { startApp, type StartedApp } from '../support/apps.js';
 import { ask, type Question } from './rig/stack-answers.js';
 
-type Next = (error?: unknown) => void;
+type Next = (error?: Error) => void;
 type Middleware = (request: IncomingMessage, response: ServerResponse, next: Next) => unknown;
 type Make = (options?: unknown) => unknown;
 
@@ -136,10 +136,13 @@ async function startStack(names: readonly string[], withSession: boolean): Promi
 
 function changesSession(sessions: SessionService) {
   return (request: AnyRequest, _response: unknown, next: Next): void => {
-    sessions.of<{ value?: number }>(request).then((session) => {
-      session.value = (session.value ?? 0) + 1;
-      next();
-    }, next);
+    sessions.of<{ value?: number }>(request).then(
+      (session) => {
+        session.value = (session.value ?? 0) + 1;
+        next();
+      },
+      (error: unknown) => next(error instanceof Error ? error : new Error('The session did not open.')),
+    );
   };
 }
 
