@@ -19,7 +19,7 @@ export const BODY_STEPS: Deeds<
   // A producer that does as it is told: it waits for `drain`.
   produce: async ({ scene, response }, { chunks, bytes }) => {
     for (let written = 0; written < chunks; written += 1) {
-      if (response.write('p'.repeat(bytes))) continue;
+      if (response.write(carried({ scene }, 'p'.repeat(bytes)))) continue;
       let drained = false;
       response.once('drain', () => (drained = true));
       openGateSoon(scene);
@@ -74,13 +74,17 @@ function patienceOf({ mustComeToItsEnd }: Deed['scene']): Patience {
   return mustComeToItsEnd ? LONG : SHORT;
 }
 
-function bodyArguments({ scene, name }: Deed, { chunk, encoding, callback }: BodyStep): unknown[] {
-  const args: unknown[] = chunk === undefined ? [] : [chunkOf(chunk)];
-  // Node 20 sends bytes of other memory where strings of several encodings leave together over HTTP/2.
-  const takesEncoding = scene.exchange.request.httpVersionMajor < 2 || encoding === 'nonsense';
-  if (encoding !== undefined && chunk !== undefined && takesEncoding) args.push(encoding);
-  if (callback) args.push(scene.callback(`${name} callback`));
+function bodyArguments(deed: Deed, { chunk, encoding, callback }: BodyStep): unknown[] {
+  const args: unknown[] = chunk === undefined ? [] : [carried(deed, chunkOf(chunk))];
+  if (encoding !== undefined && chunk !== undefined) args.push(encoding);
+  if (callback) args.push(deed.scene.callback(`${deed.name} callback`));
   return args;
+}
+
+/** Several strings that leave together over HTTP/2 carry bytes of other memory on Node 20, so these are bytes there. */
+function carried({ scene }: Pick<Deed, 'scene'>, chunk: unknown): unknown {
+  const overHttp2 = scene.exchange.request.httpVersionMajor === 2;
+  return overHttp2 && typeof chunk === 'string' ? Buffer.from(chunk) : chunk;
 }
 
 /** Any file will do. */
