@@ -6,7 +6,8 @@ import { compileTree } from '../support/compile-tree.mjs';
 import type { Finding } from './judge.js';
 import type { Program, State } from './program.js';
 import type { TargetName } from './targets/names.js';
-import type { Job, Verdict } from './worker.js';
+import type { Holdings } from './leaks.js';
+import type { Job, ProgramJob, Verdict } from './worker.js';
 
 /**
  * Runs programs in a process of its own: some end it, and jest would take an uncaught exception for its own. Compiled
@@ -31,15 +32,27 @@ export class Court {
 
   /** Where a program's response differs with a session. Rejects when the process ended, or the rig failed. */
   compare(target: TargetName, program: Program, states: readonly State[]): Promise<Finding[]> {
-    return this.#judge({ target, program, states });
+    return this.#findings({ target, program, states });
   }
 
   /** The same for plain Node against itself. */
   comparePlain(target: TargetName, program: Program): Promise<Finding[]> {
-    return this.#judge({ target, program, states: undefined });
+    return this.#findings({ target, program, states: undefined });
   }
 
-  async #judge(job: Job): Promise<Finding[]> {
+  /** What the process holds before and after so many responses. */
+  async holdingsAround(target: TargetName, responses: number): Promise<readonly [Holdings, Holdings]> {
+    const verdict = await this.#judge({ target, responses });
+    if ('holdings' in verdict) return verdict.holdings;
+    throw new Error('Test rig: the process did not tell what it holds.');
+  }
+
+  async #findings(job: ProgramJob): Promise<Finding[]> {
+    const verdict = await this.#judge(job);
+    return 'findings' in verdict ? [...verdict.findings] : [];
+  }
+
+  async #judge(job: Job): Promise<Exclude<Verdict, { readonly error: string }>> {
     const child = this.#working();
     child.send(job);
     const verdict = await Promise.race([
@@ -50,14 +63,14 @@ export class Court {
       }),
     ]);
     if ('error' in verdict) throw new Error(verdict.error);
-    return [...verdict.findings];
+    return verdict;
   }
 
   #working(): ChildProcess {
     if (this.#child !== undefined) return this.#child;
     const child = fork(this.#script, {
       env: { ...process.env, NODE_ENV: 'test' },
-      execArgv: ['--no-warnings'],
+      execArgv: ['--no-warnings', '--expose-gc'],
     });
     this.#release = runIfThisProcessDies('kill', '-9', String(child.pid));
     return (this.#child = child);

@@ -71,10 +71,11 @@ export function bytesMayBeMissing(plain: Observation, session: Observation): boo
 
 /**
  * An `end` after the end is told what has become of the first. `end(); await a turn; end(callback)`: plain Node has sent
- * everything and calls it with ERR_STREAM_ALREADY_FINISHED at once, a held response when it finishes.
+ * everything and calls it with ERR_STREAM_ALREADY_FINISHED at once, a held response when it finishes. A pipeline into an
+ * ended response likewise: plain Node calls it with ERR_STREAM_PREMATURE_CLOSE where the response is over by then.
  */
 export function lateEnds(plain: Observation, session: Observation): string[] {
-  return stepsAfterTheEnd(plain, session, / end$/);
+  return stepsAfterTheEnd(plain, session, / (end|pipeline)$/);
 }
 
 /** What happens when bytes have left, beside what happens because of a call. */

@@ -70,6 +70,8 @@ export type Step =
       readonly pace: 'at once' | 'a turn each';
       readonly fails: boolean;
       readonly awaited: boolean;
+      /** From a file, which is a descriptor that somebody has to close. */
+      readonly file?: boolean | undefined;
     }
   | { readonly do: 'echo' }
   // What the framework offers.

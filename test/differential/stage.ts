@@ -1,4 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import { turns } from './patience.js';
 import { perform } from './perform.js';
 import type { Bag, Exchange, Scene } from './scene.js';
 
@@ -46,6 +47,8 @@ export class Stage {
     const scene = this.#scene;
     if (scene === undefined) throw new Error('No program is on.');
     scene.begin(exchange);
+    // From the same place in the event loop: an interceptor calls handlers from a promise, where ticks come later.
+    await turns(1);
     try {
       await perform(scene);
     } finally {

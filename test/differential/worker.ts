@@ -1,16 +1,28 @@
 import 'reflect-metadata';
 import { Judge, type Finding } from './judge.js';
+import { holdingsAround, type Holdings } from './leaks.js';
 import type { Program, State } from './program.js';
 import type { TargetName } from './targets/names.js';
 
 /** One program to be judged. Without states: plain Node against itself. */
-export interface Job {
+export interface ProgramJob {
   readonly target: TargetName;
   readonly program: Program;
   readonly states: readonly State[] | undefined;
 }
 
-export type Verdict = { readonly findings: readonly Finding[] } | { readonly error: string };
+/** Responses after which what the process holds is told. */
+export interface HoldingsJob {
+  readonly target: TargetName;
+  readonly responses: number;
+}
+
+export type Job = ProgramJob | HoldingsJob;
+
+export type Verdict =
+  | { readonly findings: readonly Finding[] }
+  | { readonly holdings: readonly [Holdings, Holdings] }
+  | { readonly error: string };
 
 const judges = new Map<TargetName, Promise<Judge>>();
 
@@ -20,8 +32,10 @@ function judgeOf(name: TargetName): Promise<Judge> {
   return judge;
 }
 
-async function verdictOf({ target, program, states }: Job): Promise<Verdict> {
+async function verdictOf(job: Job): Promise<Verdict> {
   try {
+    if ('responses' in job) return { holdings: await holdingsAround(job.target, job.responses) };
+    const { target, program, states } = job;
     const judge = await judgeOf(target);
     return {
       findings: await (states === undefined ? judge.comparePlain(program) : judge.compare(program, states)),
