@@ -175,7 +175,7 @@ describe('A stack of middleware answers with a session as without, on Express', 
 
 /** Where on Fastify a session is opened. */
 const PLACES = ['middleware', 'onRequest', 'preHandler', 'onSend'] as const;
-const PLUGINS = ['@fastify/compress', '@fastify/static', '@fastify/multipart'];
+const PLUGINS = ['@fastify/compress', 'fastify-static-8', '@fastify/multipart'];
 
 interface FastifyLike {
   register(plugin: unknown, options: object): Promise<unknown>;
@@ -196,7 +196,7 @@ async function startPlugins(
       const instance = app.getHttpAdapter().getInstance() as unknown as FastifyLike;
       const options: Record<string, object> = {
         '@fastify/compress': { threshold: 0 },
-        '@fastify/static': { root: `${HERE}/rig`, prefix: '/files/' },
+        'fastify-static-8': { root: `${HERE}/rig`, prefix: '/files/' },
       };
       for (const name of plugins) await instance.register(await load(name), options[name] ?? {});
       if (!withSession) return;

@@ -3,6 +3,7 @@ import fc from 'fast-check';
 import { randomBytes } from 'node:crypto';
 import type { SessionManager } from '../../lib/core/manager.js';
 import { AnonymousTrafficStore } from '../../lib/stores/anonymous-store.js';
+import { LocalCopies } from '../../lib/stores/local-copies.js';
 import { type MemoryStore } from '../../lib/stores/memory-store.js';
 import type { RedisClient } from '../../lib/stores/redis-client.js';
 import { RedisCommands } from '../../lib/stores/redis-commands.js';
@@ -25,10 +26,8 @@ const HANGS_AFTER_MS = 20_000;
 class Held extends RedisCommands {
   static turn = (): Promise<unknown> => Promise.resolve();
 
-  override async loadAndTouch(
-    ...args: Parameters<RedisCommands['loadAndTouch']>
-  ): ReturnType<RedisCommands['loadAndTouch']> {
-    const reply = await super.loadAndTouch(...args);
+  override async load(...args: Parameters<RedisCommands['load']>): ReturnType<RedisCommands['load']> {
+    const reply = await super.load(...args);
     await Held.turn();
     return reply;
   }
@@ -56,10 +55,15 @@ beforeAll(async () => {
 
 function nodesFor({ guests }: CrowdProgram): SessionManager[] {
   return stores[guests].map((shared) => {
+    const copies = { lifeMs: MARKER_MS / 2, now: (): number => rig.clock.now() };
     const layers = (local: MemoryStore): RedisStore | AnonymousTrafficStore =>
-      guests === 'in Redis' ? shared : new AnonymousTrafficStore(shared, local);
-    const memory = { endedMarkerMs: MARKER_MS };
-    return new CoreRig({ wrap: layers, memory, environment: { random: randomBytes } }).manager;
+      guests === 'in Redis' ? shared : new AnonymousTrafficStore(shared, new LocalCopies(local, copies));
+    const rig: CoreRig = new CoreRig({
+      wrap: layers,
+      memory: { endedMarkerMs: MARKER_MS },
+      environment: { random: randomBytes },
+    });
+    return rig.manager;
   });
 }
 

@@ -247,9 +247,7 @@ class Visit {
         return;
       }
       case 'regenerate':
-        return (session.regenerateId as (options: object) => Promise<void>)({
-          graceSeconds: act.graceSeconds,
-        });
+        return session.regenerateId({ graceSeconds: act.graceSeconds });
       case 'save':
         return session.save();
       case 'logout':
