@@ -32,6 +32,9 @@ export interface NodeResponse extends ServerResponse {
   outputSize: number;
   _hasBody: boolean;
   finished: boolean;
+  destroyed: boolean;
+  /** Whether `close` has been emitted. */
+  readonly closed: boolean;
 }
 
 /** Called once the output has been handed to the system, or could not be. */

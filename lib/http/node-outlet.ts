@@ -1,7 +1,7 @@
 import type { ServerResponse } from 'node:http';
 import { Writable } from 'node:stream';
 import type { NodeResponse, SendArguments } from '../compat/outgoing-message.js';
-import { keepFromIdleClosing } from '../compat/idle-connections.js';
+import { holdConnection } from '../compat/held-connection.js';
 import type { Deferral, ErrorAnswer, Outlet } from './deferral.js';
 import { breakOffLater, forgiveLateWrites } from './late-writers.js';
 import { addOwnHeaders, replaceHead } from './rendered-headers.js';
@@ -34,9 +34,8 @@ export class NodeOutlet implements Outlet, PatchedMethods {
   /** The headers are in front of what is kept. */
   #keepsHeaders = false;
   #ending = false;
-  #forgives = false;
   readonly begun: boolean;
-  #letIdleClose: (() => void) | undefined;
+  #letGo: (() => void) | undefined;
 
   constructor(response: NodeResponse, deferral: Deferral) {
     this.#response = response;
@@ -53,15 +52,18 @@ export class NodeOutlet implements Outlet, PatchedMethods {
   send(args: SendArguments): boolean {
     if (this.#kept !== undefined) return this.#keep(args, false);
     if (this.#state === 'replaced') return this.#node.send(['', 'latin1', args[2]]);
-    if (this.#state === 'open' && this.#response._header !== null) {
-      if (this.#deferral.begin(this.#ending)) {
-        this.#begin();
-        this.#hold(true);
-        return this.#keep(args, false);
-      }
-      this.#begin();
-      addOwnHeaders(this.#response, this.#deferral);
+    if (this.#state !== 'open' || this.#response._header === null) return this.#node.send(args);
+    if (this.#isGone) {
+      this.#deferral.left();
+      return this.#node.send(args);
     }
+    const waits = this.#deferral.begin(this.#ending);
+    this.#begin();
+    if (waits) {
+      this.#hold();
+      return this.#keep(args, false);
+    }
+    addOwnHeaders(this.#response, this.#deferral);
     return this.#node.send(args);
   }
 
@@ -73,7 +75,7 @@ export class NodeOutlet implements Outlet, PatchedMethods {
     const response = this.#response;
     // To a client that has left Node sends nothing, so that nothing would ask.
     if (this.#state === 'open' && response.destroyed) this.#deferral.left();
-    if (this.#state === 'begun' && !response.finished && this.#deferral.end()) this.#hold(false);
+    if (this.#state === 'begun' && !response.finished && this.#deferral.end()) this.#hold();
     this.#ending = true;
     try {
       return this.#node.end(args);
@@ -84,12 +86,28 @@ export class NodeOutlet implements Outlet, PatchedMethods {
   }
 
   release(): void {
+    this.#sendKept();
+    this.#letGo?.();
+  }
+
+  replace(answer: ErrorAnswer): void {
+    this.#sendInstead(answer);
+    this.#letGo?.();
+  }
+
+  breakOff(): void {
+    this.#takeKept();
+    this.#letGo?.();
+    this.#response.destroy();
+  }
+
+  #sendKept(): void {
     const kept = this.#takeKept();
     const headers = this.#keepsHeaders;
     this.#keepsHeaders = false;
     if (headers) addOwnHeaders(this.#response, this.#deferral);
     const { socket } = this.#response;
-    if (this.#response.destroyed) return tellGone(kept);
+    if (this.#isGone) return tellGone(kept);
     let accepted = true;
     socket?.cork();
     // The piece that they were to leave with was refused by Node.
@@ -99,12 +117,12 @@ export class NodeOutlet implements Outlet, PatchedMethods {
     this.#wake(accepted);
   }
 
-  replace(answer: ErrorAnswer): void {
+  #sendInstead(answer: ErrorAnswer): void {
     const response = this.#response;
     const kept = this.#takeKept();
     this.#keepsHeaders = false;
     this.#state = 'replaced';
-    if (response.destroyed) return tellGone(kept);
+    if (this.#isGone) return tellGone(kept);
     const endless = !response.finished && EVENT_STREAM.test(response._header ?? '');
     replaceHead(response, answer, endless);
     forgiveLateWrites(response);
@@ -119,19 +137,23 @@ export class NodeOutlet implements Outlet, PatchedMethods {
     this.#wake(accepted);
   }
 
-  breakOff(): void {
-    this.#takeKept();
-    this.#response.destroy();
-  }
-
   /**
-   * Somebody who writes to it after its end, a moment later, would find it closed in plain Node, which ignores him then. Before
-   * that it emits `error`, and this response is not closed for as long as its end waits.
+   * In plain Node an ended response has left by now and is closed: it ignores whoever still writes to it, where one that is
+   * open emits `error`, which ends the process or makes a pipe destroy the response.
    */
   #endWaits(): void {
-    if (this.#forgives) return;
-    this.#forgives = true;
-    this.#response.on('error', noop);
+    const response = this.#response;
+    const close = (): void =>
+      process.nextTick(() => process.nextTick(() => (response.destroyed ||= this.#kept !== undefined)));
+    // Behind another response it is open in plain Node too, until its turn comes.
+    if (response.socket === null) response.once('socket', close);
+    else close();
+  }
+
+  /** Whether nothing can be sent any more. That it is `destroyed` says nothing: see above. */
+  get #isGone(): boolean {
+    const { closed, destroyed, socket } = this.#response;
+    return closed || (socket?.destroyed ?? destroyed);
   }
 
   #begin(): void {
@@ -140,12 +162,12 @@ export class NodeOutlet implements Outlet, PatchedMethods {
     this.#response.once('close', () => this.#response.finished || this.#deferral.left());
   }
 
-  #hold(headers: boolean): void {
+  #hold(): void {
     const response = this.#response;
     this.#kept = [];
-    this.#keepsHeaders = headers;
-    this.#letIdleClose = keepFromIdleClosing(response);
-    if (!headers) return;
+    this.#letGo = holdConnection(response);
+    if (response._headerSent) return;
+    this.#keepsHeaders = true;
     // As if they had left: Node merges chunks that follow, and answers a broken request, by it.
     response._headerSent = true;
     this.#count(response._header?.length ?? 0);
@@ -175,7 +197,6 @@ export class NodeOutlet implements Outlet, PatchedMethods {
     const response = this.#response;
     const kept = this.#kept ?? [];
     this.#kept = undefined;
-    this.#letIdleClose?.();
     response.outputSize -= this.#keptBytes;
     if (this.#countedBytes > 0) response._onPendingData(-this.#countedBytes);
     this.#keptBytes = this.#countedBytes = 0;
@@ -188,10 +209,6 @@ export class NodeOutlet implements Outlet, PatchedMethods {
     const response = this.#response;
     if (accepted && response.socket !== null && response.writableNeedDrain) response._onPendingData(0);
   }
-}
-
-function noop(): void {
-  // Whoever wrote has his callback told.
 }
 
 /** Throws what the socket's `write` throws. */

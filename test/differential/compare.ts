@@ -1,14 +1,17 @@
 import {
   bytesMayBeMissing,
   connectionMayGoOn,
+  endsTheProcess,
   failureMayStay,
   faultsThatMayBeMissing,
   inOrders,
   lateEnds,
   lateInterims,
   linkMayDiffer,
+  mayBe503InTime,
   mayBeOnItsConnection,
   pendingMayDiffer,
+  streamMayBeOpenLonger,
   withoutDrains,
   writeMayReturnFalse,
 } from './leniencies.js';
@@ -31,6 +34,7 @@ export function differences(
   plain: Observation,
   session: Observation,
 ): Difference[] {
+  if (endsTheProcess(plain)) return [];
   const expects503 =
     isFailing(state) && session.refused && session.touchedInTime && !bytesMayBeMissing(plain, session);
   return [
@@ -38,8 +42,13 @@ export function differences(
     ...inEvents(plain, session),
     ...inEnding(plain, session),
     ...inFaults(plain, session),
-    ...(expects503 ? inUnavailable(program, plain, session) : inBytes(plain, session)),
+    ...(expects503 ? inUnavailable(program, plain, session) : inAnswers(program, plain, session)),
   ];
+}
+
+function inAnswers(program: Program, plain: Observation, session: Observation): Difference[] {
+  const found = inBytes(plain, session);
+  return mayBe503InTime(session) && inUnavailable(program, plain, session).length === 0 ? [] : found;
 }
 
 function inSteps(plain: Observation, session: Observation): Difference[] {
@@ -50,9 +59,10 @@ function inSteps(plain: Observation, session: Observation): Difference[] {
     // What the application is told after a save was refused is the 503's.
     if (now?.refused === true) return found;
     if (now === undefined) return [...found, { kind: 'step', plain: before.step, session: 'not reached' }];
-    if (before.outcome !== now.outcome && !writeMayReturnFalse(before, now))
+    const open = streamMayBeOpenLonger(session, now);
+    if (before.outcome !== now.outcome && !writeMayReturnFalse(before, now) && !open)
       found.push(atStep('step', before, now, 'outcome'));
-    if (before.state !== now.state) found.push(atStep('state', before, now, 'state'));
+    if (before.state !== now.state && !open) found.push(atStep('state', before, now, 'state'));
     if (before.link !== now.link && !cut && !mayBeOnItsConnection(before, now))
       found.push(atStep('state', before, now, 'link'));
     if (before.pending !== now.pending && !cut && !pendingMayDiffer(now))
@@ -153,7 +163,7 @@ function inUnavailable({ behind, request }: Program, plain: Observation, session
   const place = behind ? 1 : 0;
   // Where plain Node answers nothing, as after destroy(), there is nothing to replace.
   const replaced = before[place];
-  if (replaced === undefined) return [];
+  if (replaced === undefined || ['/next', '/after'].includes(replaced.body)) return [];
   const answer = now[place];
   const told = (one: Answer): boolean =>
     isUnavailable(one, request.method === 'HEAD') || failureMayStay(replaced.head.code, one.head.code);
@@ -177,5 +187,7 @@ function finalAnswers({ received }: Observation): Answer[] {
 /** A whole one: its body, and nothing else, is as long as it says. */
 function isUnavailable({ head, body }: Answer, withoutBody: boolean): boolean {
   const length = Number(head.headers.find((line) => /^content-length:/i.test(line))?.split(':')[1]);
-  return head.code === 503 && head.retryAfter && (withoutBody ? body === '' : body.length === length);
+  const chunked = head.headers.some((line) => /^transfer-encoding: *chunked/i.test(line));
+  const whole = chunked ? body.endsWith('\r\n0\r\n\r\n') : body.length === length;
+  return head.code === 503 && head.retryAfter && (withoutBody ? body === '' : whole);
 }

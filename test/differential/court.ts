@@ -71,6 +71,8 @@ export class Court {
     const child = fork(this.#script, {
       env: { ...process.env, NODE_ENV: 'test' },
       execArgv: ['--no-warnings', '--expose-gc'],
+      // Express prints what its handlers throw.
+      stdio: ['ignore', 'inherit', 'ignore', 'ipc'],
     });
     this.#release = runIfThisProcessDies('kill', '-9', String(child.pid));
     return (this.#child = child);

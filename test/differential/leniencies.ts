@@ -113,3 +113,28 @@ export function faultsThatMayBeMissing(plain: Observation): string[] {
 export function failureMayStay(plainCode: number, sessionCode: number): boolean {
   return plainCode >= 500 && sessionCode >= 500;
 }
+
+/**
+ * A stream of HTTP/2 closes when its last bytes have left, and a closed one ignores calls that an open one refuses. `answer();
+ * await a turn; writeHead(9999)` on a HEAD request: plain Node returns, and while the answer waits for a save it throws
+ * ERR_HTTP2_HEADERS_SENT. `writeHead(204); pipe` ends the response with a save under way, and finds it closed in plain Node.
+ */
+export function streamMayBeOpenLonger(session: Observation, now: StepRecord): boolean {
+  return session.multiplexed && now.held && now.state.includes('"headersSent":true');
+}
+
+/**
+ * A head that was rendered, and of which no byte has left, can still become a 503. `write('')` on a HEAD request, a change, `end()`:
+ * `headersSent` was true when the session changed.
+ */
+export function mayBe503InTime(session: Observation): boolean {
+  return session.refused && !session.touchedInTime;
+}
+
+/**
+ * Behind another response of its connection a chunk of an unknown encoding is refused only when its turn comes, where nobody can
+ * catch that: plain Node ends the process. `end('€', 'nonsense')` behind another one: a session breaks that response off.
+ */
+export function endsTheProcess(plain: Observation): boolean {
+  return plain.faults.includes('uncaught ERR_UNKNOWN_ENCODING');
+}

@@ -47,6 +47,8 @@ export interface Observation {
   readonly touchedInTime: boolean;
   /** Whether the store refused a save. */
   readonly refused: boolean;
+  /** Whether the connection carries streams, as of HTTP/2. */
+  readonly multiplexed: boolean;
 }
 
 /** A name for what was thrown: its code, or its class. */

@@ -41,6 +41,11 @@ export const express: Target = {
       logger: false,
       bodyParser: false,
     });
+    // Its page of an error shows no stack then, in which a session is seen.
+    (app.getHttpAdapter().getInstance() as { set(name: string, value: string): void }).set(
+      'env',
+      'production',
+    );
     if (withSessions) sessions = new Sessions(app);
     app.use((request: IncomingMessage, response: ExpressResponse, next: () => void) => {
       if (request.url === SEED_PATH) return sessions?.answerSeed(request, response);

@@ -2,7 +2,7 @@ import { describe, expect, it } from '@jest/globals';
 import { createServer, request, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { once } from 'node:events';
-import { keepFromIdleClosing } from '../../../lib/compat/idle-connections.js';
+import { holdConnection } from '../../../lib/compat/held-connection.js';
 import type { NodeResponse } from '../../../lib/compat/outgoing-message.js';
 
 /** A response that Node takes for ended, whose connection is still needed. */
@@ -31,16 +31,45 @@ describe('a response that was ended and has not left', () => {
   it('keeps its connection through close(), until it is let go', async () => {
     const server = createServer();
     const response = await ended(server);
-    const letGo = keepFromIdleClosing(response);
+    const letGo = holdConnection(response);
     server.close();
     expect(response.req.socket.destroyed).toBe(false);
     expect(response.finished).toBe(true);
-    letGo?.();
+    letGo();
     server.closeIdleConnections();
     expect(response.req.socket.destroyed).toBe(true);
   });
 
+  it('keeps its connection from who destroys it, until its bytes have left', async () => {
+    const server = createServer();
+    const response = await ended(server);
+    const { socket } = response.req;
+    const letGo = holdConnection(response);
+    expect(socket.destroy()).toBe(socket);
+    expect(socket.destroyed).toBe(false);
+    const closed = once(socket, 'close');
+    letGo();
+    await closed;
+    server.close();
+  });
+
+  it.each([
+    ['a failure of the connection', true, new Error('reset')],
+    ['who breaks a response off that was not ended', false, undefined],
+  ])('does not keep it from %s', async (_who, finished, error) => {
+    const server = createServer();
+    const response = await ended(server);
+    response.req.socket.on('error', () => undefined);
+    const letGo = holdConnection(response);
+    response.finished = finished;
+    response.req.socket.destroy(error);
+    expect(response.req.socket.destroyed).toBe(true);
+    letGo();
+    server.close();
+  });
+
   it('a response of no server is left alone', () => {
-    expect(keepFromIdleClosing({ req: { socket: null } } as unknown as NodeResponse)).toBeUndefined();
+    const response = { req: { socket: null }, socket: null } as unknown as NodeResponse;
+    expect(holdConnection(response)).not.toThrow();
   });
 });
