@@ -40,7 +40,7 @@ function guardOf(socket: ServerSocket): Guard {
   const destroy = socket.destroy.bind(socket);
   socket[GUARD] = guard;
   socket.destroy = (error) => {
-    if (error !== undefined || guard.waiting?.finished !== true) return destroy(error);
+    if (guard.waiting?.finished !== true) return destroy(error);
     guard.isDoomed = true;
     return socket;
   };

@@ -38,6 +38,8 @@ export interface Outlet {
   readonly begun: boolean;
   /** Whether the application has ended the response. */
   readonly ended: boolean;
+  /** What the response leaves with: once its headers are rendered, whatever the application says since. */
+  readonly statusCode: number;
   /** Sends what was kept, the headers with the session's own. */
   release(): void;
   /** Sends an answer in place of what was kept. What follows from the application leads nowhere. */
@@ -77,6 +79,11 @@ export class Deferral {
   /** Whether the application has ended the response. */
   get ended(): boolean {
     return this.#outlet.ended;
+  }
+
+  /** See {@link Outlet.statusCode}. */
+  get statusCode(): number {
+    return this.#outlet.statusCode;
   }
 
   /** The first bytes are about to leave. @returns Whether they have to wait. */

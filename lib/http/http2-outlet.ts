@@ -27,6 +27,7 @@ export class Http2Outlet implements Outlet {
   /** The one call that the stream waits for; `done` tells it that it may go on. */
   #pending: { readonly run: () => void; readonly done: () => void } | undefined;
   #ending = false;
+  #statusCode: number | undefined;
   #begun = false;
   readonly begun: boolean;
 
@@ -45,6 +46,10 @@ export class Http2Outlet implements Outlet {
 
   get ended(): boolean {
     return this.#response.writableEnded;
+  }
+
+  get statusCode(): number {
+    return this.#statusCode ?? this.#response.statusCode;
   }
 
   release(): void {
@@ -72,6 +77,7 @@ export class Http2Outlet implements Outlet {
   }
 
   #begin(list: HeaderList, options: number): number {
+    this.#statusCode = this.#response.statusCode;
     const waits = this.#deferral.begin(this.#ending);
     this.#goesOn();
     if (!waits) return this.#respond(this.#withOwn(list), options);
@@ -131,7 +137,7 @@ export class Http2Outlet implements Outlet {
 
   #withOwn(list: HeaderList): HeaderList {
     const response = this.#response;
-    const { statusCode } = response;
+    const { statusCode } = this;
     return withHeaders(
       list,
       this.#deferral.hooks.headers({ statusCode, has: (name) => response.hasHeader(name) }),

@@ -21,6 +21,7 @@ export class InjectedOutlet implements Outlet {
   readonly #queue: (() => void)[] = [];
   #state: 'open' | 'waiting' | 'released' | 'replaced' = 'open';
   #running = false;
+  #statusCode: number | undefined;
   #ended = false;
   #drainOwed = false;
   readonly begun: boolean;
@@ -41,6 +42,10 @@ export class InjectedOutlet implements Outlet {
 
   get ended(): boolean {
     return this.#ended;
+  }
+
+  get statusCode(): number {
+    return this.#statusCode ?? this.#response.statusCode;
   }
 
   release(): void {
@@ -75,6 +80,8 @@ export class InjectedOutlet implements Outlet {
     // What plays the part may call one of its methods in another.
     if (this.#running) return this.#own[name](...args);
     if (this.#state === 'replaced') return name === 'write' ? true : this.#response;
+    if (this.#state === 'open')
+      this.#statusCode = name === 'writeHead' ? Number(args[0]) : this.#response.statusCode;
     const ends = name === 'end' && !this.#ended;
     const starts = this.#state === 'open';
     this.#ended ||= ends;

@@ -4,7 +4,7 @@ import type { NodeResponse, SendArguments } from '../compat/outgoing-message.js'
 import { holdConnection } from '../compat/held-connection.js';
 import type { Deferral, ErrorAnswer, Outlet } from './deferral.js';
 import { breakOffLater, forgiveLateWrites } from './late-writers.js';
-import { addOwnHeaders, replaceHead } from './rendered-headers.js';
+import { addOwnHeaders, replaceHead, statusOf } from './rendered-headers.js';
 import { patchResponse, type EndArguments, type PatchedMethods } from './response-patch.js';
 
 /** Output that waits. */
@@ -47,6 +47,10 @@ export class NodeOutlet implements Outlet, PatchedMethods {
 
   get ended(): boolean {
     return this.#response.finished;
+  }
+
+  get statusCode(): number {
+    return statusOf(this.#response);
   }
 
   send(args: SendArguments): boolean {
@@ -109,6 +113,7 @@ export class NodeOutlet implements Outlet, PatchedMethods {
     const { socket } = this.#response;
     if (this.#isGone) return tellGone(kept);
     let accepted = true;
+    this.#uncorkEnded();
     socket?.cork();
     // The piece that they were to leave with was refused by Node.
     if (headers && kept.length === 0) this.#node.send(['']);
@@ -130,6 +135,7 @@ export class NodeOutlet implements Outlet, PatchedMethods {
       for (const { args } of kept) args[2]?.(error);
       if (endless) response.socket?.destroySoon();
     };
+    this.#uncorkEnded();
     const body = response.req.method === 'HEAD' ? '' : answer.body;
     const accepted = this.#node.send([body, 'utf8', told]);
     // Whoever is not told by an end of the connection may go on, into the void, and end in his own time.
@@ -143,11 +149,16 @@ export class NodeOutlet implements Outlet, PatchedMethods {
    */
   #endWaits(): void {
     const response = this.#response;
-    const close = (): void =>
-      process.nextTick(() => process.nextTick(() => (response.destroyed ||= this.#kept !== undefined)));
+    const close = (): void => process.nextTick(() => process.nextTick(() => (response.destroyed = true)));
     // Behind another response it is open in plain Node too, until its turn comes.
     if (response.socket === null) response.once('socket', close);
     else close();
+  }
+
+  /** As Node's `end` does, which came before whoever corked it since. */
+  #uncorkEnded(): void {
+    const { finished, socket } = this.#response;
+    while (finished && socket !== null && socket.writableCorked > 0) socket.uncork();
   }
 
   /** Whether nothing can be sent any more. That it is `destroyed` says nothing: see above. */

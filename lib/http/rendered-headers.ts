@@ -5,6 +5,11 @@ import { isReplaced } from './replaced-headers.js';
 
 const LINE_END = '\r\n';
 
+/** The status code of a response: that of its status line, once that is rendered. */
+export function statusOf({ _header: rendered, statusCode }: NodeResponse): number {
+  return rendered === null ? statusCode : Number(rendered.slice('HTTP/1.1 '.length, 'HTTP/1.1 200'.length));
+}
+
 /**
  * Adds the session's headers to those that Node has rendered, as lines of their own: whatever the application passed to
  * `writeHead`, in whichever form, means what it meant. Whoever asks the response for its headers later sees them too.
@@ -12,7 +17,7 @@ const LINE_END = '\r\n';
 export function addOwnHeaders(response: NodeResponse, deferral: Deferral): void {
   const rendered = response._header ?? '';
   const headers = deferral.hooks.headers({
-    statusCode: response.statusCode,
+    statusCode: statusOf(response),
     has: (name) => new RegExp(`\r\n${name}:`, 'i').test(rendered),
   });
   if (headers.length === 0) return;

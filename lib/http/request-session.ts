@@ -176,7 +176,7 @@ export class RequestSession implements DeferralHooks, SessionClient {
 
   /** @param from The least status with which the response itself says that this has failed. */
   #afterFailure(failure: unknown, from: number): Promise<void> | undefined {
-    if (this.#response.statusCode < from) return Promise.reject(asError(failure));
+    if (this.#deferral.statusCode < from) return Promise.reject(asError(failure));
     // A handler that knows nothing of the failure may still write to the response, even after its end.
     forgiveLateWrites(this.#response);
     return undefined;
@@ -211,14 +211,14 @@ export class RequestSession implements DeferralHooks, SessionClient {
 
   /** Whether a response with its status keeps what its handler wrote to the session. */
   #isKept(): boolean {
-    return this.#options.saveOnServerError || this.#response.statusCode < 500;
+    return this.#options.saveOnServerError || this.#deferral.statusCode < 500;
   }
 
   #tellNotSaved(): void {
     const { session } = this;
     // The id of a new session is not asked for: making one costs randomness and a hash.
     const name = session.phase === 'new' ? 'A new session' : `Session ${session.id}`;
-    const reason = this.#discarded ? `the response is ${this.#response.statusCode}` : 'nothing changed';
+    const reason = this.#discarded ? `the response is ${this.#deferral.statusCode}` : 'nothing changed';
     if (session.phase === 'new' || session.phase === 'stored')
       this.#options.log.verbose(`${name}: not saved because ${reason}.`);
   }

@@ -1,18 +1,24 @@
 import {
+  bodyMayBeCutElsewhere,
   bytesMayBeMissing,
   connectionMayGoOn,
+  continueMayBeInOrder,
   endsTheProcess,
   failureMayStay,
   faultsThatMayBeMissing,
   inOrders,
+  isOfTheApplication,
   lateEnds,
   lateInterims,
+  lateUnpipes,
   linkMayDiffer,
   mayBe503InTime,
+  mayBeUncorked,
   mayBeOnItsConnection,
   pendingMayDiffer,
   streamMayBeOpenLonger,
   withoutDrains,
+  withoutGone,
   writeMayReturnFalse,
 } from './leniencies.js';
 import type { Observation, StepRecord } from './observation.js';
@@ -38,7 +44,7 @@ export function differences(
   const expects503 =
     isFailing(state) && session.refused && session.touchedInTime && !bytesMayBeMissing(plain, session);
   return [
-    ...inSteps(plain, session),
+    ...inSteps(program, plain, session),
     ...inEvents(plain, session),
     ...inEnding(plain, session),
     ...inFaults(plain, session),
@@ -47,25 +53,29 @@ export function differences(
 }
 
 function inAnswers(program: Program, plain: Observation, session: Observation): Difference[] {
+  if (bodyMayBeCutElsewhere(program, session) || continueMayBeInOrder(program)) return [];
+  if (mayBeUncorked(program) && session.kept && !plain.kept) return [];
   const found = inBytes(plain, session);
   return mayBe503InTime(session) && inUnavailable(program, plain, session).length === 0 ? [] : found;
 }
 
-function inSteps(plain: Observation, session: Observation): Difference[] {
+function inSteps(program: Program, plain: Observation, session: Observation): Difference[] {
   const found: Difference[] = [];
-  const cut = linkMayDiffer(plain, session);
+  const cut = linkMayDiffer(plain, session) || lateInterims(plain, session).length > 0;
   for (const [at, before] of plain.steps.entries()) {
     const now = session.steps[at];
     // What the application is told after a save was refused is the 503's.
     if (now?.refused === true) return found;
     if (now === undefined) return [...found, { kind: 'step', plain: before.step, session: 'not reached' }];
     const open = streamMayBeOpenLonger(session, now);
+    // Who does not catch it does nothing more.
+    if (open && program.careless && before.outcome !== now.outcome) return found;
     if (before.outcome !== now.outcome && !writeMayReturnFalse(before, now) && !open)
       found.push(atStep('step', before, now, 'outcome'));
     if (before.state !== now.state && !open) found.push(atStep('state', before, now, 'state'));
     if (before.link !== now.link && !cut && !mayBeOnItsConnection(before, now))
       found.push(atStep('state', before, now, 'link'));
-    if (before.pending !== now.pending && !cut && !pendingMayDiffer(now))
+    if (before.pending !== now.pending && !program.behind && !cut && !pendingMayDiffer(now))
       found.push(atStep('state', before, now, 'pending'));
   }
   return found;
@@ -84,9 +94,11 @@ function inEvents(plain: Observation, session: Observation): Difference[] {
   if (bytesMayBeMissing(plain, session)) return [];
   if (session.refused) return untold(plain, session, [...plain.callbacks, 'close']);
   const ends = lateEnds(plain, session);
-  const late = [...ends, ...lateInterims(plain, session)];
+  const late = [...ends, ...lateInterims(plain, session), ...lateUnpipes(plain, session)];
   const ordered = ({ events }: Observation): string => {
-    const seen = withoutDrains(events).filter((event) => !late.some((name) => isOf(event, name)));
+    const seen = withoutGone(withoutDrains(events)).filter(
+      (event) => !late.some((name) => isOf(event, name)),
+    );
     return inOrders(seen, session)
       .map((some) => some.join(', '))
       .join(' | ');
@@ -120,7 +132,7 @@ function inFaults(plain: Observation, session: Observation): Difference[] {
   const extra = session.faults.filter((fault) => {
     const at = missing.indexOf(fault);
     if (at >= 0) missing.splice(at, 1);
-    return at < 0;
+    return at < 0 && !(session.refused && isOfTheApplication(fault, plain));
   });
   const kinder = faultsThatMayBeMissing(plain);
   // A response that became a 503 need not be what the application wanted to break.

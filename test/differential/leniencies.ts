@@ -1,4 +1,5 @@
 import type { Observation, StepRecord } from './observation.js';
+import type { Program } from './program.js';
 
 /**
  * What a session may do to a response beside adding its headers: where each rule holds, and the case that shows that it
@@ -62,11 +63,13 @@ export function withoutDrains(events: readonly string[]): string[] {
 
 /**
  * What was kept when the connection was cut has not been sent. `write('x'); await a turn; destroy()`: plain Node has sent
- * the x by then. Its callback is not called either, or with an error. Express does the same to the connection of a handler
- * that fails after its answer.
+ * the x by then. Its callback is not called either, or with an error. A pipeline whose source fails does the same. That
+ * a response which has been ended leaves all the same is what test/e2e/response-hold.spec.ts is for.
  */
 export function bytesMayBeMissing(plain: Observation, session: Observation): boolean {
-  return session.cutWhileHeld || (plain.connectionCut && session.connectionCutWhileHeld);
+  return (
+    session.cutWhileHeld || (session.multiplexed && plain.connectionCut && session.connectionCutWhileHeld)
+  );
 }
 
 /**
@@ -76,6 +79,14 @@ export function bytesMayBeMissing(plain: Observation, session: Observation): boo
  */
 export function lateEnds(plain: Observation, session: Observation): string[] {
   return stepsAfterTheEnd(plain, session, / (end|pipeline)$/);
+}
+
+/**
+ * Whose client has left is told so. `write('x', callback)` behind another response, and the connection ends: plain Node never
+ * calls back.
+ */
+export function withoutGone(events: readonly string[]): string[] {
+  return events.filter((event) => !event.endsWith(' callback ERR_STREAM_DESTROYED'));
 }
 
 /** What happens when bytes have left, beside what happens because of a call. */
@@ -96,6 +107,23 @@ export function inOrders(events: readonly string[], session: Observation): strin
  */
 export function connectionMayGoOn(session: Observation): boolean {
   return session.idleClosedWhileHeld;
+}
+
+/**
+ * A pipe into an ended response is taken apart when that has left, and is never put together where it has. `end(); await a
+ * turn; pipe`: with a save under way `unpipe` is emitted.
+ */
+export function lateUnpipes(plain: Observation, session: Observation): string[] {
+  return stepsAfterTheEnd(plain, session, / (pipe|pipeline|echo)$/).length > 0 ? ['unpipe'] : [];
+}
+
+/**
+ * A response that no answer can leave with fails whoever answers for a save that failed. `setHeader('Keep-Alive', 'one'); end()`
+ * over HTTP/2: refused in plain Node, and again when Nest's filter answers.
+ */
+export function isOfTheApplication(fault: string, plain: Observation): boolean {
+  const code = fault.replace(/^\w+ /, '');
+  return plain.steps.some(({ outcome }) => outcome === `threw ${code}`);
 }
 
 /**
@@ -137,4 +165,25 @@ export function mayBe503InTime(session: Observation): boolean {
  */
 export function endsTheProcess(plain: Observation): boolean {
   return plain.faults.includes('uncaught ERR_UNKNOWN_ENCODING');
+}
+
+/** How much of a large body has left when its client gives the stream up is a matter of chance. */
+export function bodyMayBeCutElsewhere(program: Program, session: Observation): boolean {
+  return session.multiplexed && program.steps.some((step) => step.do === 'clientLeaves');
+}
+
+/**
+ * Plain Node puts what it says of a body that it expects behind the head of a response that waits for another one. A POST that
+ * expects to be told to continue, pipelined: after a wait for a save the two are in order.
+ */
+export function continueMayBeInOrder({ behind, request }: Program): boolean {
+  return behind && request.expectsContinue;
+}
+
+/**
+ * Who corks a response after its end stops its connection in plain Node; an end that waits uncorks it again when it leaves.
+ * `answer(); cork()`.
+ */
+export function mayBeUncorked({ steps }: Program): boolean {
+  return steps.some((step) => step.do === 'cork');
 }

@@ -53,16 +53,12 @@ describe('a response that was ended and has not left', () => {
     server.close();
   });
 
-  it.each([
-    ['a failure of the connection', true, new Error('reset')],
-    ['who breaks a response off that was not ended', false, undefined],
-  ])('does not keep it from %s', async (_who, finished, error) => {
+  it('does not keep it from who breaks a response off that was not ended', async () => {
     const server = createServer();
     const response = await ended(server);
-    response.req.socket.on('error', () => undefined);
     const letGo = holdConnection(response);
-    response.finished = finished;
-    response.req.socket.destroy(error);
+    response.finished = false;
+    response.req.socket.destroy();
     expect(response.req.socket.destroyed).toBe(true);
     letGo();
     server.close();

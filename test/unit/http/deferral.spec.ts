@@ -12,6 +12,7 @@ function rig(
   const outlet = {
     begun: options.begun ?? false,
     ended: false,
+    statusCode: 200,
     release: () => void told.push('release'),
     replace: ({ statusCode }: ErrorAnswer) => void told.push(`replace ${statusCode}`),
     breakOff: () => void told.push('break off'),
