@@ -46,7 +46,7 @@ export function differences(
   return [
     ...inSteps(program, plain, session),
     ...inEvents(plain, session),
-    ...inEnding(plain, session),
+    ...inEnding(program, plain, session),
     ...inFaults(plain, session),
     ...(expects503 ? inUnavailable(program, plain, session) : inAnswers(program, plain, session)),
   ];
@@ -120,7 +120,9 @@ function isOf(event: string, name: string): boolean {
   return event === name || event.startsWith(`${name} `);
 }
 
-function inEnding(plain: Observation, session: Observation): Difference[] {
+function inEnding(program: Program, plain: Observation, session: Observation): Difference[] {
+  if (mayBeUncorked(program) && session.ending === 'closed') return [];
+  if (bodyMayBeCutElsewhere(program, session) && session.ending === 'open') return [];
   if (plain.ending === session.ending) return [];
   // Nobody has to answer where nobody would have; an answer to the failure of a save may be one.
   if (plain.ending !== 'closed' && (session.ending === 'open' || session.refused)) return [];
