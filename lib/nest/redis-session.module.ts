@@ -29,8 +29,8 @@ export interface RedisSessionModuleExtras {
   /** Whether SessionService can be injected everywhere. Default true. */
   isGlobal?: boolean | undefined;
   /**
-   * Whether the interceptor saves after each handler. Default true. With false the hold on the response alone does
-   * it: a little faster on Fastify, and a save that fails no longer passes through exception filters.
+   * Whether the interceptor saves after each handler. Default true. With false the deferred response alone does it: a
+   * little faster, and a save that fails no longer passes through exception filters.
    */
   globalInterceptor?: boolean | undefined;
 }

@@ -64,7 +64,7 @@ export function withoutDrains(events: readonly string[]): string[] {
 /**
  * What was kept when the connection was cut has not been sent. `write('x'); await a turn; destroy()`: plain Node has sent
  * the x by then. Its callback is not called either, or with an error. A pipeline whose source fails does the same. That
- * a response which has been ended leaves all the same is what test/e2e/response-hold.spec.ts is for.
+ * a response which has been ended leaves all the same is what test/e2e/deferred-response.spec.ts is for.
  */
 export function bytesMayBeMissing(plain: Observation, session: Observation): boolean {
   return session.cutWhileHeld || (plain.connectionCut && session.connectionCut);

@@ -10,7 +10,7 @@ import {
   Sse,
   type MessageEvent,
 } from '@nestjs/common';
-import { Session, type AnyRequest, type SessionModuleOptions } from 'nestjs-redis-session';
+import { Session, SessionService, type AnyRequest, type SessionModuleOptions } from 'nestjs-redis-session';
 import { type IncomingMessage, type ServerResponse } from 'node:http';
 import { of, type Observable } from 'rxjs';
 import { eachAdapter, type TestApplication } from '../support/apps.js';
@@ -99,7 +99,7 @@ beforeAll(async () => {
   watch = await watchCommands(redis.port);
 });
 
-eachAdapter('the hold on the response', (adapter) => {
+eachAdapter('the deferred response', (adapter) => {
   describe.each([true, false])('with globalInterceptor %s', (globalInterceptor) => {
     let site: Playground;
     let scene: Scene;
@@ -212,6 +212,38 @@ eachAdapter('the hold on the response', (adapter) => {
       });
     });
 
+    it('an error after the answer: that leaves all the same, whoever destroys the connection then', async () => {
+      const browser = await start({}, (app) => {
+        app.use(
+          async (request: IncomingMessage, response: ServerResponse, next: (error?: unknown) => void) => {
+            if (request.url !== '/throws') return next();
+            (await app.get(SessionService).of<{ value?: string }>(request, response)).value = 'thrown';
+            response.end('answered');
+            // As Express does it for a middleware that throws then: it destroys the connection.
+            if (adapter === 'express') next(new Error('after the answer'));
+            else request.socket.destroy();
+          },
+        );
+      });
+      const response = await browser.get('/throws');
+      expect([response.status, response.text]).toEqual([200, 'answered']);
+      expect(await attributesOf(browser)).toEqual({ value: 'thrown' });
+    });
+
+    it('waits for the writes that were begun before its headers, and not for a job that goes on', async () => {
+      let goesOn = true;
+      const browser = await start({ policies: ['SAVE_ON_CHANGE'] });
+      const { response } = await site.visit(browser, (session) => {
+        const again = (count: number): void => {
+          session.value = count;
+          if (goesOn) setImmediate(again, count + 1);
+        };
+        again(0);
+      });
+      goesOn = false;
+      expect(response.status).toBe(200);
+    });
+
     const placed =
       adapter === 'express'
         ? 'has its place on request and response before Express makes new properties slow'
@@ -257,7 +289,7 @@ eachAdapter('the hold on the response', (adapter) => {
 
 /** What of an object's own is the library's: its symbols, and the methods that start or end a response. */
 function ownKeys(object: object): PropertyKey[] {
-  const methods = ['writeHead', 'write', 'end', 'flushHeaders'];
+  const methods = ['_send', '_writeRaw', 'end'];
   return Reflect.ownKeys(object).filter((key) =>
     typeof key === 'symbol' ? key.description?.startsWith('nestjs-redis-session') : methods.includes(key),
   );
