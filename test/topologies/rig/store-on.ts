@@ -5,6 +5,7 @@ import { resolveSettings } from '../../../lib/config/resolve.js';
 import { createRedisLink, type GuardedLink } from '../../../lib/nest/redis-link.js';
 import { RedisStore } from '../../../lib/stores/redis-store.js';
 import type { SessionId } from '../../../lib/core/token.js';
+import { LIMITS } from '../../contract/contract-rig.js';
 import { keyOf, MARKER_MS, PREFIX } from '../../contract/redis-rig.js';
 import type { StoreUnderTest } from '../../contract/session-store.contract.js';
 import { onCleanup } from '../../support/cleanup.js';
@@ -28,7 +29,7 @@ export function linkTo(place: Place): GuardedLink {
 export async function storeOn(place: Place): Promise<RedisStore> {
   const link = linkTo(place);
   await link.connect();
-  const options = { keyPrefix: PREFIX, touchIntervalMs: 0, endedMarkerMs: MARKER_MS };
+  const options = { keyPrefix: PREFIX, touchIntervalMs: 0, endedMarkerMs: MARKER_MS, limits: LIMITS };
   return new RedisStore(link.executor, { ...options, topology: link.topology }, () => link.close());
 }
 
