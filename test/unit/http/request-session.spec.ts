@@ -1,0 +1,69 @@
+import { describe, expect, it } from '@jest/globals';
+import { once } from 'node:events';
+import { createServer, get, type IncomingMessage } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { text } from 'node:stream/consumers';
+import { SessionStoreUnavailableError } from '../../../lib/core/errors.js';
+import { RequestSession } from '../../../lib/http/request-session.js';
+import { SessionCookie } from '../../../lib/http/session-cookie.js';
+import { CoreRig, overriding } from '../core/rig.js';
+
+const quiet = { verbose: () => undefined, debug: () => undefined, warn: () => undefined };
+
+/** What a client gets from a handler whose new session cannot be saved. */
+async function answerOf(
+  handler: (session: RequestSession, response: import('node:http').ServerResponse) => void,
+) {
+  const down = (): Promise<never> => Promise.reject(new SessionStoreUnavailableError('Redis is down.'));
+  const rig = new CoreRig({ wrap: (store) => overriding(store, { create: down }) });
+  const options = {
+    manager: rig.manager,
+    transport: new SessionCookie(
+      {
+        names: { secure: 'sid', plain: 'sid' },
+        path: '/',
+        sameSite: 'lax',
+        secure: false,
+        partitioned: false,
+      },
+      [],
+    ),
+    events: { emit: () => undefined },
+    saveOnServerError: true,
+    log: quiet,
+    inUse: { during: () => undefined },
+  };
+  const server = createServer((request, response) => {
+    const opening = new RequestSession(request, response, { secure: false }, options as never);
+    void opening.loaded.then((session) => {
+      (session.session.httpSession as Record<string, unknown>)['value'] = 1;
+      handler(session, response);
+    });
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const request = get({ host: '127.0.0.1', port: (server.address() as AddressInfo).port, agent: false });
+  const [answer] = (await once(request, 'response')) as [IncomingMessage];
+  const body = await text(answer);
+  server.close();
+  return { status: answer.statusCode, body };
+}
+
+describe('a save that fails', () => {
+  it('is a 503, whatever status the handler sets once it has answered', async () => {
+    const answer = await answerOf((_session, response) => {
+      response.end('done');
+      response.statusCode = 599;
+    });
+    expect(answer.status).toBe(503);
+    expect(answer.body).not.toContain('done');
+  });
+
+  it("leaves the application's own 503 as it is", async () => {
+    const answer = await answerOf((_session, response) => {
+      response.statusCode = 503;
+      response.end('own words');
+    });
+    expect(answer).toEqual({ status: 503, body: 'own words' });
+  });
+});
