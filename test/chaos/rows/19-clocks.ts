@@ -21,6 +21,8 @@ export const row: ChaosRow = {
     const env = {
       REDIS_SESSION_USER_TIMEOUT: String(IDLE_S),
       REDIS_SESSION_ABSOLUTE_TIMEOUT: String(ABSOLUTE_S),
+      // Each use is noted: what differs is the clocks' doing.
+      REDIS_SESSION_TOUCH_INTERVAL: '0',
     };
     const clockErrorOf = (at: number): number => ERRORS[at] ?? 0;
     const scene = await startScene(context, { nodes: 3, env, clockErrorOf, users: context.scale(12, 6) });

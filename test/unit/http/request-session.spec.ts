@@ -1,19 +1,17 @@
 import { describe, expect, it } from '@jest/globals';
 import { once } from 'node:events';
-import { createServer, get, type IncomingMessage } from 'node:http';
+import { createServer, get, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { text } from 'node:stream/consumers';
 import { SessionStoreUnavailableError } from '../../../lib/core/errors.js';
 import { RequestSession } from '../../../lib/http/request-session.js';
 import { SessionCookie } from '../../../lib/http/session-cookie.js';
-import { CoreRig, overriding } from '../core/rig.js';
+import { CoreRig, overriding, type AnySession } from '../core/rig.js';
 
 const quiet = { verbose: () => undefined, debug: () => undefined, warn: () => undefined };
 
 /** What a client gets from a handler whose new session cannot be saved. */
-async function answerOf(
-  handler: (session: RequestSession, response: import('node:http').ServerResponse) => void,
-) {
+async function answerOf(handler: (session: RequestSession, response: ServerResponse) => void) {
   const down = (): Promise<never> => Promise.reject(new SessionStoreUnavailableError('Redis is down.'));
   const rig = new CoreRig({ wrap: (store) => overriding(store, { create: down }) });
   const options = {
@@ -36,7 +34,7 @@ async function answerOf(
   const server = createServer((request, response) => {
     const opening = new RequestSession(request, response, { secure: false }, options as never);
     void opening.loaded.then((session) => {
-      (session.session.httpSession as Record<string, unknown>)['value'] = 1;
+      (session.session.httpSession as AnySession)['value'] = 1;
       handler(session, response);
     });
   });
