@@ -1,0 +1,71 @@
+import { afterEach, describe, expect, it } from '@jest/globals';
+import { once } from 'node:events';
+import { connect, createServer, type Http2Server, type Http2ServerResponse } from 'node:http2';
+import type { AddressInfo } from 'node:net';
+import { text } from 'node:stream/consumers';
+import {
+  handleOf,
+  isHttp2Response,
+  methodsOf,
+  withHeaders,
+  type HeaderList,
+} from '../../../lib/compat/http2-stream.js';
+
+/** A canary for each Node: what breaks here would corrupt responses of HTTP/2. */
+describe("the private parts of Node's HTTP/2 streams", () => {
+  let server: Http2Server;
+  afterEach(() => void server.close());
+
+  const ask = async (answer: (response: Http2ServerResponse) => void) => {
+    server = createServer((_request, response) => answer(response));
+    server.listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    const session = connect(`http://127.0.0.1:${(server.address() as AddressInfo).port}`);
+    const stream = session.request({ ':path': '/' });
+    const [headers] = (await once(stream, 'response')) as [Record<string, unknown>];
+    const body = await text(stream);
+    session.close();
+    return { headers, body };
+  };
+
+  it('headers reach nghttp2 as a list of text, last, and what is added to it is sent', async () => {
+    let list: HeaderList | undefined;
+    const { headers, body } = await ask((response) => {
+      expect(isHttp2Response(response)).toBe(true);
+      const handle = handleOf(response.stream);
+      const respond = handle?.respond.bind(handle);
+      if (handle === undefined || respond === undefined) throw new Error('no handle');
+      handle.respond = (given, options) => {
+        list = given;
+        return respond(withHeaders(given, [['X-Own', 'added']]), options);
+      };
+      response.setHeader('x-one', '1');
+      response.end('body');
+    });
+    const [status, code, , ...others] = list?.[0].split('\0') ?? [];
+    expect([status, code]).toEqual([':status', '200']);
+    expect(others.slice(0, 2)).toEqual(['x-one', '1']);
+    expect(list?.[1]).toBe(3);
+    expect(headers).toMatchObject({ ':status': 200, 'x-one': '1', 'x-own': 'added' });
+    expect(body).toBe('body');
+  });
+
+  it('chunks and the end come one at a time, through methods that a stream can have of its own', async () => {
+    const calls: string[] = [];
+    const { body } = await ask((response) => {
+      const stream = response.stream as typeof response.stream & ReturnType<typeof methodsOf>;
+      const node = methodsOf(stream);
+      stream._write = (chunk, encoding, callback) => {
+        calls.push(`write ${String(chunk)}`);
+        node._write.call(stream, chunk, encoding, callback);
+      };
+      stream._final = (callback) => {
+        calls.push('final');
+        node._final.call(stream, callback);
+      };
+      response.end('body');
+    });
+    expect(calls).toEqual(['write body', 'final']);
+    expect(body).toBe('body');
+  });
+});
