@@ -101,7 +101,13 @@ export const CONTESTANTS = {
   'module-touch60': module('this module, `touchIntervalSeconds: 60`', {
     settings: { touchIntervalSeconds: 60 },
   }),
-  ...(other !== undefined && { 'module-other': module('this module, another build', { build: other }) }),
+  ...(other !== undefined && {
+    'module-other': module('this module, another build', { build: other }),
+    'module-other-hold': module('the same, `globalInterceptor: false`', {
+      build: other,
+      settings: { globalInterceptor: false },
+    }),
+  }),
   'express-session': peer(
     "express-session + connect-redis, as connect-redis's README: resave and saveUninitialized false",
     'express',

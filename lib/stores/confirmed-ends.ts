@@ -65,8 +65,8 @@ export class ConfirmedEnds implements RedisExecutor {
     return within(reply, this.timeoutMs, () => noAnswer(this.address, this.timeoutMs));
   }
 
-  nowAt(key: string): number | undefined {
-    return this.#connection.nowAt(key);
+  timeAt(key: string): Promise<number> {
+    return this.#connection.timeAt(key);
   }
 
   load(key: string): ReturnType<RedisExecutor['load']> {
@@ -168,8 +168,8 @@ export class EndsApart implements RedisExecutor {
     return this.#usual.timeoutMs;
   }
 
-  nowAt(key: string): number | undefined {
-    return this.#usual.nowAt(key);
+  timeAt(key: string): Promise<number> {
+    return this.#usual.timeAt(key);
   }
 
   load(key: string): ReturnType<RedisExecutor['load']> {

@@ -51,8 +51,9 @@ export class GuardedExecutor implements RedisExecutor {
     return this.#refused(this.#whole) ?? this.#whole.watch(this.#inner.call(name, ...args));
   }
 
-  nowAt(key: string): number | undefined {
-    return this.#inner.nowAt(key);
+  timeAt(key: string): Promise<number> {
+    const breaker = this.#breakerOf(key);
+    return this.#refused(breaker) ?? breaker.watch(this.#inner.timeAt(key));
   }
 
   /** Nothing is sent any more. */

@@ -69,14 +69,11 @@ export class RedisCommands implements RedisExecutor {
     });
   }
 
-  nowAt(key: string): number | undefined {
-    return this.#clocks.of(this.nodeOf(key)).now;
-  }
-
-  /** What time it is for the server of a key, by asking if need be. */
-  async timeAt(key: string): Promise<number> {
-    const clock = this.#clocks.of(this.nodeOf(key));
-    return clock.now ?? (await this.#tell(TIME_OF, key, [1, key]));
+  timeAt(key: string): Promise<number> {
+    const { now } = this.#clocks.of(this.nodeOf(key));
+    if (now !== undefined) return Promise.resolve(now);
+    if (this.#isAdrift()) return Promise.reject(this.#adrift());
+    return this.#deadlines.limit(() => this.#tell(TIME_OF, key, [1, key]));
   }
 
   /**
@@ -93,7 +90,7 @@ export class RedisCommands implements RedisExecutor {
   ): Promise<unknown> {
     const [key = ''] = keys;
     for (;;) {
-      const now = await this.timeAt(key);
+      const now = this.#clocks.of(this.nodeOf(key)).now ?? (await this.#tell(TIME_OF, key, [1, key]));
       const askedAt = performance.now();
       // Whoever waits may have waited for the time.
       const left = turn.left - DEADLINE_MARGIN_MS;

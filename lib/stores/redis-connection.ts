@@ -58,10 +58,6 @@ export class RedisConnection implements RedisLink {
     return this.#commands.call(name, ...args);
   }
 
-  nowAt(key: string): number | undefined {
-    return this.#commands.nowAt(key);
-  }
-
   timeAt(key: string): Promise<number> {
     return this.#commands.timeAt(key);
   }

@@ -26,8 +26,8 @@ export interface RedisExecutor {
 
   call(name: string, ...args: string[]): Promise<unknown>;
 
-  /** What time it is for the server of a key, as far as is known without asking: epoch milliseconds. */
-  nowAt(key: string): number | undefined;
+  /** What time it is for the server of a key, epoch milliseconds. Asked only where nobody knows it yet. */
+  timeAt(key: string): Promise<number>;
 
   /** On a cluster, which node a key lives on as far as is known, `host:port`; undefined where there is one server. */
   nodeOf?(key: string): string | undefined;

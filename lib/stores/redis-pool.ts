@@ -98,10 +98,8 @@ export class RedisPool implements RedisLink {
     return this.#use(({ commands }) => commands.call(name, ...args));
   }
 
-  /** As any of its connections knows it. */
-  nowAt(key: string): number | undefined {
-    const [connection] = this.#connections;
-    return connection?.commands.nowAt(key);
+  timeAt(key: string): Promise<number> {
+    return this.#use(({ commands }) => commands.timeAt(key));
   }
 
   /** As any of its connections knows it. */

@@ -98,7 +98,8 @@ export class RedisStore implements SessionStore, Quarantine {
 
   async create(id: SessionId, session: NewSession): Promise<Written> {
     const { absoluteTimeout, cookie } = session;
-    const outcome = await this.#create(id, session, { absoluteTimeout, cookie: this.#cookie(id, cookie) });
+    const own = cookie && (await this.#cookie(id, cookie));
+    const outcome = await this.#create(id, session, { absoluteTimeout, cookie: own });
     if (outcome.status === 'written') return outcome;
     throw new SessionStoreUnavailableError(
       `Redis at ${this.#commands.address} holds a record under the id of a new session (${id}). Ids are 256 random ` +
@@ -113,16 +114,14 @@ export class RedisStore implements SessionStore, Quarantine {
     return this.#create(id, session, { ...session, cookie });
   }
 
-  save(id: SessionId, change: SessionChange): Promise<WriteOutcome> {
-    return this.#write(
-      SAVE,
-      [this.#key(id)],
-      withFields(this.#changeArguments(change), change, this.#cookie(id, change.cookie)),
-    );
+  async save(id: SessionId, change: SessionChange): Promise<WriteOutcome> {
+    const own = change.cookie && (await this.#cookie(id, change.cookie));
+    return this.#write(SAVE, [this.#key(id)], withFields(this.#changeArguments(change), change, own));
   }
 
-  renew(id: SessionId, renewal: SessionRenewal): Promise<WriteOutcome> {
-    const { login, newId, graceSeconds = 0 } = renewal;
+  async renew(id: SessionId, renewal: SessionRenewal): Promise<WriteOutcome> {
+    const { login, newId, graceSeconds = 0, cookie } = renewal;
+    const own = cookie && (await this.#cookie(id, cookie));
     return this.#write(
       RENEW,
       [this.#key(id), this.#key(newId)],
@@ -136,7 +135,7 @@ export class RedisStore implements SessionStore, Quarantine {
           login !== undefined && login.absoluteTimeout > 0 ? login.absoluteTimeout : 0,
         ],
         renewal,
-        this.#cookie(newId, renewal.cookie),
+        own,
       ),
     );
   }
@@ -231,9 +230,9 @@ export class RedisStore implements SessionStore, Quarantine {
     return [maxInactiveInterval ?? '', flag(authenticated), this.#copy(authenticated), ...this.#limits.args];
   }
 
-  /** Where nobody knows the time of the server yet, the cookie is due again: it is sent once too often. */
-  #cookie(id: SessionId, cookie: CookieLife | undefined): OwnField | undefined {
-    return cookie && cookieField(cookie.maxAge, cookie.sent ? (this.#commands.nowAt(this.#key(id)) ?? 0) : 0);
+  /** When it is sent is told by the server's time, as all times of a record are. */
+  async #cookie(id: SessionId, { maxAge, sent }: CookieLife): Promise<OwnField> {
+    return cookieField(maxAge, sent ? Math.floor(await this.#commands.timeAt(this.#key(id))) : 0);
   }
 
   #copy(authenticated: boolean): Argument {

@@ -96,7 +96,8 @@ export function describeWrites(rig: ContractRig): void {
       const second = await rig.store.load(id);
       if (first.status !== 'found' || second.status !== 'found') throw new Error('not found');
       // Noted in the background, so a moment after the load.
-      expect(second.record.lastAccessedAt).toBeGreaterThanOrEqual(first.now);
+      // What a node takes for the time of a server is exact to some milliseconds: 2 were seen on a cluster.
+      expect(second.record.lastAccessedAt).toBeGreaterThanOrEqual(first.now - 50);
       expect(second.record.lastAccessedAt).toBeLessThan(first.now + 2_000);
       expect(second.now).toBeGreaterThanOrEqual(first.now);
     });

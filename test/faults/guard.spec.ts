@@ -16,8 +16,8 @@ class Stub implements RedisExecutor {
   /** As of a cluster. */
   nodeOf: (key: string) => string | undefined = () => undefined;
 
-  nowAt(): undefined {
-    return undefined;
+  timeAt(): Promise<number> {
+    return this.call('TIME').then(() => 0);
   }
 
   load(key: string): Promise<[Buffer[], number | undefined]> {
