@@ -53,17 +53,13 @@ export function isNodeResponse(response: object): response is NodeResponse {
 }
 
 /**
- * Changes headers of a response that has rendered them. What is rendered stays as it is: this is for whoever asks
- * the response for its headers later (logs, adapters of serverless platforms).
+ * Changes headers of a response that has rendered them, for whoever asks the response for them later (logs, adapters of
+ * serverless platforms). What leaves is `rendered`.
  */
-export function withUnlockedHeaders(
-  response: NodeResponse,
-  change: (response: ServerResponse) => void,
-): void {
-  const { _header: rendered } = response;
+export function withUnlockedHeaders(response: NodeResponse, rendered: string, change: () => void): void {
   response._header = null;
   try {
-    change(response);
+    change();
   } finally {
     response._header = rendered;
   }

@@ -12,11 +12,6 @@ export interface UseClock {
 /** What is asked of a session that is open. */
 type OpenSession = Pick<ManagedSession, 'phase' | 'id' | 'state'>;
 
-/** What tells that a request is over: its response. */
-interface Closable {
-  once(event: 'close', listener: () => void): unknown;
-}
-
 /** Between two looks at what is open: a quarter of the shortest idle life that there is. */
 const BEAT_MS = 250;
 /** Touches under way at a time, so that a node with thousands of streams leaves room for requests. */
@@ -42,27 +37,15 @@ export class SessionsInUse {
     this.#clock = clock;
   }
 
-  /** Keeps a session alive from when it has been opened until its response closes. */
-  during(opened: Promise<OpenSession>, response: Closable): void {
-    let isClosed = false;
-    let use: Use | undefined;
-    response.once('close', () => {
-      isClosed = true;
-      if (use !== undefined) this.#open.delete(use);
-    });
-    opened.then(
-      (session) => {
-        if (!isClosed) use = this.#begin(session);
-      },
-      () => undefined,
-    );
-  }
-
-  #begin(session: OpenSession): Use {
-    const use: Use = { session, usedAt: this.#clock.now(), isTouched: false };
+  /**
+   * Keeps a session alive until the returned function is called, or `isOver` says so: by then nobody may have come to call it,
+   * since a client left before its response began.
+   */
+  during(session: OpenSession, isOver: () => boolean): () => void {
+    const use: Use = { session, isOver, usedAt: this.#clock.now(), isTouched: false };
     this.#open.add(use);
     if (!this.#isWatched) this.#watch();
-    return use;
+    return () => this.#open.delete(use);
   }
 
   #watch(): void {
@@ -71,7 +54,10 @@ export class SessionsInUse {
   }
 
   readonly #look = (): void => {
-    for (const use of this.#open) this.#touchIfDue(use);
+    for (const use of this.#open) {
+      if (use.isOver()) this.#open.delete(use);
+      else this.#touchIfDue(use);
+    }
     this.#watch();
   };
 
@@ -100,6 +86,7 @@ export class SessionsInUse {
 
 interface Use {
   readonly session: OpenSession;
+  readonly isOver: () => boolean;
   usedAt: number;
   /** A touch is under way. */
   isTouched: boolean;

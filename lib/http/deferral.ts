@@ -81,6 +81,11 @@ export class Deferral {
     return this.#outlet.ended;
   }
 
+  /** Whether the response had ended when it was asked last what it owes. */
+  get isFinal(): boolean {
+    return this.#final;
+  }
+
   /** See {@link Outlet.statusCode}. */
   get statusCode(): number {
     return this.#outlet.statusCode;

@@ -181,7 +181,6 @@ export class NodeOutlet implements Outlet, PatchedMethods {
     this.#keepsHeaders = true;
     // As if they had left: Node merges chunks that follow, and answers a broken request, by it.
     response._headerSent = true;
-    this.#count(response._header?.length ?? 0);
   }
 
   #keep(args: SendArguments, raw: boolean): boolean {
@@ -189,13 +188,15 @@ export class NodeOutlet implements Outlet, PatchedMethods {
     // As Node has it: whoever writes to a connection that is gone hears of it by its events.
     if (response.socket?.destroyed === true) return false;
     if (response.socket !== null) assertEncoding(args[1]);
+    const first = this.#keepsHeaders && this.#kept?.length === 0;
     this.#kept?.push({ args, raw, last: this.#ending });
-    this.#count(args[0].length);
+    this.#count(args[0].length + (first ? (response._header?.length ?? 0) : 0));
     return response.outputSize < response.writableHighWaterMark;
   }
 
   #count(bytes: number): void {
     const response = this.#response;
+    if (bytes === 0) return;
     this.#keptBytes += bytes;
     response.outputSize += bytes;
     // Behind other responses of its connection it counts for that, which reads no further when too much waits.

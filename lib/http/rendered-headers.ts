@@ -18,13 +18,24 @@ export function addOwnHeaders(response: NodeResponse, deferral: Deferral): void 
   const rendered = response._header ?? '';
   const headers = deferral.hooks.headers({
     statusCode: statusOf(response),
-    has: (name) => new RegExp(`\r\n${name}:`, 'i').test(rendered),
+    has: (name) => lineOf(name).test(rendered),
   });
   if (headers.length === 0) return;
-  response._header = rendered.slice(0, -LINE_END.length) + linesOf(headers) + LINE_END;
-  withUnlockedHeaders(response, () => {
+  const all = rendered.slice(0, -LINE_END.length) + linesOf(headers) + LINE_END;
+  withUnlockedHeaders(response, all, () => {
     for (const [name, value] of headers) response.appendHeader(name, value);
   });
+}
+
+const lines = new Map<string, RegExp>();
+
+/** Finds the line of a header. Made once for each name that the library asks for. */
+function lineOf(name: string): RegExp {
+  const known = lines.get(name);
+  if (known !== undefined) return known;
+  const line = new RegExp(`\r\n${name}:`, 'i');
+  lines.set(name, line);
+  return line;
 }
 
 /**
@@ -37,13 +48,13 @@ export function replaceHead(response: NodeResponse, answer: ErrorAnswer, closes:
   const message = STATUS_CODES[statusCode] ?? '';
   const all: OwnHeader[] = [...headers, ['Content-Length', String(Buffer.byteLength(body))]];
   if (closes) all.push(['Connection', 'close']);
-  const lines = (response._header ?? '').split(LINE_END).slice(1, -2);
-  const staying = lines.filter((line) => !isReplaced(line.slice(0, line.indexOf(':')), closes));
+  const before = (response._header ?? '').split(LINE_END).slice(1, -2);
+  const staying = before.filter((line) => !isReplaced(line.slice(0, line.indexOf(':')), closes));
   const head = [`HTTP/1.1 ${statusCode} ${message}`, ...staying].join(LINE_END) + LINE_END;
-  response._header = head + linesOf(all) + LINE_END;
+  const rendered = head + linesOf(all) + LINE_END;
   response.statusCode = statusCode;
   response.statusMessage = message;
-  withUnlockedHeaders(response, () => {
+  withUnlockedHeaders(response, rendered, () => {
     for (const name of response.getHeaderNames()) if (isReplaced(name, closes)) response.removeHeader(name);
     for (const [name, value] of all) response.setHeader(name, value);
   });

@@ -44,6 +44,8 @@ export class RequestSession implements DeferralHooks, SessionClient {
   readonly #deferral: Deferral;
   #state: 'loading' | 'loaded' | 'failed' = 'loading';
   #session: ManagedSession | undefined;
+  /** The request needs the session no more. */
+  #endUse: (() => void) | undefined;
   #failure: Error | undefined;
   #saved = false;
   #committing: Promise<void> | undefined;
@@ -66,11 +68,10 @@ export class RequestSession implements DeferralHooks, SessionClient {
     this.#response = response;
     // Before the load, so that whoever awaits the session finds its response deferred.
     this.#deferral = deferResponse(response, this);
-    const opened = options.manager.open(tokens, this);
-    options.inUse.during(opened, response);
-    this.loaded = opened.then(
+    this.loaded = options.manager.open(tokens, this).then(
       (session) => {
         this.#session = session;
+        this.#endUse = options.inUse.during(session, () => isOver(response));
         this.#state = 'loaded';
         return this;
       },
@@ -129,6 +130,7 @@ export class RequestSession implements DeferralHooks, SessionClient {
   }
 
   owedLate(): Promise<void> | undefined {
+    this.#endUse?.();
     if (!this.isLoaded || this.#failure !== undefined || this.#discarded) return undefined;
     return this.#commit()?.catch((error: unknown) =>
       this.#warn('what changed after the response had started is not saved', error),
@@ -136,6 +138,7 @@ export class RequestSession implements DeferralHooks, SessionClient {
   }
 
   headers(head: ResponseHead): readonly OwnHeader[] {
+    if (this.#deferral.isFinal) this.#endUse?.();
     const headers: OwnHeader[] = [];
     if (this.#session !== undefined) {
       const { transport } = this.#options;
@@ -154,6 +157,7 @@ export class RequestSession implements DeferralHooks, SessionClient {
   }
 
   answerTo(error: unknown): ErrorAnswer {
+    this.#endUse?.();
     const answer = answerTo(error);
     // Nobody else tells what the application itself can mend. That the store is down is told once, by its connection.
     if (answer.statusCode === 500 && this.isLoaded)
@@ -230,6 +234,11 @@ export class RequestSession implements DeferralHooks, SessionClient {
     const kind = `${what} ${error instanceof Error ? error.name : ''}`;
     this.#options.log.warn(`${name}: ${what}: ${reason}`, kind);
   }
+}
+
+/** Of HTTP/2 it is the stream that tells. */
+function isOver(response: ServerResponse & { readonly stream?: { readonly closed: boolean } }): boolean {
+  return response.closed || response.destroyed || response.stream?.closed === true;
 }
 
 function nextTurn(): Promise<void> {

@@ -82,12 +82,12 @@ describe("the private parts of Node's responses", () => {
     const one = response();
     one.writeHead(200, { 'x-one': '1' });
     const { _header: rendered } = one;
-    withUnlockedHeaders(one, () => one.setHeader('x-two', '2'));
+    withUnlockedHeaders(one, `${rendered ?? ''}`, () => one.setHeader('x-two', '2'));
     expect(one.getHeader('x-two')).toBe('2');
     expect(one._header).toBe(rendered);
     expect(() => one.setHeader('x-three', '3')).toThrow(/after they are sent/);
     expect(() =>
-      withUnlockedHeaders(one, () => {
+      withUnlockedHeaders(one, `${rendered ?? ''}`, () => {
         throw new Error('in between');
       }),
     ).toThrow('in between');

@@ -1,4 +1,3 @@
-import { EventEmitter } from 'node:events';
 import { beforeEach, describe, expect, it } from '@jest/globals';
 import { SessionStoreUnavailableError } from '../../../lib/core/errors.js';
 import { SessionsInUse } from '../../../lib/core/sessions-in-use.js';
@@ -61,10 +60,8 @@ async function loggedIn(): Promise<FakeBrowser> {
 /** A request of it that is under way, and what ends it. */
 async function open(browser: FakeBrowser): Promise<{ request: FakeRequest; close: () => void }> {
   const request = await browser.request();
-  const response = new EventEmitter();
-  inUse.during(Promise.resolve(request.managed), response);
-  await new Promise((resolve) => setImmediate(resolve));
-  return { request, close: () => void response.emit('close') };
+  const close = inUse.during(request.managed, () => false);
+  return { request, close };
 }
 
 describe('a session in use', () => {
@@ -143,17 +140,14 @@ describe('a session in use', () => {
     expect(touches).toEqual([]);
   });
 
-  it('is not waited for where its client had left before it was loaded, or it cannot be loaded', async () => {
+  it('is not waited for where its client has left, and nobody says that its request is over', async () => {
     const browser = await loggedIn();
     const request = await browser.request();
-    const response = new EventEmitter();
-    let loaded: (value: FakeRequest['managed']) => void = () => undefined;
-    inUse.during(new Promise((resolve) => (loaded = resolve)), response);
-    response.emit('close');
-    loaded(request.managed);
-    inUse.during(Promise.reject(new Error('down')), new EventEmitter());
+    let isOver = false;
+    inUse.during(request.managed, () => isOver);
+    isOver = true;
     await pass(3 * IDLE_S);
-    expect([touches, started]).toEqual([[], 0]);
+    expect([touches, started]).toEqual([[], 1]);
   });
 
   it('is tried again where the store fails', async () => {
