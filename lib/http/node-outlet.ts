@@ -181,6 +181,8 @@ export class NodeOutlet implements Outlet, PatchedMethods {
     this.#keepsHeaders = true;
     // As if they had left: Node merges chunks that follow, and answers a broken request, by it.
     response._headerSent = true;
+    // Counted at once: an end that finds nothing waiting would finish at once.
+    this.#count(response._header?.length ?? 0);
   }
 
   #keep(args: SendArguments, raw: boolean): boolean {
@@ -188,9 +190,8 @@ export class NodeOutlet implements Outlet, PatchedMethods {
     // As Node has it: whoever writes to a connection that is gone hears of it by its events.
     if (response.socket?.destroyed === true) return false;
     if (response.socket !== null) assertEncoding(args[1]);
-    const first = this.#keepsHeaders && this.#kept?.length === 0;
     this.#kept?.push({ args, raw, last: this.#ending });
-    this.#count(args[0].length + (first ? (response._header?.length ?? 0) : 0));
+    this.#count(args[0].length);
     return response.outputSize < response.writableHighWaterMark;
   }
 
