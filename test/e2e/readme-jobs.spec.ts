@@ -2,6 +2,7 @@ import { afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import * as common from '@nestjs/common';
 import * as library from 'nestjs-redis-session';
 import { readFileSync } from 'node:fs';
+import { compileFunction } from 'node:vm';
 import { ModuleKind, ScriptTarget, transpileModule } from 'typescript';
 import { eachAdapter } from '../support/apps.js';
 import { Browser } from '../support/cookie-jar.js';
@@ -31,8 +32,9 @@ function printed(marker: string, setTimeout: (call: () => void) => void): Printe
   });
   const modules: Record<string, unknown> = { '@nestjs/common': common, 'nestjs-redis-session': library };
   const exports = {};
-  // eslint-disable-next-line @typescript-eslint/no-implied-eval -- the README's own code
-  const run = new Function('exports', 'require', 'setTimeout', outputText) as (...args: unknown[]) => void;
+  const run = compileFunction(outputText, ['exports', 'require', 'setTimeout']) as (
+    ...args: unknown[]
+  ) => void;
   run(exports, (name: string) => modules[name], setTimeout);
   return exports as Printed;
 }
