@@ -1,10 +1,14 @@
 import {
+  ArrayMinSize,
   buildMessage,
+  IsArray,
   IsBoolean,
+  IsIn,
   IsInt,
   Max,
   Min,
   ValidateBy,
+  ValidateNested,
   type ValidationOptions,
 } from 'class-validator';
 
@@ -20,6 +24,22 @@ export const YES_OR_NO = 'true or false (also 1 or 0, yes or no, on or off)';
 
 export function YesOrNo(): PropertyDecorator {
   return IsBoolean({ message: YES_OR_NO });
+}
+
+/** One of some words. */
+export function OneOf(words: readonly unknown[], message = words.join(', ')): PropertyDecorator {
+  return IsIn(words, { message });
+}
+
+/** A list, not empty, of what the other decorators of the property ask for. */
+export function ListOf(message: string): PropertyDecorator {
+  return all(IsArray({ message }), ArrayMinSize(1, { message }));
+}
+
+/** A list, not empty, of addresses that pass their own checks. */
+export function Addresses(): PropertyDecorator {
+  const message = 'addresses as host:port, separated by commas';
+  return all(ListOf(message), ValidateNested({ each: true, message }));
 }
 
 /** A value that the predicate accepts. */

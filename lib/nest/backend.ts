@@ -34,7 +34,7 @@ export function createBackend(settings: ResolvedSettings): SessionBackend {
   if (!settings.enabled) {
     return { store: memoryStore(settings), connect: () => Promise.resolve() };
   }
-  const { redis, keyPrefix, anonymousTraffic } = settings;
+  const { redis, keyPrefix, storeGuests } = settings;
   const link = createRedisLink(redis, keyPrefix);
   const copyLifeMs = Math.max(TOMBSTONE_MS, settings.idleTimeoutSeconds * 1000);
   const shared = new RedisStore(
@@ -43,15 +43,15 @@ export function createBackend(settings: ResolvedSettings): SessionBackend {
       keyPrefix,
       topology: link.topology,
       touchIntervalMs: settings.touchIntervalSeconds * 1000,
-      anonymousCopySeconds: anonymousTraffic ? undefined : settings.undefinedSessionTypeTimeoutSeconds,
+      anonymousCopySeconds: storeGuests ? undefined : settings.guestCopySeconds,
       // Longer than any copy that has not heard of the end: see LocalCopies.
-      endedMarkerMs: anonymousTraffic ? TOMBSTONE_MS : copyLifeMs + TOMBSTONE_MS,
+      endedMarkerMs: storeGuests ? TOMBSTONE_MS : copyLifeMs + TOMBSTONE_MS,
       limits: settings,
       overhead: settings.encryptionKeys.length > 0 ? ENCRYPTION_OVERHEAD : undefined,
     },
     () => link.close(),
   );
-  const store = anonymousTraffic ? shared : withCopies(shared, settings, copyLifeMs);
+  const store = storeGuests ? shared : withCopies(shared, settings, copyLifeMs);
   const failures = new FailureLog(new Logger('SessionStore'), FAILURE_CLOCK);
   const { confirmEnds } = link;
   return {
