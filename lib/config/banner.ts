@@ -1,5 +1,5 @@
 import { CATALOG, nameOf, type CatalogEntry } from './catalog.js';
-import { KINDS, setOrNot } from './kinds.js';
+import { setOrNot } from './kinds.js';
 import type { ResolvedSettings } from './settings.js';
 
 /**
@@ -37,7 +37,7 @@ function shown(setting: CatalogEntry, settings: ResolvedSettings): string | unde
   if (section === undefined || setting.unmet(settings)) return undefined;
   const value: unknown = Reflect.get(section, property);
   if (show) return show(value, section);
-  if (kind === KINDS.code) return undefined;
+  if (setting.name === undefined) return undefined;
   // That a secret is not set is worth a line.
   if (value === undefined && kind.show !== setOrNot) return undefined;
   return kind.show ? kind.show(value) : String(value);

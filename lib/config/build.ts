@@ -1,6 +1,7 @@
 import { declarationsOf, type SectionType, type Surroundings } from './declare.js';
 import type { SettingPath } from './catalog.js';
 import type { Given } from './given.js';
+import { pemFile } from './kinds.js';
 import { SessionSettings } from './settings.js';
 
 /** Puts what was given in its place, and the defaults where nothing was. Nothing is checked yet. */
@@ -17,14 +18,14 @@ export function buildSettings(given: Given, production: boolean): SessionSetting
       const value = type ? build(type, `${path}.`) : values.get(path as SettingPath);
       if (value === undefined) continue;
       // Files of a Redis that is not used need not be there.
-      if (!kind.load) set(property, value);
-      else if (usesRedis) set(property, kind.load(value));
+      if (kind.type !== 'pem') set(property, value);
+      else if (usesRedis) set(property, pemFile(value));
     }
-    for (const { property, default: byDefault, optional, when = [] } of declared) {
+    for (const { property, default: byDefault, exists } of declared) {
       if (byDefault && Reflect.get(section, property) === undefined) {
         set(property, byDefault(section, surroundings));
       }
-      if (optional && !when.every((condition) => condition.holds(section))) set(property, undefined);
+      if (exists && !exists.holds(section)) set(property, undefined);
     }
     return section;
   };

@@ -1,5 +1,5 @@
 import { IsOptional, ValidateNested } from 'class-validator';
-import { KINDS, type KindName, type SettingKind } from './kinds.js';
+import type { SettingKind } from './kinds.js';
 
 const PREFIX = 'REDIS_SESSION_';
 
@@ -43,65 +43,68 @@ export interface Declaration extends Details {
   readonly name?: string;
   readonly kind: SettingKind;
   readonly section?: SectionType;
-  /** A section of which nothing is left where its conditions do not hold. */
-  readonly optional?: boolean;
+  /** Whether there is the section at all: asked before it is checked. */
+  readonly exists?: Condition;
 }
 
 /** A class of settings. */
 export type SectionType = new () => object;
 
-const declarations = new Map<unknown, Declaration[]>();
+const SECTION: SettingKind = { type: 'section', read: (raw) => raw, checks: [ValidateNested()] };
 
-function declare(target: object, declaration: Declaration): void {
-  const { constructor } = target;
-  const all = declarations.get(constructor) ?? [];
-  declarations.set(constructor, [...all, declaration]);
-}
+const declarations = new Map<unknown, Declaration[]>();
 
 /** What a class declares, in order. */
 export function declarationsOf(type: unknown): readonly Declaration[] {
   return declarations.get(type) ?? [];
 }
 
+function declare(declaration: Omit<Declaration, 'property'>): PropertyDecorator {
+  return (target, property) => {
+    const { constructor } = target;
+    const all = declarations.get(constructor) ?? [];
+    declarations.set(constructor, [...all, { ...declaration, property: String(property) }]);
+    // What has neither a value nor a default is not checked.
+    for (const check of [IsOptional(), ...declaration.kind.checks]) check(target, property);
+  };
+}
+
 /** A setting that ConfigService is asked for as `REDIS_SESSION_<name>`, and that is an option in code. */
 export function Setting<Section extends object = object>(
   name: string,
-  kind: KindName,
+  kind: SettingKind,
   details: Details<Section> = {},
 ): PropertyDecorator {
-  return (target, property) =>
-    declare(target, { ...details, property: String(property), name: PREFIX + name, kind: KINDS[kind] });
+  return declare({ ...details, kind, name: PREFIX + name });
 }
 
 /** An option that only code can say: no text can, or it is the programmer's business. */
-export function CodeOnly<Section extends object = object>(details: Details<Section> = {}): PropertyDecorator {
-  return (target, property) => declare(target, { ...details, property: String(property), kind: KINDS.code });
+export function CodeOnly(kind: SettingKind, details: Details = {}): PropertyDecorator {
+  return declare({ ...details, kind });
 }
 
 /** A setting of commons-pool2, under its names: `CONNECTION_POOL_TEST_ON_BORROW` and `connectionPoolTestOnBorrow`. */
 export function PoolSetting<Section extends object>(
-  kind: KindName,
+  kind: SettingKind,
   when: Condition<Section>,
 ): PropertyDecorator {
   return (target, property) => {
     const { name, oldName } = poolSettingNames(String(property));
-    Setting<Section>(name.slice(PREFIX.length), kind, { oldNames: [oldName], when: [when] })(
-      target,
-      property,
-    );
+    declare({ kind, name, oldNames: [oldName], when: [when] })(target, property);
   };
 }
 
-/** Settings that belong together, each checked by the decorators of its own class. */
+/** Settings that belong together. */
 export function Section<Owner extends object>(
-  type: SectionType,
-  details: Pick<Details<Owner>, 'when'> & Pick<Declaration, 'optional'> = {},
+  section: SectionType,
+  { when = [], exists }: Pick<Details<Owner>, 'when'> & { exists?: Condition<Owner> } = {},
 ): PropertyDecorator {
-  return (target, property) => {
-    declare(target, { ...details, property: String(property), kind: KINDS.code, section: type });
-    ValidateNested()(target, property);
-    IsOptional()(target, property);
-  };
+  return declare({
+    section,
+    kind: SECTION,
+    when: exists ? [...when, exists] : when,
+    ...(exists && { exists }),
+  });
 }
 
 /** The two names of a commons-pool2 property. */

@@ -1,6 +1,6 @@
 import { CATALOG, type CatalogEntry, type SettingPath } from './catalog.js';
 import { declarationsOf, poolSettingNames, type SectionType } from './declare.js';
-import { KINDS, type SettingKind } from './kinds.js';
+import type { SettingKind } from './kinds.js';
 import type { SessionModuleOptions } from './options.js';
 import { parseRedisUrl } from './redis-url.js';
 import { SessionSettings } from './settings.js';
@@ -87,7 +87,10 @@ function fromConfig(setting: CatalogEntry, read: ReadSetting, issues: Issue[]): 
 
 function fromCode({ kind }: CatalogEntry, option: Option | undefined): Entry | undefined {
   // `password: process.env.X ?? ''` means that there is none.
-  if (option === undefined || (option.raw === '' && (kind === KINDS.secret || kind === KINDS.privateKey))) {
+  if (
+    option === undefined ||
+    (option.raw === '' && kind.secret && (kind.type === 'secret' || kind.type === 'pem'))
+  ) {
     return undefined;
   }
   return { ...option, source: 'code', kind, value: kind.read(option.raw) };

@@ -2,7 +2,6 @@ import type { ValidationError } from 'class-validator';
 import { SessionConfigError } from '../core/errors.js';
 import { nameOf, type SettingPath } from './catalog.js';
 import type { Entry, Given, Issue } from './given.js';
-import { KINDS } from './kinds.js';
 
 const NOT_SHOWN = '(not shown)';
 const LONGEST_SHOWN = 80;
@@ -47,7 +46,7 @@ function origin(path: string, { entries }: Given): { label: string; entry?: Entr
 }
 
 function shown({ kind, raw, value }: Entry): string {
-  if (kind === KINDS.url && typeof value === 'string') return KINDS.url.show(value);
+  if (kind.type === 'url' && kind.show && typeof value === 'string') return kind.show(value);
   return kind.secret ? NOT_SHOWN : plain(raw);
 }
 

@@ -1,7 +1,8 @@
-import { IntegerBetween, Text } from './checks.js';
+import { IsInt, Matches, Max, Min } from 'class-validator';
 
 export const HOST = /^[A-Za-z0-9_.:%-]{1,253}$/;
 export const HOST_ALLOWED = 'a host name or an IP address, without scheme, credentials or port';
+const PORT = { message: 'an integer from 1 to 65535' };
 
 /** An address; the text form is `host:port`, several separated by commas. */
 export interface RedisNode {
@@ -12,9 +13,9 @@ export interface RedisNode {
 }
 
 /** An address as its check wants it. */
-export class NodeSettings implements RedisNode {
-  @Text(HOST_ALLOWED, HOST) readonly host: string;
-  @IntegerBetween(1, 65535) readonly port: number;
+class NodeSettings implements RedisNode {
+  @Matches(HOST, { message: HOST_ALLOWED }) readonly host: string;
+  @IsInt(PORT) @Min(1, PORT) @Max(65535, PORT) readonly port: number;
 
   /** The values are not checked yet. */
   constructor(host: unknown, port: unknown) {
@@ -23,21 +24,16 @@ export class NodeSettings implements RedisNode {
   }
 }
 
-/** The address that a text or an object of code gives. */
-export function toNode(item: unknown, defaultPort: number): NodeSettings {
-  if (typeof item === 'string') return nodeOfText(item, defaultPort);
-  if (typeof item !== 'object' || item === null) return new NodeSettings(item, defaultPort);
-  const { host, port } = item as { host?: unknown; port?: unknown };
-  return new NodeSettings(host, port ?? defaultPort);
-}
-
-/** `host`, `host:port`, `[v6]:port`; a bare IPv6 address has no port. */
-function nodeOfText(text: string, defaultPort: number): NodeSettings {
-  const bracketed = /^\[([^\]]+)\](?::(.*))?$/.exec(text);
+/** The address that a text or an object of code gives: `host`, `host:port`, `[v6]:port`, or IPv6 without a port. */
+export function toNode(item: unknown, defaultPort: number): RedisNode {
+  if (typeof item !== 'string') {
+    const { host, port } = Object(item) as { host?: unknown; port?: unknown };
+    return new NodeSettings(host, port ?? defaultPort);
+  }
+  const bracketed = /^\[([^\]]+)\](?::(.*))?$/.exec(item);
   if (bracketed) return new NodeSettings(bracketed[1], bracketed[2] ?? defaultPort);
-  const colon = text.indexOf(':');
-  if (colon === -1 || colon !== text.lastIndexOf(':')) return new NodeSettings(text, defaultPort);
-  return new NodeSettings(text.slice(0, colon), text.slice(colon + 1));
+  const [host, port, ...more] = item.split(':');
+  return more.length > 0 ? new NodeSettings(item, defaultPort) : new NodeSettings(host, port ?? defaultPort);
 }
 
 /** The text form. */

@@ -1,5 +1,4 @@
 import { declarationsOf } from './declare.js';
-import { KINDS } from './kinds.js';
 
 const INSPECT = Symbol.for('nodejs.util.inspect.custom');
 
@@ -12,7 +11,7 @@ export abstract class Redacted {
       if (value === undefined) continue;
       if (kind.secret) shown[property] = '- Set -';
       // What the application owns says itself how: an ioredis client carries its password in its options.
-      else if (kind === KINDS.code && show) shown[property] = show(value, this);
+      else if (kind.type === 'code' && show) shown[property] = show(value, this);
     }
     return shown;
   }

@@ -1,9 +1,8 @@
 import { RESERVED_MEMBERS } from '../core/members.js';
 import type { SettingPath } from './catalog.js';
-import { YES_OR_NO } from './checks.js';
 import { refuseCookies } from './cookie-rules.js';
 import type { Given, Issue } from './given.js';
-import { KINDS } from './kinds.js';
+import { YES_OR_NO } from './kinds.js';
 import { parseRedisUrl } from './redis-url.js';
 import type { SessionSettings } from './settings.js';
 
@@ -33,7 +32,7 @@ export function contradictions(given: Given, settings: SessionSettings, producti
 /** Those of a section that is left out have no check that sees them. */
 function switches({ entries }: Given, refuse: Refuse): void {
   for (const [path, { kind, value }] of entries) {
-    if (kind === KINDS.boolean && typeof value !== 'boolean') refuse(path, `must be ${YES_OR_NO}`);
+    if (kind.type === 'boolean' && typeof value !== 'boolean') refuse(path, `must be ${YES_OR_NO}`);
   }
 }
 
@@ -162,11 +161,12 @@ function attributes(settings: SessionSettings, refuse: Refuse): void {
 
 function touchInterval({ entries }: Given, settings: SessionSettings, refuse: Refuse): void {
   const { touchIntervalSeconds, idleTimeoutSeconds } = settings;
-  if (!entries.has('touchIntervalSeconds') || touchIntervalSeconds * 10 <= idleTimeoutSeconds) return;
-  refuse(
-    'touchIntervalSeconds',
-    `must be at most a tenth of the idle timeout (${idleTimeoutSeconds} seconds): sessions outlive that by as much`,
-  );
+  if (entries.has('touchIntervalSeconds') && touchIntervalSeconds * 10 > idleTimeoutSeconds) {
+    refuse(
+      'touchIntervalSeconds',
+      `must be at most a tenth of the idle timeout (${idleTimeoutSeconds} seconds): sessions outlive that by as much`,
+    );
+  }
 }
 
 /** False where one of them is no integer, which the validator has seen. */

@@ -1,10 +1,21 @@
-import { Allow, ArrayUnique, IsArray, IsFQDN, IsIn, IsOptional, ValidateIf } from 'class-validator';
+import { Allow, IsFQDN } from 'class-validator';
 import type { SessionCodec } from '../core/codec.js';
 import type { HttpSession } from '../core/members.js';
 import { SESSION_POLICIES, type SessionPolicy } from '../core/policy.js';
 import { steadyClock } from '../core/steady-clock.js';
-import { IntegerBetween, isFunction, ListOf, OneOf, Satisfies, Text, YesOrNo } from './checks.js';
 import { CodeOnly, Section, Setting, type Condition } from './declare.js';
+import {
+  boolean,
+  code,
+  integer,
+  isFunction,
+  listOf,
+  lowerCase,
+  oneOf,
+  secrets,
+  text,
+  type SettingKind,
+} from './kinds.js';
 import { DEFAULT_IDLE_SECONDS, PRESETS, timeoutsOf, type TimeoutPreset } from './presets.js';
 import { Redacted } from './redacted.js';
 import { RedisSettings } from './redis-settings.js';
@@ -13,58 +24,56 @@ import { encryptionKeyWeakness, secretWeakness } from './secrets.js';
 const TEN_YEARS_SECONDS = 315_360_000;
 /** RFC 6265bis, 5.5: user agents limit Max-Age to 400 days. */
 const COOKIE_MAX_AGE_SECONDS = 34_560_000;
-const ATTRIBUTE = 'the name of an attribute, not empty';
+const CODEC: SettingKind = {
+  ...code('msgpack or json, or in code a SessionCodec', isCodec),
+  read: lowerCase,
+  type: 'words',
+};
+const ATTRIBUTE = text('the name of an attribute, not empty');
+const TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
+/** RFC 6265bis: user agents ignore attribute values of more than 1024 bytes. */
+const PATH = /^\/[\x20-\x3a\x3c-\x7e]{0,1023}$/;
+const HEADER =
+  /^(?!(?:cookie|set-cookie|host|connection|content-.*|transfer-encoding|upgrade|vary|cache-control|x-csrf-token)$)[!#$%&'*+\-.^_`|~0-9a-z]{1,64}$/;
+const DOMAIN = IsFQDN({ require_tld: false }, { message: 'a host name, without a dot in front' });
+const CLUSTER_ID = /^[A-Za-z0-9_.:-]{1,64}$/;
 
 /** The cookie. HttpOnly always, Expires never. */
 export class CookieSettings extends Redacted {
   /** Name of the cookie. Default: `__Host-sid` where it is sent Secure with path `/` and no domain, else `sid`. */
-  @Setting<CookieSettings>('COOKIE_NAME', 'text', { show: shownName })
-  @IsOptional()
-  @Text("an RFC 6265 token: letters, digits and !#$%&'*+-.^_`|~", /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/)
+  @Setting<CookieSettings>(
+    'COOKIE_NAME',
+    text("an RFC 6265 token: letters, digits and !#$%&'*+-.^_`|~", TOKEN),
+    { show: shownName },
+  )
   readonly name: string | undefined;
-
   /** Path under which browsers send it. Default: /. */
-  @Setting('COOKIE_PATH', 'text')
-  // RFC 6265bis: user agents ignore attribute values of more than 1024 bytes.
-  @Text(
-    "a path of at most 1024 characters that starts with '/', without ';' or control characters",
-    /^\/[\x20-\x3a\x3c-\x7e]{0,1023}$/,
+  @Setting(
+    'COOKIE_PATH',
+    text("a path of at most 1024 characters that starts with '/', without ';' or control characters", PATH),
   )
   readonly path: string = '/';
-
   /** Domain to whose hosts browsers send it. Default: none, it belongs to the host that set it. */
-  @Setting('COOKIE_DOMAIN', 'text')
-  @IsOptional()
-  @IsFQDN({ require_tld: false }, { message: 'a host name, without a dot in front' })
-  readonly domain: string | undefined;
-
+  @Setting('COOKIE_DOMAIN', { ...text(''), checks: [DOMAIN] }) readonly domain: string | undefined;
   /** `lax`, `strict` or `none` (needs Secure). Default: lax. */
-  @Setting('COOKIE_SAME_SITE', 'keyword')
-  @OneOf(['lax', 'strict', 'none'], 'lax, strict or none')
+  @Setting('COOKIE_SAME_SITE', oneOf(['lax', 'strict', 'none'], 'lax, strict or none'))
   readonly sameSite: 'lax' | 'strict' | 'none' = 'lax';
-
   /**
    * Whether the cookie is Secure; `auto`: as the request came, by the framework's trust in its proxy. Default: `true` where
    * NODE_ENV is `production`, else `auto`.
    */
-  @Setting('COOKIE_SECURE', 'booleanOrAuto', { default: (_, { production }) => (production ? true : 'auto') })
-  @OneOf([true, false, 'auto'], 'true, false or auto')
+  @Setting('COOKIE_SECURE', oneOf([true, false, 'auto'], 'true, false or auto'), {
+    default: (_, { production }) => (production ? true : 'auto'),
+  })
   readonly secure!: boolean | 'auto';
-
   /**
    * Seconds, at most 34560000 (400 days); sent again on use, at most once per tenth of it. A login with `rememberFor` has its
    * own. Default: none, the cookie ends with the browser.
    */
-  @Setting('COOKIE_MAX_AGE', 'integer')
-  @IsOptional()
-  @IntegerBetween(1, COOKIE_MAX_AGE_SECONDS, ' seconds (400 days)')
+  @Setting('COOKIE_MAX_AGE', integer(1, COOKIE_MAX_AGE_SECONDS, ' seconds (400 days)'))
   readonly maxAgeSeconds: number | undefined;
-
   /** CHIPS: a cookie for each site that embeds this one; needs Secure. Default: false. */
-  @Setting('COOKIE_PARTITIONED', 'boolean')
-  @YesOrNo()
-  readonly partitioned: boolean = false;
-
+  @Setting('COOKIE_PARTITIONED', boolean) readonly partitioned: boolean = false;
   /** The names under which the cookie is sent: `secure` where it has the Secure attribute, else `plain`. */
   get names(): { readonly secure: string; readonly plain: string } {
     const { name, path, domain } = this;
@@ -83,25 +92,22 @@ export class TransportSettings extends Redacted {
    * alone, both ways. A response without the header changes nothing; an empty one says that the session is over. Then no
    * cookie is read or set.
    */
-  @Setting('TRANSPORT_HEADER', 'keyword')
-  @IsOptional()
-  @Text(
-    'the name of a request header that has no other meaning, such as authorization or x-session',
-    /^(?!(?:cookie|set-cookie|host|connection|content-.*|transfer-encoding|upgrade|vary|cache-control|x-csrf-token)$)[!#$%&'*+\-.^_`|~0-9a-z]{1,64}$/,
-  )
+  @Setting('TRANSPORT_HEADER', {
+    ...text(
+      'the name of a request header that has no other meaning, such as authorization or x-session',
+      HEADER,
+    ),
+    read: lowerCase,
+  })
   readonly header: string | undefined;
 }
 
 /** Bounds of the sessions that live in this process: all where Redis is not enabled, else those of guests. */
 export class MemorySettings extends Redacted {
   /** Most sessions in this process; the oldest go first. Default: 10000. */
-  @Setting('MEMORY_MAX_SESSIONS', 'integer')
-  @IntegerBetween(1, 100_000_000)
-  readonly maxSessions: number = 10_000;
-
+  @Setting('MEMORY_MAX_SESSIONS', integer(1, 100_000_000)) readonly maxSessions: number = 10_000;
   /** Most bytes of sessions in this process; the oldest go first. Default: 67108864. */
-  @Setting('MEMORY_MAX_BYTES', 'integer')
-  @IntegerBetween(1, 1_099_511_627_776, ' bytes')
+  @Setting('MEMORY_MAX_BYTES', integer(1, 1_099_511_627_776, ' bytes'))
   readonly maxBytes: number = 64 * 1024 * 1024;
 }
 
@@ -118,115 +124,91 @@ const GUESTS_APART: Condition<SessionSettings> = {
 /** What is in force, defaults filled in: made by `resolveSettings`, frozen, and read by every other room. */
 export class SessionSettings extends Redacted {
   /** Sessions live in Redis; false: in this process. Default: `false`; `true` where code gives `redis` options. */
-  @Setting('ENABLED', 'boolean', {
+  @Setting('ENABLED', boolean, {
     oldNames: ['TOMCAT_REDIS_SESSION_ENABLED'],
     default: (_, { redisInCode }) => redisInCode,
   })
-  @YesOrNo()
   readonly enabled!: boolean;
-
   @Section<SessionSettings>(RedisSettings, { when: [IN_REDIS] })
   readonly redis!: RedisSettings;
-
   /**
    * Put in front of every key, `<CLUSTER_ID>:session:`, so that applications can share one Redis. Not `session` between its
    * colons, since that would lie under another application's keys. Default: none.
    */
-  @Setting<SessionSettings>('CLUSTER_ID', 'text', {
+  @Setting<SessionSettings>('CLUSTER_ID', text('1 to 64 of letters, digits and _.:-', CLUSTER_ID), {
     oldNames: ['DOT_DOTCMS_CLUSTER_ID'],
     when: [IN_REDIS],
     show: (id) => (id === undefined ? '- Not Set -' : String(id)),
   })
-  @IsOptional()
-  @Text('1 to 64 of letters, digits and _.:-', /^[A-Za-z0-9_.:-]{1,64}$/)
   readonly clusterId: string | undefined;
-
   /**
    * Sessions of guests are stored in Redis like all others. Default: false.
    *
    * @see README, Anonymous traffic
    */
-  @Setting<SessionSettings>('ENABLED_FOR_ANON_TRAFFIC', 'boolean', {
+  @Setting<SessionSettings>('ENABLED_FOR_ANON_TRAFFIC', boolean, {
     oldNames: ['TOMCAT_REDIS_ENABLED_FOR_ANON_TRAFFIC'],
     oldOptions: ['anonymousTraffic'],
     when: [IN_REDIS],
   })
-  @YesOrNo()
   readonly storeGuests: boolean = false;
-
   /** Seconds that the copy of a guest's session stays in Redis. Default: 15. */
-  @Setting<SessionSettings>('UNDEFINED_SESSION_TYPE_TIMEOUT', 'integer', {
+  @Setting<SessionSettings>('UNDEFINED_SESSION_TYPE_TIMEOUT', integer(1, TEN_YEARS_SECONDS, ' seconds'), {
     oldNames: ['TOMCAT_REDIS_UNDEFINED_SESSION_TYPE_TIMEOUT'],
     oldOptions: ['undefinedSessionTypeTimeoutSeconds'],
     when: [IN_REDIS, GUESTS_APART],
   })
-  @IntegerBetween(1, TEN_YEARS_SECONDS, ' seconds')
   readonly guestCopySeconds: number = 15;
-
   @Section<SessionSettings>(MemorySettings, { when: [GUESTS_APART] })
   readonly memory!: MemorySettings;
-
   /**
    * Timeouts of an assurance level of NIST SP 800-63B-4: `aal1` 30 days overall (idle: the default), `aal2` 24 hours
    * and 1 hour idle, `aal3` 12 hours and 15 minutes idle. A timeout that is set wins. Default: none.
    */
-  @Setting('PRESET', 'keyword')
-  @IsOptional()
-  @OneOf(PRESETS)
-  readonly preset: TimeoutPreset | undefined;
-
+  @Setting('PRESET', oneOf(PRESETS)) readonly preset: TimeoutPreset | undefined;
   /** Seconds without a request after which a session ends. Default: 1800. */
-  @Setting<SessionSettings>('USER_TIMEOUT', 'integer', {
+  @Setting<SessionSettings>('USER_TIMEOUT', integer(1, TEN_YEARS_SECONDS, ' seconds'), {
     oldNames: ['TOMCAT_REDIS_USER_SESSION_TIMEOUT'],
     default: ({ preset }) => timeoutsOf(preset).idleTimeoutSeconds ?? DEFAULT_IDLE_SECONDS,
   })
-  @IntegerBetween(1, TEN_YEARS_SECONDS, ' seconds')
   readonly idleTimeoutSeconds!: number;
-
   /**
    * Seconds after which a session ends, used or not; 0: never. Starts anew with a login. The earlier of the two timeouts
    * counts. Default: 0.
    */
-  @Setting<SessionSettings>('ABSOLUTE_TIMEOUT', 'integer', {
+  @Setting<SessionSettings>('ABSOLUTE_TIMEOUT', integer(0, TEN_YEARS_SECONDS, ' seconds, 0 for none'), {
     default: ({ preset }) => timeoutsOf(preset).absoluteTimeoutSeconds ?? 0,
   })
-  @IntegerBetween(0, TEN_YEARS_SECONDS, ' seconds, 0 for none')
   readonly absoluteTimeoutSeconds!: number;
-
   /**
    * Seconds. A use that is closer to the one before costs Redis nothing; the record lives so much longer, so that none ends
    * early. 0: each use is noted. Default: a sixtieth of the idle timeout, at most `30`.
    *
    * At most a tenth of `idleTimeoutSeconds`, and counts as a tenth of a session's own `maxInactiveInterval` where that is less.
    */
-  @Setting<SessionSettings>('TOUCH_INTERVAL', 'integer', {
+  @Setting<SessionSettings>('TOUCH_INTERVAL', integer(0, TEN_YEARS_SECONDS, ' seconds'), {
     when: [IN_REDIS],
     // A sixtieth: what a session may outlive its idle time by.
     default: ({ idleTimeoutSeconds: idle }) =>
       Number.isInteger(idle) ? Math.min(30, Math.floor(idle / 60)) : 0,
   })
-  @IntegerBetween(0, TEN_YEARS_SECONDS, ' seconds')
   readonly touchIntervalSeconds!: number;
-
   /**
    * When sessions are saved. Default: DEFAULT.
    *
    * @see README, Policies
    */
-  @Setting('PERSISTENT_POLICIES', 'policies', { oldNames: ['TOMCAT_REDIS_SESSION_PERSISTENT_POLICIES'] })
-  @ListOf(`one or more of ${SESSION_POLICIES.join(', ')}`)
-  @IsIn(SESSION_POLICIES, { each: true, message: `one or more of ${SESSION_POLICIES.join(', ')}` })
+  @Setting('PERSISTENT_POLICIES', listOf(SESSION_POLICIES), {
+    oldNames: ['TOMCAT_REDIS_SESSION_PERSISTENT_POLICIES'],
+  })
   readonly policies: readonly SessionPolicy[] = ['DEFAULT'];
-
   /** Whether setting {@link manualDirtyAttribute} marks a session dirty. Default: true. */
-  @Setting('MANUAL_DIRTY_TRACKING_SUPPORT', 'boolean', {
+  @Setting('MANUAL_DIRTY_TRACKING_SUPPORT', boolean, {
     oldNames: ['TOMCAT_REDIS_MANUAL_DIRTY_TRACKING_SUPPORT'],
   })
-  @YesOrNo()
   readonly manualDirtyTracking: boolean = true;
-
   /** The attribute that marks a session dirty; never stored. Default: __dot_session_attribute_changed__. */
-  @Setting<SessionSettings>('MANUAL_DIRTY_TRACKING_ATTR', 'text', {
+  @Setting<SessionSettings>('MANUAL_DIRTY_TRACKING_ATTR', ATTRIBUTE, {
     oldNames: [
       // The attribute belongs to …_SUPPORT, whose own name an operator may extend.
       'REDIS_SESSION_MANUAL_DIRTY_TRACKING_SUPPORT_ATTR',
@@ -237,31 +219,21 @@ export class SessionSettings extends Redacted {
     ],
     when: [{ holds: (s) => s.manualDirtyTracking, otherwise: 'Manual dirty tracking is switched off.' }],
   })
-  @ValidateIf((settings: SessionSettings) => settings.manualDirtyTracking)
-  @Text(ATTRIBUTE)
   readonly manualDirtyAttribute: string = '__dot_session_attribute_changed__';
-
   /** Whether setting {@link persistOnDemandAttribute} saves a session at once. Default: true. */
-  @Setting('PERSIST_ON_DEMAND', 'boolean', { oldNames: ['TOMCAT_REDIS_PERSIST_ON_DEMAND'] })
-  @YesOrNo()
+  @Setting('PERSIST_ON_DEMAND', boolean, { oldNames: ['TOMCAT_REDIS_PERSIST_ON_DEMAND'] })
   readonly persistOnDemand: boolean = true;
-
   /** The attribute that saves a session at once; never stored. Default: __dot_session_persist_now__. */
-  @Setting<SessionSettings>('PERSIST_ON_DEMAND_ATTR', 'text', {
+  @Setting<SessionSettings>('PERSIST_ON_DEMAND_ATTR', ATTRIBUTE, {
     oldNames: ['TOMCAT_REDIS_PERSIST_ON_DEMAND_ATTR'],
     when: [{ holds: (s) => s.persistOnDemand, otherwise: 'Persist on demand is switched off.' }],
   })
-  @ValidateIf((settings: SessionSettings) => settings.persistOnDemand)
-  @Text(ATTRIBUTE)
   readonly persistOnDemandAttribute: string = '__dot_session_persist_now__';
-
   /** How attributes become bytes: `msgpack`, `json` for those who want to read sessions with redis-cli, or, in code, your own. Default: msgpack. */
-  @Setting('CODEC', 'keyword', {
+  @Setting('CODEC', CODEC, {
     show: (codec) => (typeof codec === 'string' ? codec : (codec as SessionCodec).name),
   })
-  @Satisfies('msgpack or json, or in code a SessionCodec', isCodec)
   readonly codec: 'msgpack' | 'json' | SessionCodec = 'msgpack';
-
   /**
    * What becomes of a value that cannot be stored. `warn`: it is left out with a warning; `error`: assigning it throws. Default: warn.
    *
@@ -269,23 +241,13 @@ export class SessionSettings extends Redacted {
    * where a change inside a value made it so, the save fails and nothing is written.
    * @see README, What can be stored
    */
-  @Setting('UNSTORABLE', 'keyword')
-  @OneOf(['warn', 'error'], 'warn or error')
+  @Setting('UNSTORABLE', oneOf(['warn', 'error'], 'warn or error'))
   readonly unstorable: 'warn' | 'error' = 'warn';
-
   /** Most bytes of a session's encoded attributes, names included. Default: 65536. */
-  @Setting('MAX_BYTES', 'integer')
-  @IntegerBetween(1, 536_870_912, ' bytes')
-  readonly maxSessionBytes: number = 65_536;
-
+  @Setting('MAX_BYTES', integer(1, 536_870_912, ' bytes')) readonly maxSessionBytes: number = 65_536;
   /** Most attributes of a session. Default: 1000. */
-  @Setting('MAX_ATTRIBUTES', 'integer')
-  @IntegerBetween(1, 1_000_000)
-  readonly maxAttributes: number = 1000;
-
-  @Section(TransportSettings)
-  readonly transport!: TransportSettings;
-
+  @Setting('MAX_ATTRIBUTES', integer(1, 1_000_000)) readonly maxAttributes: number = 1000;
+  @Section(TransportSettings) readonly transport!: TransportSettings;
   @Section<SessionSettings>(CookieSettings, {
     when: [
       {
@@ -295,22 +257,20 @@ export class SessionSettings extends Redacted {
     ],
   })
   readonly cookie!: CookieSettings;
-
   /**
    * Secrets that sign the cookie, `new,old,…`: the first signs, all verify. At least 32 bytes of UTF-8 each. Default: none.
    *
    * Without any, cookies are not signed: 256 random bits need no signature to be unguessable.
    */
-  @Setting('SECRETS', 'secrets')
-  @IsArray({ message: 'secrets separated by commas' })
-  @ArrayUnique({ message: 'secrets that differ from each other' })
-  @Satisfies(
-    'secrets of at least 32 bytes each, random and no well-known sample: openssl rand -base64 32',
-    (value) => secretWeakness(value) === undefined,
-    { each: true },
+  @Setting(
+    'SECRETS',
+    secrets(
+      'secrets',
+      'secrets of at least 32 bytes each, random and no well-known sample: openssl rand -base64 32',
+      (value) => secretWeakness(value) === undefined,
+    ),
   )
   readonly secrets: readonly string[] = [];
-
   /**
    * Keys that encrypt what Redis holds, base64 of 32 random bytes each: the first encrypts, all decrypt. Default: none.
    *
@@ -318,35 +278,27 @@ export class SessionSettings extends Redacted {
    * text: a record that is not encrypted is refused, and its request is anonymous. To rotate, add the new key at the end on
    * every node, then move it to the front; drop the old one when the longest-lived session has ended.
    */
-  @Setting<SessionSettings>('ENCRYPTION_KEYS', 'secrets', { when: [IN_REDIS] })
-  @IsArray({ message: 'keys separated by commas' })
-  @ArrayUnique({ message: 'keys that differ from each other' })
-  @Satisfies(
-    'random keys of exactly 32 bytes each, in base64: openssl rand -base64 32',
-    (value) => encryptionKeyWeakness(value) === undefined,
-    { each: true },
+  @Setting<SessionSettings>(
+    'ENCRYPTION_KEYS',
+    secrets(
+      'keys',
+      'random keys of exactly 32 bytes each, in base64: openssl rand -base64 32',
+      (value) => encryptionKeyWeakness(value) === undefined,
+    ),
+    { when: [IN_REDIS] },
   )
   readonly encryptionKeys: readonly string[] = [];
-
   /** Whether a session counts as authenticated although `authenticate()` was not called. Only in code. */
-  @CodeOnly()
-  @IsOptional()
-  @Satisfies('a function from a session to a boolean', isFunction)
+  @CodeOnly(code('a function from a session to a boolean', isFunction))
   readonly isAuthenticated: ((session: HttpSession) => boolean) | undefined;
-
   /** Save what a handler wrote although it answers 5xx, as the Valve's `finally` does. Default: true. Only in code. */
-  @CodeOnly()
-  @YesOrNo()
-  readonly saveOnServerError: boolean = true;
-
+  @CodeOnly(boolean) readonly saveOnServerError: boolean = true;
   /**
    * Clock of the memory store, epoch milliseconds; for tests. Redis uses its own. Default: the time of the start, and what a
    * monotonic clock has counted since. Only in code.
    */
-  @CodeOnly()
-  @Satisfies('a function that answers epoch milliseconds', isFunction)
+  @CodeOnly(code('a function that answers epoch milliseconds', isFunction))
   readonly now: () => number = steadyClock();
-
   /** What an operator is warned of at boot although it is no error. */
   @Allow() readonly warnings: readonly string[] = [];
 

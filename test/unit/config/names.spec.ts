@@ -3,7 +3,6 @@ import { getMetadataStorage } from 'class-validator';
 import { CATALOG, type CatalogEntry, type SettingPath } from '../../../lib/config/catalog.js';
 import { poolSettingNames } from '../../../lib/config/declare.js';
 import { REFUSED_POOL_SETTINGS } from '../../../lib/config/given.js';
-import { KINDS } from '../../../lib/config/kinds.js';
 import type { ResolvedSettings } from '../../../lib/config/settings.js';
 import { issueLines, onlyIssue, resolve, type Environment } from './environment.js';
 
@@ -129,19 +128,18 @@ function sampleOf(setting: CatalogEntry): Sample {
     (value) => value !== byDefault && issueLines({ ...special.beside, [name]: String(value) }).length === 0,
   );
   // In capitals where that must not matter.
-  const text = setting.kind === KINDS.keyword ? String(expected).toUpperCase() : String(expected);
+  const text = setting.kind.type === 'words' ? String(expected).toUpperCase() : String(expected);
   return { seen, text, expected, ...special };
 }
 
 /** Values that a setting may have. */
 function candidates({ kind, owner, property }: CatalogEntry, byDefault: unknown): unknown[] {
-  switch (kind) {
-    case KINDS.boolean:
-    case KINDS.booleanOrAuto:
+  switch (kind.type) {
+    case 'boolean':
       return [true, false];
-    case KINDS.integer:
+    case 'integer':
       return typeof byDefault === 'number' ? [byDefault + 1, byDefault - 1] : [1];
-    case KINDS.keyword:
+    case 'words':
       return getMetadataStorage()
         .getTargetValidationMetadatas(owner, '', true, false)
         .filter((check) => check.propertyName === property && check.name === 'isIn')
