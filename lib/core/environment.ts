@@ -70,7 +70,7 @@ export interface SessionEnvironment {
 }
 
 /** The response that a session's cookie travels with. */
-export interface SessionClient {
+export interface ResponseContext {
   /** Whether the headers have left, so that no cookie can be sent any more. */
   readonly headersSent: boolean;
   /** Whether the response has been ended. */

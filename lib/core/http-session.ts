@@ -11,7 +11,7 @@ import type { SessionState } from './session-state.js';
 const INSPECT = Symbol.for('nodejs.util.inspect.custom');
 
 /** What a session must be able to do for an application to see it. What each does is told in members.ts. */
-export interface SessionBehind {
+export interface ProxiedSession {
   readonly id: string;
   readonly state: Readonly<SessionState>;
   readonly attributes: Attributes;
@@ -38,22 +38,22 @@ export interface SessionBehind {
  * members. It has no prototype, so `toString` and `constructor` are attributes like any other, and since a
  * function cannot be stored, no attribute named `then` or `toJSON` is ever called by `await` or JSON.
  */
-export function httpSessionOf(session: SessionBehind): HttpSession {
-  const target = new Behind(session);
+export function httpSessionOf(session: ProxiedSession): HttpSession {
+  const target = new ProxyTarget(session);
   const proxy = new Proxy<object>(target, HANDLER) as HttpSession;
   target.proxy = proxy;
   return proxy;
 }
 
 /** The proxy's target: what the one handler of all sessions needs of this one. */
-class Behind {
-  readonly session: SessionBehind;
+class ProxyTarget {
+  readonly session: ProxiedSession;
   /** What applications have of it. */
   proxy: HttpSession | undefined;
   /** Bound, and the same function at each read, so that they can be taken off the session and compared. */
   #methods: Record<string, unknown> | undefined;
 
-  constructor(session: SessionBehind) {
+  constructor(session: ProxiedSession) {
     this.session = session;
   }
 
@@ -65,27 +65,27 @@ class Behind {
    * console.log goes past the traps to find this, and calls it on the proxy, or on the target where it is to show
    * proxies. It shows names only: values do not belong in logs.
    */
-  [INSPECT](this: Behind | HttpSession): string {
+  [INSPECT](this: ProxyTarget | HttpSession): string {
     const [id, attributes] =
       #methods in this ? [this.session.id, this.session.attributes.names()] : [this.id, Object.keys(this)];
     return `HttpSession ${JSON.stringify({ id, attributes })}`;
   }
 }
 
-class HttpSessionHandler implements ProxyHandler<Behind> {
-  get(target: Behind, key: PropertyKey): unknown {
+class HttpSessionHandler implements ProxyHandler<ProxyTarget> {
+  get(target: ProxyTarget, key: PropertyKey): unknown {
     if (typeof key !== 'string') return key === Symbol.toPrimitive ? toPrimitive : undefined;
     target.session.useCount += 1;
     return RESERVED_MEMBERS.has(key) ? memberOf(target, key) : target.session.attributes.get(key);
   }
 
-  set(target: Behind, key: PropertyKey, value: unknown, receiver: unknown): boolean {
+  set(target: ProxyTarget, key: PropertyKey, value: unknown, receiver: unknown): boolean {
     // What is made of a session (`Object.create`) has properties of its own, as with any object.
     if (receiver !== target.proxy) return Reflect.set(NOTHING, key, value, receiver);
     return this.#assign(target, key, value);
   }
 
-  #assign({ session }: Behind, key: PropertyKey, value: unknown): boolean {
+  #assign({ session }: ProxyTarget, key: PropertyKey, value: unknown): boolean {
     if (typeof key !== 'string') throw new SessionUsageError(SYMBOL_KEY);
     session.useCount += 1;
     if (key === 'maxInactiveInterval') session.setMaxInactiveInterval(value);
@@ -95,11 +95,11 @@ class HttpSessionHandler implements ProxyHandler<Behind> {
     return true;
   }
 
-  has({ session }: Behind, key: PropertyKey): boolean {
+  has({ session }: ProxyTarget, key: PropertyKey): boolean {
     return typeof key === 'string' && session.attributes.has(key);
   }
 
-  deleteProperty({ session }: Behind, key: PropertyKey): boolean {
+  deleteProperty({ session }: ProxyTarget, key: PropertyKey): boolean {
     if (typeof key !== 'string') return true;
     session.useCount += 1;
     if (RESERVED_MEMBERS.has(key)) throw reserved(key);
@@ -107,18 +107,18 @@ class HttpSessionHandler implements ProxyHandler<Behind> {
     return true;
   }
 
-  ownKeys({ session }: Behind): string[] {
+  ownKeys({ session }: ProxyTarget): string[] {
     return session.attributes.names();
   }
 
-  getOwnPropertyDescriptor({ session }: Behind, key: PropertyKey): PropertyDescriptor | undefined {
+  getOwnPropertyDescriptor({ session }: ProxyTarget, key: PropertyKey): PropertyDescriptor | undefined {
     if (typeof key !== 'string' || !session.attributes.has(key)) return undefined;
     session.useCount += 1;
     const value = session.attributes.get(key);
     return { value, writable: true, enumerable: true, configurable: true };
   }
 
-  defineProperty(target: Behind, key: PropertyKey, descriptor: PropertyDescriptor): boolean {
+  defineProperty(target: ProxyTarget, key: PropertyKey, descriptor: PropertyDescriptor): boolean {
     if (!('value' in descriptor)) {
       throw new SessionUsageError('A session attribute cannot be an accessor. Assign a value instead.');
     }
@@ -144,7 +144,7 @@ const NOTHING: object = Object.freeze(Object.create(null) as object);
 
 const HANDLER = new HttpSessionHandler();
 
-function memberOf(target: Behind, name: string): unknown {
+function memberOf(target: ProxyTarget, name: string): unknown {
   const { session } = target;
   switch (name) {
     case 'id':
@@ -170,7 +170,7 @@ function memberOf(target: Behind, name: string): unknown {
   }
 }
 
-function methodsOf(session: SessionBehind): Record<string, unknown> {
+function methodsOf(session: ProxiedSession): Record<string, unknown> {
   return {
     authenticate: rejecting(session, session.authenticate.bind(session)),
     regenerateId: rejecting(session, session.regenerateId.bind(session)),
@@ -185,7 +185,7 @@ function methodsOf(session: SessionBehind): Record<string, unknown> {
 
 /** A method whose promise rejects with what applications are to get. */
 function rejecting<A extends unknown[], T>(
-  session: SessionBehind,
+  session: ProxiedSession,
   method: (...args: A) => Promise<T>,
 ): (...args: A) => Promise<T> {
   return (...args) =>

@@ -1,5 +1,5 @@
 import type { Attributes } from './attributes.js';
-import type { SessionClient, SessionEnvironment } from './environment.js';
+import type { ResponseContext, SessionEnvironment } from './environment.js';
 import { assertNever } from './assert-never.js';
 import { following } from './following.js';
 import { httpSessionOf } from './http-session.js';
@@ -13,10 +13,10 @@ import {
   goneError,
   notAwaited,
   wholeSeconds,
-} from './session-refusals.js';
+} from './session-assertions.js';
 import { SessionIdentity } from './session-identity.js';
 import { SessionSaver } from './session-saver.js';
-import { SessionState, type SessionName, type SessionPhase } from './session-state.js';
+import { SessionState, type SessionHandle, type SessionPhase } from './session-state.js';
 import { newTimes, timesOf } from './session-times.js';
 import type { Found } from './store.js';
 import type { SessionId } from './token.js';
@@ -31,7 +31,7 @@ export class ManagedSession {
   /** How often the application has read or changed something: while it stands still, nothing new can be owed. */
   useCount = 0;
   readonly #environment: SessionEnvironment;
-  readonly #client: SessionClient | undefined;
+  readonly #client: ResponseContext | undefined;
   readonly #state: SessionState;
   readonly #queue: OperationQueue;
   // Made when first needed: most sessions are only read.
@@ -43,7 +43,7 @@ export class ManagedSession {
 
   private constructor(
     environment: SessionEnvironment,
-    client: SessionClient | undefined,
+    client: ResponseContext | undefined,
     state: SessionState,
   ) {
     this.#environment = environment;
@@ -58,7 +58,7 @@ export class ManagedSession {
    */
   static fresh(
     environment: SessionEnvironment,
-    client: SessionClient,
+    client: ResponseContext,
     phase: 'new' | 'detached',
     brought: Partial<Pick<SessionState, 'endedToken' | 'rivals'>> = {},
   ): ManagedSession {
@@ -70,9 +70,9 @@ export class ManagedSession {
   /** A session that a store has. Without a client it is one outside any request: its id cannot change. */
   static stored(
     environment: SessionEnvironment,
-    name: SessionName,
+    name: SessionHandle,
     found: Found,
-    client: SessionClient | undefined,
+    client: ResponseContext | undefined,
   ): ManagedSession {
     const state = new SessionState(environment, 'stored', timesOf(found), name);
     state.adopt(found);
@@ -250,10 +250,10 @@ export class ManagedSession {
 
   #commitChanges(): Promise<void> | undefined {
     const state = this.#state;
-    if (state.phase === 'new' && state.attributes.isEmpty && !state.needed) return undefined;
+    if (state.phase === 'new' && state.attributes.isEmpty && !state.mustPersist) return undefined;
     // Asked several times on a response's way out; what has been saved owes no second save without a change.
     const always = this.#environment.rules.alwaysSave && !state.written;
-    const force = state.dirty || state.needed || always;
+    const force = state.dirty || state.mustPersist || always;
     const difference = this.attributes.difference();
     if (difference === undefined && !state.intervalChanged && !state.cookieChanged && !force) {
       if (!state.isCookieDue || !this.#saver.writer.owesCookie) return undefined;

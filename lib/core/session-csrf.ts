@@ -1,6 +1,6 @@
 import { isCsrfTokenOfToken, newCsrfToken } from './csrf.js';
-import type { SessionClient } from './environment.js';
-import { assertCookieCanLeave, assertUsable, outsideRequest } from './session-refusals.js';
+import type { ResponseContext } from './environment.js';
+import { assertCookieCanLeave, assertUsable, outsideRequest } from './session-assertions.js';
 import type { SessionState } from './session-state.js';
 import type { RandomSource } from './token.js';
 
@@ -13,7 +13,7 @@ import type { RandomSource } from './token.js';
  */
 export function giveOutCsrfToken(
   state: SessionState,
-  client: SessionClient | undefined,
+  client: ResponseContext | undefined,
   random: RandomSource,
 ): string {
   assertUsable(state.phase);
@@ -22,7 +22,7 @@ export function giveOutCsrfToken(
   if (state.phase === 'detached') return newCsrfToken(state.endedToken ?? state.token, random, 'ended');
   if (state.phase === 'new') {
     assertCookieCanLeave(client, 'give out a CSRF token');
-    state.needed = true;
+    state.mustPersist = true;
   }
   return newCsrfToken(state.token, random, 'live');
 }

@@ -1,5 +1,5 @@
 import { assertNever } from './assert-never.js';
-import type { SessionClient, SessionEnvironment } from './environment.js';
+import type { ResponseContext, SessionEnvironment } from './environment.js';
 import { SessionFormatError, SessionStoreUnavailableError } from './errors.js';
 import type { AuthenticateOptions, RegenerateOptions } from './members.js';
 import {
@@ -10,7 +10,7 @@ import {
   goneError,
   principalOf,
   rememberedFor,
-} from './session-refusals.js';
+} from './session-assertions.js';
 import type { SessionState } from './session-state.js';
 import type { SessionWriter } from './session-writer.js';
 import type { SessionId } from './token.js';
@@ -29,7 +29,7 @@ interface OwedEnd {
  */
 export class SessionIdentity {
   readonly #environment: SessionEnvironment;
-  readonly #client: SessionClient | undefined;
+  readonly #client: ResponseContext | undefined;
   readonly #state: SessionState;
   readonly #writer: SessionWriter;
   /** In this order. */
@@ -38,7 +38,7 @@ export class SessionIdentity {
 
   constructor(
     environment: SessionEnvironment,
-    client: SessionClient | undefined,
+    client: ResponseContext | undefined,
     state: SessionState,
     writer: SessionWriter,
   ) {

@@ -1,13 +1,13 @@
-import type { SessionClient, SessionEnvironment } from './environment.js';
+import type { ResponseContext, SessionEnvironment } from './environment.js';
 import type { OperationQueue } from './operation-queue.js';
-import { assertCookieCanLeave } from './session-refusals.js';
+import { assertCookieCanLeave } from './session-assertions.js';
 import type { SessionState } from './session-state.js';
 import { SessionWriter } from './session-writer.js';
 
 /** What the saves of one session share. */
 export interface SessionSaverContext {
   readonly environment: SessionEnvironment;
-  readonly client: SessionClient | undefined;
+  readonly client: ResponseContext | undefined;
   readonly state: SessionState;
   readonly queue: OperationQueue;
 }

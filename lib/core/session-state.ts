@@ -28,7 +28,7 @@ export type CookieInstruction =
   | { readonly action: 'clear' };
 
 /** What a stored session is called. Outside a request its token is not known. */
-export interface SessionName {
+export interface SessionHandle {
   readonly id: SessionId;
   readonly token?: SessionToken | undefined;
   /** The token is that of an id before, which is still served. */
@@ -70,7 +70,7 @@ export class SessionState implements RefusalListener {
   /** A save was asked for, changed or not. */
   dirty = false;
   /** A new session is to be stored even if it stays empty: something that was given out hangs on its token. */
-  needed = false;
+  mustPersist = false;
   /** The store has been written to through this object, so that a policy which asks for a write is content. */
   written = false;
   cookie: CookieInstruction | undefined;
@@ -87,7 +87,12 @@ export class SessionState implements RefusalListener {
   #token: SessionToken | undefined;
   #id: SessionId | undefined;
 
-  constructor(environment: SessionEnvironment, phase: SessionPhase, times: SessionTimes, name?: SessionName) {
+  constructor(
+    environment: SessionEnvironment,
+    phase: SessionPhase,
+    times: SessionTimes,
+    name?: SessionHandle,
+  ) {
     this.#environment = environment;
     this.phase = phase;
     this.times = times;
@@ -198,7 +203,7 @@ export class SessionState implements RefusalListener {
   /** The store has seen a use of the session. */
   used(written: Written): void {
     this.written = true;
-    this.needed = false;
+    this.mustPersist = false;
     this.times = timesAfter(this.times, written);
   }
 
@@ -292,7 +297,7 @@ export class SessionState implements RefusalListener {
     this.times = newTimes(now(), rules);
     this.principal = undefined;
     this.authenticatedAt = undefined;
-    this.authenticated = this.intervalChanged = this.dirty = this.needed = this.written = false;
+    this.authenticated = this.intervalChanged = this.dirty = this.mustPersist = this.written = false;
     this.cookieMaxAge = this.cookieSentAt = undefined;
     this.cookieChanged = false;
     if (this.cookie?.action === 'set') this.cookie = undefined;

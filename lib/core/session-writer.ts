@@ -1,5 +1,5 @@
 import type { AttributeDifference } from './attributes.js';
-import type { SessionClient, SessionEnvironment } from './environment.js';
+import type { ResponseContext, SessionEnvironment } from './environment.js';
 import type { SessionState, WrittenLimits } from './session-state.js';
 import { following, hasMoved } from './following.js';
 import type { CookieLife, NewSession, NotThere, SessionChange, SessionRenewal } from './store.js';
@@ -17,13 +17,13 @@ const NOTHING: AttributeDifference = { set: new Map(), remove: [] };
 /** Brings one session's differences to its store, and the store's answers to its state. */
 export class SessionWriter {
   readonly #environment: SessionEnvironment;
-  readonly #client: SessionClient | undefined;
+  readonly #client: ResponseContext | undefined;
   readonly #state: SessionState;
   readonly #isAuthenticated: () => boolean;
 
   constructor(
     environment: SessionEnvironment,
-    client: SessionClient | undefined,
+    client: ResponseContext | undefined,
     state: SessionState,
     isAuthenticated: () => boolean,
   ) {
@@ -48,7 +48,7 @@ export class SessionWriter {
     const { store, log, events } = this.#environment;
     if (state.phase === 'new') {
       const attributes = difference ?? NOTHING;
-      if (attributes.set.size === 0 && !state.needed) return;
+      if (attributes.set.size === 0 && !state.mustPersist) return;
       await this.#create(attributes, undefined);
       log.debug(`Session ${state.id}: created because ${why}.`);
       events.emit({ type: 'created', id: state.id });

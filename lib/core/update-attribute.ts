@@ -2,7 +2,7 @@ import type { Attributes } from './attributes.js';
 import type { SessionEnvironment } from './environment.js';
 import { SessionUnstorableValueError, SessionUpdateConflictError, SessionUsageError } from './errors.js';
 import { hasMoved } from './following.js';
-import { goneError } from './session-refusals.js';
+import { goneError } from './session-assertions.js';
 import type { SessionState } from './session-state.js';
 import { reasonFor, standsForNothing } from './storable.js';
 import { realTimer, type Timer } from './timer.js';

@@ -3,7 +3,7 @@ import { SessionDestroyedError, SessionGoneError } from 'nestjs-redis-session';
 import type { ManagedSession } from '../../lib/core/managed-session.js';
 import type { SessionManager } from '../../lib/core/manager.js';
 import { idOf, type SessionToken } from '../../lib/core/token.js';
-import type { RedisClient } from '../../lib/stores/redis-client.js';
+import type { RedisClient } from '../../lib/redis/client.js';
 import { keyOf } from '../contract/redis-rig.js';
 import { FakeClient, type AnySession } from '../unit/core/rig.js';
 import { emptyCrowdHistory, type CrowdHistory, type CrowdWrite, type Lineage } from './crowd-history.js';

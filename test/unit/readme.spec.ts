@@ -8,7 +8,7 @@ import { resolveSettings } from '../../lib/config/resolve.js';
 import { bannerLines } from '../../lib/config/banner.js';
 import { RESERVED_MEMBERS } from '../../lib/core/members.js';
 import { SESSION_POLICIES } from '../../lib/core/policy.js';
-import { LEAST_PRIVILEGES } from '../../lib/stores/privileges.js';
+import { LEAST_PRIVILEGES } from '../../lib/redis/privileges.js';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 const DOCUMENTS = ['README.md', 'CHANGELOG.md', 'CONTRIBUTING.md'];

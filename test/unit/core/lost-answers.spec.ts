@@ -68,7 +68,7 @@ describe('a client that never got the answer to its login', () => {
   });
 
   it('is an ordinary guest again after a minute, whatever the store knows for the sake of copies', async () => {
-    const rig = new CoreRig({ memory: { endedMarkerMs: 1_800_000 }, wrap: withAges });
+    const rig = new CoreRig({ memory: { tombstoneMs: 1_800_000 }, wrap: withAges });
     const browser = await answerLost(rig);
     await browser.visit((session) => (session['dropped'] = 1));
     expect(await browser.visit(look)).toEqual([undefined, {}]);

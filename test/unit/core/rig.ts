@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { jsonCodec } from '../../../lib/codecs/json.js';
-import type { SessionClient, SessionEnvironment, SessionRules } from '../../../lib/core/environment.js';
+import type { ResponseContext, SessionEnvironment, SessionRules } from '../../../lib/core/environment.js';
 import type { SessionEvent } from '../../../lib/core/events.js';
 import { KeyedLock } from '../../../lib/core/keyed-lock.js';
 import type { ManagedSession } from '../../../lib/core/managed-session.js';
@@ -76,7 +76,7 @@ export class CoreRig {
     this.memory = new MemoryStore({
       maxSessions: 1000,
       maxBytes: 10_000_000,
-      endedMarkerMs: 60_000,
+      tombstoneMs: 60_000,
       now,
       ...memory,
     });
@@ -153,7 +153,7 @@ export class FakeBrowser {
 }
 
 /** What a session knows of its request. */
-export class FakeClient implements SessionClient {
+export class FakeClient implements ResponseContext {
   headersSent = false;
   readonly cameWithToken: boolean;
 

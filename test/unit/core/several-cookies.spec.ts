@@ -1,13 +1,13 @@
 import { describe, expect, it } from '@jest/globals';
 import { newToken, type SessionToken } from '../../../lib/core/token.js';
 import type { MemoryStore } from '../../../lib/stores/memory-store.js';
-import { WatchedStore } from '../../../lib/stores/watched-store.js';
+import { ObservedStore } from '../../../lib/stores/layers/observed-store.js';
 import { CoreRig, type FakeBrowser } from './rig.js';
 
 const IDLE_SECONDS = 1800;
 
 /** Counts what is asked of a store. */
-class Counting extends WatchedStore {
+class Counting extends ObservedStore {
   loads = 0;
 
   constructor(store: MemoryStore) {
@@ -17,8 +17,8 @@ class Counting extends WatchedStore {
   }
 
   override load(
-    ...args: Parameters<WatchedStore['load']>
-  ): Promise<Awaited<ReturnType<WatchedStore['load']>>> {
+    ...args: Parameters<ObservedStore['load']>
+  ): Promise<Awaited<ReturnType<ObservedStore['load']>>> {
     this.loads += 1;
     return super.load(...args);
   }

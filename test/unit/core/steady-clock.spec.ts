@@ -15,7 +15,7 @@ async function afterSetting(by: number, seconds: number, absoluteTimeout = 0): P
     () => wall,
     () => elapsed,
   );
-  const store = new MemoryStore({ maxSessions: 10, maxBytes: 1e6, endedMarkerMs: 60_000, now });
+  const store = new MemoryStore({ maxSessions: 10, maxBytes: 1e6, tombstoneMs: 60_000, now });
   const id = freshId();
   await store.create(id, newSession({}, { maxInactiveInterval: 1800, absoluteTimeout }));
   wall += by;
