@@ -4,18 +4,27 @@ import type { NodeResponse } from './outgoing-message.js';
 
 /** Whether a client that has sent its last byte still gets answers: Node's own, and not in its types. */
 type HalfOpenServer = Server & { httpAllowHalfOpen?: boolean };
-type ServerSocket = Socket & { readonly server?: HalfOpenServer; [GUARD]?: Guard };
+type ServerSocket = Socket & {
+  readonly server?: HalfOpenServer;
+  /** The response whose turn it is. */
+  readonly _httpMessage?: NodeResponse | null;
+  [GUARD]?: Guard;
+};
 
-/** The one response of a connection that may wait at a time; those behind it have no connection yet. */
+/** What is known of a connection that carried a waiting response once. */
 interface Guard {
-  waiting: NodeResponse | undefined;
-  /** Somebody has destroyed the connection since that response was ended. */
+  /**
+   * Its responses that wait, one as a rule; those behind others have no socket yet. An array and not a set: the table of a set that
+   * changes with each response is replaced again and again, and the garbage collector takes what is left in the old ones for alive.
+   */
+  readonly waiting: NodeResponse[];
+  /** Somebody has destroyed the connection since the response that it carries was ended. */
   isDoomed: boolean;
 }
 
 const GUARD = Symbol('nestjs-redis-session:connection');
-/** Responses of a server that wait. */
-const waiting = new WeakMap<Server, Set<NodeResponse>>();
+/** Connections of a server that are guarded. */
+const guarded = new WeakMap<Server, Set<ServerSocket>>();
 
 /**
  * Keeps the connection of a response that has been ended, and still waits, from being destroyed: in plain Node its bytes would
@@ -26,28 +35,40 @@ const waiting = new WeakMap<Server, Set<NodeResponse>>();
  */
 export function holdConnection(response: NodeResponse): () => void {
   const socket = response.req.socket as ServerSocket | null;
-  const guard = response.socket === null || socket === null ? undefined : (socket[GUARD] ?? guardOf(socket));
-  if (guard !== undefined) guard.waiting = response;
-  const responses = socket?.server && (waiting.get(socket.server) ?? watch(socket.server));
-  responses?.add(response);
+  if (socket === null) return nothing;
+  const guard = socket[GUARD] ?? guardOf(socket);
+  guard.waiting.push(response);
   return () => {
-    responses?.delete(response);
-    if (guard === undefined) return;
-    guard.waiting = undefined;
-    if (guard.isDoomed) socket?.destroySoon();
+    guard.waiting.splice(guard.waiting.indexOf(response), 1);
+    if (guard.isDoomed && !isHeld(socket, guard)) socket.destroySoon();
   };
 }
 
+/** Whether the response that a connection carries was ended, and waits. */
+function isHeld(socket: ServerSocket, { waiting }: Guard): boolean {
+  const carried = carriedBy(socket);
+  return carried?.finished === true && waiting.includes(carried);
+}
+
+function carriedBy(socket: ServerSocket): NodeResponse | undefined {
+  return socket._httpMessage ?? undefined;
+}
+
 function guardOf(socket: ServerSocket): Guard {
-  const guard: Guard = { waiting: undefined, isDoomed: false };
+  const guard: Guard = { waiting: [], isDoomed: false };
   const destroy = socket.destroy.bind(socket);
   socket[GUARD] = guard;
   socket.destroy = (error) => {
-    if (guard.waiting?.finished !== true) return destroy(error);
+    if (!isHeld(socket, guard)) return destroy(error);
     guard.isDoomed = true;
     return socket;
   };
-  allowHalfOpen(socket, () => guard.waiting?.finished === true);
+  allowHalfOpen(socket, () => isHeld(socket, guard));
+  if (socket.server !== undefined) {
+    const sockets = guarded.get(socket.server) ?? watch(socket.server);
+    sockets.add(socket);
+    socket.once('close', () => sockets.delete(socket));
+  }
   return guard;
 }
 
@@ -67,19 +88,23 @@ function allowHalfOpen(socket: ServerSocket, isAllowed: () => boolean): void {
   socket.on('end', () => (server.httpAllowHalfOpen = before ?? false));
 }
 
-function watch(server: Server): Set<NodeResponse> {
-  const responses = new Set<NodeResponse>();
-  waiting.set(server, responses);
+function watch(server: Server): Set<ServerSocket> {
+  const sockets = new Set<ServerSocket>();
+  guarded.set(server, sockets);
   const closeIdleConnections = server.closeIdleConnections.bind(server);
   // `close()` calls it, on the server itself.
   server.closeIdleConnections = () => {
-    const ended = [...responses].filter((response) => response.finished);
-    for (const response of ended) response.finished = false;
+    const held = [...sockets].filter((socket) => isHeld(socket, socket[GUARD] as Guard)).map(carriedBy);
+    for (const response of held) if (response) response.finished = false;
     try {
       closeIdleConnections();
     } finally {
-      for (const response of ended) response.finished = true;
+      for (const response of held) if (response) response.finished = true;
     }
   };
-  return responses;
+  return sockets;
+}
+
+function nothing(): void {
+  // A response of no connection.
 }
