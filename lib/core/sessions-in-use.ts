@@ -1,4 +1,4 @@
-import type { ManagedSession } from './managed-session.js';
+import type { ManagedSession } from './session.js';
 import type { SessionStore } from './store.js';
 
 /** Time and timers; a parameter so that tests need not wait. */
