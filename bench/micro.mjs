@@ -1,6 +1,6 @@
 /**
  * `npm run bench:micro`: the pieces that every request runs through, one by one, without a network. Takes less than a
- * minute. Run it before and after a change of lib/core, lib/codecs, lib/http or lib/stores/redis-record.ts;
+ * minute. Run it before and after a change of lib/core, lib/codecs, lib/http or lib/stores/redis/record.ts;
  * `--only=TEXT` picks the pieces whose name has that text, `--dist=DIR` another build.
  */
 import { Buffer } from 'node:buffer';
@@ -36,7 +36,7 @@ const [{ msgpackCodec }, { jsonCodec }] = await Promise.all([
   part('codecs/msgpack.js'),
   part('codecs/json.js'),
 ]);
-const { readRecord } = await part('stores/redis-record.js');
+const { readRecord } = await part('stores/redis/record.js');
 
 const cart = cartOf(10);
 const packed = msgpackCodec.encode(cart);

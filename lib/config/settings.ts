@@ -1,8 +1,8 @@
 import { Allow, IsFQDN } from 'class-validator';
 import type { SessionCodec } from '../core/codec.js';
 import type { HttpSession } from '../core/members.js';
-import { SESSION_POLICIES, type SessionPolicy } from '../core/policy.js';
-import { steadyClock } from '../core/steady-clock.js';
+import { SESSION_POLICIES, type SessionPolicy } from '../core/environment.js';
+import { steadyClock } from '../core/clock.js';
 import { CodeOnly, Section, Setting, type Condition } from './declare.js';
 import {
   boolean,

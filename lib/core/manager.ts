@@ -1,9 +1,9 @@
-import type { SessionClient, SessionEnvironment } from './environment.js';
+import type { ResponseContext, SessionEnvironment } from './environment.js';
 import { SessionFormatError } from './errors.js';
-import { hasMoved, MOST_MOVES } from './following.js';
-import { ManagedSession } from './managed-session.js';
+import { hasMoved, MOST_MOVES } from './changes.js';
+import { ManagedSession } from './session.js';
 import { allIdle } from './operation-queue.js';
-import type { BroughtSession, SessionName } from './session-state.js';
+import type { BroughtSession, SessionHandle } from './state.js';
 import type { LoadOptions, LoadOutcome } from './store.js';
 import { idOf, isSessionId, type SessionId, type SessionToken } from './token.js';
 
@@ -11,7 +11,7 @@ import { idOf, isSessionId, type SessionId, type SessionToken } from './token.js
 export const MAX_TOKENS = 16;
 
 /** A session and the token by which a request has brought it. */
-type Brought = SessionName & BroughtSession;
+type Brought = SessionHandle & BroughtSession;
 
 /** Creates and loads sessions. What becomes of them is their own doing: see {@link ManagedSession}. */
 export class SessionManager {
@@ -28,20 +28,20 @@ export class SessionManager {
    * them is the user's cannot be told; they are not extended, and end with the next login or logout. More than
    * {@link MAX_TOKENS} tokens are nobody's, and are not looked at.
    */
-  open(tokens: readonly SessionToken[], client: SessionClient): Promise<ManagedSession> {
+  open(tokens: readonly SessionToken[], client: ResponseContext): Promise<ManagedSession> {
     const [token] = tokens;
     if (token === undefined) return Promise.resolve(this.#fresh(client, 'new'));
     return tokens.length === 1 ? this.#openOne(token, client) : this.#openAny(tokens, client);
   }
 
-  async #openOne(token: SessionToken, client: SessionClient): Promise<ManagedSession> {
+  async #openOne(token: SessionToken, client: ResponseContext): Promise<ManagedSession> {
     const { name, outcome } = await this.#find(token);
     const loaded = this.#opened(name, outcome, client);
     if (typeof loaded !== 'string') return loaded;
     return this.#fresh(client, loaded === 'ended' ? 'detached' : 'new', token);
   }
 
-  async #openAny(tokens: readonly SessionToken[], client: SessionClient): Promise<ManagedSession> {
+  async #openAny(tokens: readonly SessionToken[], client: ResponseContext): Promise<ManagedSession> {
     if (tokens.length > MAX_TOKENS) return this.#ambiguous(client, []);
     // Looked at, not used: a session whose cookie stands beside another's is not kept alive by that.
     const looks = await Promise.all(tokens.map((token) => this.#find(token, { touch: false })));
@@ -58,7 +58,7 @@ export class SessionManager {
     return this.#fresh(client, ended === undefined ? 'new' : 'detached', ended?.name.token);
   }
 
-  #ambiguous(client: SessionClient, live: readonly BroughtSession[]): ManagedSession {
+  #ambiguous(client: ResponseContext, live: readonly BroughtSession[]): ManagedSession {
     this.#environment.events.emit({ type: 'rejected', reason: 'ambiguous', id: undefined });
     return ManagedSession.fresh(this.#environment, client, 'new', { rivals: live });
   }
@@ -75,15 +75,15 @@ export class SessionManager {
     return { name, outcome };
   }
 
-  #fresh(client: SessionClient, phase: 'new' | 'detached', endedToken?: SessionToken): ManagedSession {
+  #fresh(client: ResponseContext, phase: 'new' | 'detached', endedToken?: SessionToken): ManagedSession {
     return ManagedSession.fresh(this.#environment, client, phase, { endedToken });
   }
 
   /** What a store's answer means to a request. */
   #opened(
-    name: SessionName,
+    name: SessionHandle,
     outcome: LoadOutcome,
-    client: SessionClient,
+    client: ResponseContext,
   ): ManagedSession | 'absent' | 'ended' {
     const { id } = name;
     this.#tell(id, outcome);

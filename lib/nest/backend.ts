@@ -1,14 +1,14 @@
 import { Logger } from '@nestjs/common';
 import type { ResolvedSettings } from '../config/settings.js';
 import { TOMBSTONE_MS, type SessionStore } from '../core/store.js';
-import { AnonymousTrafficStore } from '../stores/anonymous-store.js';
-import { ENCRYPTION_OVERHEAD, EncryptedStore } from '../stores/encrypted-store.js';
-import { KeyRing } from '../stores/key-ring.js';
-import { LocalCopies } from '../stores/local-copies.js';
+import { GuestStore } from '../stores/layers/guest-store.js';
+import { ENCRYPTION_OVERHEAD, EncryptedStore } from '../stores/layers/encrypted-store.js';
+import { KeyRing } from '../stores/layers/key-ring.js';
+import { LocalCopies } from '../stores/layers/local-copies.js';
 import { MemoryStore } from '../stores/memory-store.js';
 import type { Quarantine } from '../stores/quarantine.js';
-import { RedisStore } from '../stores/redis-store.js';
-import { WatchedStore } from '../stores/watched-store.js';
+import { RedisStore } from '../stores/redis/redis-store.js';
+import { ObservedStore } from '../stores/layers/observed-store.js';
 import { FailureLog, type FailureClock } from './failure-log.js';
 import { createRedisLink } from './redis-link.js';
 
@@ -45,7 +45,7 @@ export function createBackend(settings: ResolvedSettings): SessionBackend {
       touchIntervalMs: settings.touchIntervalSeconds * 1000,
       anonymousCopySeconds: storeGuests ? undefined : settings.guestCopySeconds,
       // Longer than any copy that has not heard of the end: see LocalCopies.
-      endedMarkerMs: storeGuests ? TOMBSTONE_MS : copyLifeMs + TOMBSTONE_MS,
+      tombstoneMs: storeGuests ? TOMBSTONE_MS : copyLifeMs + TOMBSTONE_MS,
       limits: settings,
       overhead: settings.encryptionKeys.length > 0 ? ENCRYPTION_OVERHEAD : undefined,
     },
@@ -55,7 +55,7 @@ export function createBackend(settings: ResolvedSettings): SessionBackend {
   const failures = new FailureLog(new Logger('SessionStore'), FAILURE_CLOCK);
   const { confirmEnds } = link;
   return {
-    store: new WatchedStore(encrypted(store, settings.encryptionKeys), failures.note),
+    store: new ObservedStore(encrypted(store, settings.encryptionKeys), failures.note),
     confirmEnds: confirmEnds && (() => confirmEnds().catch(failures.note)),
     connect: async () => void (await link.connect()),
   };
@@ -66,16 +66,16 @@ function encrypted(store: SessionStore & Quarantine, keys: readonly string[]): S
   return new EncryptedStore(store, new KeyRing(keys.map((key) => Buffer.from(key, 'base64'))));
 }
 
-function withCopies(shared: RedisStore, settings: ResolvedSettings, lifeMs: number): AnonymousTrafficStore {
+function withCopies(shared: RedisStore, settings: ResolvedSettings, lifeMs: number): GuestStore {
   const copies = new LocalCopies(memoryStore(settings), { lifeMs, now: settings.now });
-  return new AnonymousTrafficStore(shared, copies);
+  return new GuestStore(shared, copies);
 }
 
 function memoryStore(settings: ResolvedSettings): MemoryStore {
   return new MemoryStore({
     ...settings.memory,
     limits: settings,
-    endedMarkerMs: TOMBSTONE_MS,
+    tombstoneMs: TOMBSTONE_MS,
     now: settings.now,
   });
 }

@@ -1,5 +1,5 @@
 import { SessionFormatError, SessionStoreUnavailableError } from '../core/errors.js';
-import { failureKind, isOutage, NO_ANSWER } from '../stores/redis-failure.js';
+import { failureKind, isOutage, NO_ANSWER } from '../redis/failure.js';
 import { RepeatedLines } from './repeated-lines.js';
 
 /** Where failures are told. */

@@ -7,7 +7,7 @@ import type { HttpSession, SessionAttributes } from '../core/members.js';
 import { prepareResponse } from '../http/response-patch.js';
 import { RequestSession, type RequestSessionOptions } from '../http/request-session.js';
 import { rawExchange, type AnyResponse, type RawExchange, type SessionSource } from './raw-http.js';
-import { RequestNote } from './request-note.js';
+import { RequestSlot } from '../http/request-slot.js';
 import type { SessionEventStream } from './session-events.js';
 import { asHttpException } from './session.exceptions.js';
 import { REQUEST_SESSION_OPTIONS, SESSION_EVENTS } from './tokens.js';
@@ -21,7 +21,7 @@ export class SessionService {
    */
   readonly events: Observable<SessionEvent>;
   readonly #options: RequestSessionOptions;
-  readonly #openings = new RequestNote<RequestSession>('session');
+  readonly #openings = new RequestSlot<RequestSession>('session');
 
   constructor(
     @Inject(REQUEST_SESSION_OPTIONS) options: RequestSessionOptions,

@@ -1,7 +1,7 @@
 import { LRUCache } from 'lru-cache';
 import { SessionStoreUnavailableError } from '../core/errors.js';
-import { SessionSize, type SessionLimits } from '../core/session-size.js';
-import { NEVER_MS } from '../core/session-times.js';
+import { SessionSize, type SessionLimits } from '../core/limits.js';
+import { NEVER_MS } from '../core/times.js';
 import type {
   CompareAndSetOutcome,
   CookieLife,
@@ -27,7 +27,7 @@ export interface MemoryStoreOptions {
   /** Attribute names and values, and what a record costs beside them. */
   readonly maxBytes: number;
   /** How long a session's end stays known under its old id, in milliseconds. */
-  readonly endedMarkerMs: number;
+  readonly tombstoneMs: number;
   /** Of one session; undefined: none. */
   readonly limits?: SessionLimits | undefined;
   /** Epoch milliseconds that never go back: what is kept here lives by it. See {@link steadyClock}. */
@@ -131,7 +131,7 @@ export class MemoryStore implements SessionStore, Quarantine {
     };
     const graceMs = graceSeconds * 1000;
     const follow = login === undefined ? now + graceMs : undefined;
-    const ttl = Math.max(this.#options.endedMarkerMs, graceMs);
+    const ttl = Math.max(this.#options.tombstoneMs, graceMs);
     this.#entries.set(id, { ended: true, next: newId, follow }, { ttl });
     return this.#put(newId, renewed, now);
   }
@@ -171,7 +171,7 @@ export class MemoryStore implements SessionStore, Quarantine {
         entry.next = entry.follow = undefined;
       } else {
         outcome = { status: 'removed', renewed: outcome.status === 'ended' };
-        this.#entries.set(next, endedWithout(), { ttl: this.#options.endedMarkerMs });
+        this.#entries.set(next, endedWithout(), { ttl: this.#options.tombstoneMs });
         next = undefined;
       }
     }
@@ -202,7 +202,7 @@ export class MemoryStore implements SessionStore, Quarantine {
     return entry === undefined || isEnded(entry) ? undefined : entry;
   }
 
-  setAside(id: SessionId): Promise<void> {
+  quarantine(id: SessionId): Promise<void> {
     this.forget(id);
     return Promise.resolve();
   }

@@ -6,5 +6,5 @@ export interface Quarantine {
    * Moves the session's record out of the way, so that it is reported once, and keeps it for a look at it. Only for one
    * that names its own session. Best effort: never rejects.
    */
-  setAside(id: SessionId): Promise<void>;
+  quarantine(id: SessionId): Promise<void>;
 }

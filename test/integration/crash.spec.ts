@@ -1,7 +1,7 @@
 import { performance } from 'node:perf_hooks';
 import { setTimeout as delay } from 'node:timers/promises';
 import { expect, it } from '@jest/globals';
-import type { RedisClient } from '../../lib/stores/redis-client.js';
+import type { RedisClient } from '../../lib/redis/client.js';
 import { connect } from '../contract/redis-rig.js';
 import { Browser } from '../support/cookie-jar.js';
 import { startNode, type NodeProcess } from '../support/node-process.js';

@@ -1,7 +1,7 @@
 import { beforeAll, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import { SESSION_POLICIES, type SessionPolicy } from 'nestjs-redis-session';
-import type { RedisClient } from '../../lib/stores/redis-client.js';
+import type { RedisClient } from '../../lib/redis/client.js';
 import { connect } from '../contract/redis-rig.js';
 import { redisAt, startPlayground, type Playground } from '../e2e/rig/playground.js';
 import { eachAdapter } from '../support/apps.js';

@@ -118,7 +118,7 @@ describe('the documented ACL line', () => {
   });
 
   it('allows no command that nothing uses', async () => {
-    const scripts = await readFile(new URL('../../lib/stores/scripts.ts', import.meta.url), 'utf8');
+    const scripts = await readFile(new URL('../../lib/stores/redis/scripts.ts', import.meta.url), 'utf8');
     const inScripts = [...scripts.matchAll(/redis\.p?call\('(\w+)'/g)].map(([, name]) =>
       String(name).toLowerCase(),
     );

@@ -9,8 +9,8 @@ import { REFUSED_POOL_SETTINGS } from '../../lib/config/given.js';
 import { resolveSettings } from '../../lib/config/resolve.js';
 import { bannerLines } from '../../lib/config/banner.js';
 import { RESERVED_MEMBERS } from '../../lib/core/members.js';
-import { SESSION_POLICIES } from '../../lib/core/policy.js';
-import { LEAST_PRIVILEGES } from '../../lib/stores/privileges.js';
+import { SESSION_POLICIES } from '../../lib/core/environment.js';
+import { LEAST_PRIVILEGES } from '../../lib/redis/privileges.js';
 import { declaredDefault, docOf, MEMBER_DOCS, settingsTable } from '../support/settings-table.js';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));

@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import { SessionFormatError, SessionStoreUnavailableError } from '../../../lib/core/errors.js';
 import { FailureLog } from '../../../lib/nest/failure-log.js';
-import { noAnswer, outage, storeUnavailable } from '../../../lib/stores/redis-failure.js';
+import { noAnswer, outage, storeUnavailable } from '../../../lib/redis/failure.js';
 
 const FULL =
   'Redis at r:1 could not serve the session: OOM. The server is full: raise maxmemory or free some.';
