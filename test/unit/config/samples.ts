@@ -116,7 +116,7 @@ export function sampleOf(path: SettingPath): Sample {
   if (setting === undefined) throw new Error(`There is no setting ${path}.`);
   const { name = '' } = setting;
   const isOfPool = path.startsWith('redis.pool.') && path !== 'redis.pool.maxConnections';
-  const special = SPECIAL[path] ?? (isOfPool ? { beside: POOL } : {});
+  const special: Partial<Sample> = SPECIAL[path] ?? (isOfPool ? { beside: POOL } : {});
   const seen = (settings: ResolvedSettings): unknown =>
     path
       .split('.')
