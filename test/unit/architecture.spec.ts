@@ -33,7 +33,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
 /** What each room may import from outside. */
 const MAY_USE: Readonly<Record<string, RegExp>> = {
   core: /^node:(async_hooks|crypto|util)$/,
-  codecs: /^(msgpackr|node:util)$/,
+  codecs: /^node:util$/,
   stores: /^(ioredis|lru-cache|cockatiel|generic-pool|cluster-key-slot|node:[\w/]+)$/,
   compat: /^node:(http|http2|net)$/,
   http: /^(cookie|lru-cache|node:(http|http2|crypto|events|stream))$/,
