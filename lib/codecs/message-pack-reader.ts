@@ -96,7 +96,7 @@ class MessagePackReader {
   }
 
   private array(length: number): unknown[] {
-    this.enter(length);
+    this.enter();
     const array: unknown[] = [];
     for (let index = 0; index < length; index++) array.push(this.read());
     this.depth--;
@@ -104,7 +104,7 @@ class MessagePackReader {
   }
 
   private map(length: number): object {
-    this.enter(length);
+    this.enter();
     const map: Record<string, unknown> = {};
     for (let index = 0; index < length; index++) {
       const key = this.read();
@@ -115,9 +115,8 @@ class MessagePackReader {
     return map;
   }
 
-  /** Each element takes a byte at least. */
-  private enter(elements: number): void {
-    if (elements > this.source.length - this.at || ++this.depth > MAX_DEPTH) throw notWritten();
+  private enter(): void {
+    if (++this.depth > MAX_DEPTH) throw notWritten();
   }
 
   private text(length: number): string {

@@ -25,7 +25,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   compat: [],
   http: ['core/', 'compat/'],
   config: ['core/'],
-  nest: ['core/', 'codecs/', 'stores/', 'http/', 'config/'],
+  nest: ['core/', 'codecs/', 'compat/', 'stores/', 'http/', 'config/'],
   health: ['core/store.ts', 'nest/tokens.ts', 'nest/backend.ts', 'nest/session.lifecycle.ts'],
   'index.ts': ['core/', 'codecs/', 'config/', 'nest/'],
 };
@@ -35,7 +35,7 @@ const MAY_USE: Readonly<Record<string, RegExp>> = {
   core: /^node:(async_hooks|crypto|util)$/,
   codecs: /^node:util$/,
   stores: /^(ioredis|lru-cache|cockatiel|generic-pool|cluster-key-slot|node:[\w/]+)$/,
-  compat: /^node:(http|http2|net)$/,
+  compat: /^(@nestjs\/common|node:(http|http2|net))$/,
   http: /^(cookie|lru-cache|node:(http|http2|crypto|events|stream))$/,
   config: /^(class-validator|class-transformer|ioredis|node:fs|node:util)$/,
   nest: /^(@nestjs\/(common|core|config)|rxjs|node:[\w/]+)$/,
