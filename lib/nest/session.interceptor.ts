@@ -9,7 +9,7 @@ import { HttpAdapterHost } from '@nestjs/core';
 import { ServerResponse } from 'node:http';
 import { Observable, Subscriber } from 'rxjs';
 import { RETRY_AFTER_SECONDS } from '../http/request-session.js';
-import { rawRequest, rawResponse, requestOf, responseOf, type AnyResponse } from './raw-http.js';
+import { hasBegun, rawRequest, rawResponse, requestOf, responseOf, type AnyResponse } from './raw-http.js';
 import { httpExceptionOf } from './session.exceptions.js';
 import { SessionService } from './session.service.js';
 
@@ -52,7 +52,7 @@ export class RedisSessionInterceptor implements NestInterceptor {
     if (exception === undefined) return error;
     const { httpAdapter } = this.#host;
     const response = responseOf(context);
-    if (httpAdapter.isHeadersSent(response) === true) return exception;
+    if (hasBegun(httpAdapter, response)) return exception;
     forgetStatusMessage(response);
     if (exception.getStatus() === 503)
       httpAdapter.setHeader(response, 'Retry-After', String(RETRY_AFTER_SECONDS));
