@@ -1,14 +1,10 @@
 import { Logger } from '@nestjs/common';
 import type { ResolvedSettings } from '../config/settings.js';
 import { TOMBSTONE_MS, type SessionStore } from '../core/store.js';
-import { GuestStore } from '../stores/layers/guest-store.js';
-import { ENCRYPTION_OVERHEAD, EncryptedStore } from '../stores/layers/encrypted-store.js';
-import { KeyRing } from '../stores/layers/key-ring.js';
-import { LocalCopies } from '../stores/layers/local-copies.js';
+import { withLayers } from '../stores/layers/compose.js';
+import { ENCRYPTION_OVERHEAD } from '../stores/layers/encrypted-store.js';
 import { MemoryStore } from '../stores/memory-store.js';
-import type { Quarantine } from '../stores/quarantine.js';
 import { RedisStore } from '../stores/redis/redis-store.js';
-import { ObservedStore } from '../stores/layers/observed-store.js';
 import { FailureLog, type FailureClock } from './failure-log.js';
 import { createRedisLink } from './redis-link.js';
 
@@ -51,24 +47,25 @@ export function createBackend(settings: ResolvedSettings): SessionBackend {
     },
     () => link.close(),
   );
-  const store = storeGuests ? shared : withCopies(shared, settings, copyLifeMs);
   const failures = new FailureLog(new Logger('SessionStore'), FAILURE_CLOCK);
   const { confirmEnds } = link;
   return {
-    store: new ObservedStore(encrypted(store, settings.encryptionKeys), failures.note),
-    confirmEnds: confirmEnds && (() => confirmEnds().catch(failures.note)),
+    store: withLayers(shared, {
+      guests: storeGuests
+        ? undefined
+        : { memory: memoryStore(settings), lifeMs: copyLifeMs, now: settings.now },
+      encryptionKeys: settings.encryptionKeys,
+      failed: failures.note,
+    }),
+    confirmEnds:
+      confirmEnds &&
+      (() =>
+        confirmEnds().catch((error: unknown) => {
+          failures.note(error);
+          throw error;
+        })),
     connect: async () => void (await link.connect()),
   };
-}
-
-function encrypted(store: SessionStore & Quarantine, keys: readonly string[]): SessionStore {
-  if (keys.length === 0) return store;
-  return new EncryptedStore(store, new KeyRing(keys.map((key) => Buffer.from(key, 'base64'))));
-}
-
-function withCopies(shared: RedisStore, settings: ResolvedSettings, lifeMs: number): GuestStore {
-  const copies = new LocalCopies(memoryStore(settings), { lifeMs, now: settings.now });
-  return new GuestStore(shared, copies);
 }
 
 function memoryStore(settings: ResolvedSettings): MemoryStore {

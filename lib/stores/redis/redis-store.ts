@@ -6,6 +6,7 @@ import type {
   LoadOptions,
   LoadOutcome,
   NewSession,
+  Quarantine,
   SessionChange,
   SessionRecord,
   SessionRenewal,
@@ -20,7 +21,6 @@ import type { SessionLimits } from '../../core/limits.js';
 import { tagOf, type SessionId } from '../../core/token.js';
 import type { Argument, RedisExecutor } from '../../redis/executor.js';
 import { opaque } from './opaque.js';
-import type { Quarantine } from '../quarantine.js';
 import { RecordLimits, type SessionOverhead } from './record-limits.js';
 import { cookieField, fieldOf, readRecord } from './record.js';
 import { SCRIPT_STATUS, type Script } from '../../redis/script.js';
