@@ -263,6 +263,11 @@ describe('issues', () => {
 
   it.each<[SessionModuleOptions, string]>([
     [{ manualDirtyAttribute: '' }, 'manualDirtyAttribute = "": must be the name of an attribute, not empty'],
+    // Checked whether or not it is in effect.
+    [
+      { manualDirtyTracking: false, manualDirtyAttribute: '' },
+      'manualDirtyAttribute = "": must be the name of an attribute, not empty',
+    ],
     [{ clusterId: '' }, 'clusterId = "": must be 1 to 64 of letters, digits and _.:-'],
     [{ policies: [] }, `policies = "": must be one or more of ${SESSION_POLICIES.join(', ')}`],
     [
