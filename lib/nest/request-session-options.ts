@@ -4,6 +4,7 @@ import type { SessionEnvironment } from '../core/environment.js';
 import type { SessionEvents } from '../core/events.js';
 import { KeyedLock } from '../core/keyed-lock.js';
 import { SessionManager } from '../core/manager.js';
+import { Bag } from '../core/bag.js';
 import { SessionsInUse, type UseClock } from '../core/sessions-in-use.js';
 import type { RequestSessionOptions } from '../http/request-session.js';
 import { SessionCookie } from '../http/session-cookie.js';
@@ -69,7 +70,7 @@ function createEnvironment(
     log: nestLog('SessionManager'),
     events,
     locks: new KeyedLock(),
-    busy: new Set(),
+    busy: new Bag(),
     now: settings.now,
     confirmEnds,
     asThrown: asHttpException,

@@ -1,0 +1,10 @@
+import process from 'node:process';
+import { Contest } from './lib/contest.js';
+import { startNode, startRedis } from './lib/processes.js';
+import { WORKLOADS } from './lib/workloads.js';
+const [name='module',adapter='express',workload='change',seconds='4']=process.argv.slice(2);
+const redis = await startRedis(); const load = await startNode('load-generator.js');
+const contest = await new Contest(name, adapter, redis, 32).start((process.env.GCARGS ?? "--trace-gc").split(" "));
+const job = { targets: [await contest.target(WORKLOADS[workload])], connections: 32, durationMs: 1000*seconds };
+await load.ask({ ...job, durationMs: 3000 }); console.log('=====MEASURE'); const r=await load.ask(job); console.log('=====END', Math.round(r.rps), Math.round(r.rps*seconds));
+await Promise.all([contest.stop(), load.stop(), redis.stop()]); process.exit(0);
