@@ -182,15 +182,18 @@ export class SessionSettings extends Redacted {
   readonly absoluteTimeoutSeconds!: number;
   /**
    * Seconds. A use that is closer to the one before costs Redis nothing; the record lives so much longer, so that none ends
-   * early. 0: each use is noted. Default: a sixtieth of the idle timeout, at most `30`.
+   * early. 0: each use is noted. Default: a sixtieth of the idle timeout, at most `30`; none where PRESET gives that: its
+   * limits are kept to the second.
    *
    * At most a tenth of `idleTimeoutSeconds`, and counts as a tenth of a session's own `maxInactiveInterval` where that is less.
    */
   @Setting<SessionSettings>('TOUCH_INTERVAL', integer(0, TEN_YEARS_SECONDS, ' seconds'), {
     when: [IN_REDIS],
     // A sixtieth: what a session may outlive its idle time by.
-    default: ({ idleTimeoutSeconds: idle }) =>
-      Number.isInteger(idle) ? Math.min(30, Math.floor(idle / 60)) : 0,
+    default: ({ idleTimeoutSeconds: idle, preset }) =>
+      Number.isInteger(idle) && idle !== timeoutsOf(preset).idleTimeoutSeconds
+        ? Math.min(30, Math.floor(idle / 60))
+        : 0,
   })
   readonly touchIntervalSeconds!: number;
   /**

@@ -46,7 +46,7 @@ export class SessionService {
     try {
       return this.#openingOf(source, response).loaded as Promise<HttpSession<T>>;
     } catch (error) {
-      return Promise.reject(error);
+      return rejected(error);
     }
   }
 
@@ -110,4 +110,8 @@ export class SessionService {
 
 function rethrown(error: unknown): never {
   throw asHttpException(error);
+}
+
+async function rejected(error: unknown): Promise<never> {
+  throw error;
 }

@@ -72,28 +72,31 @@ export class GuestStore extends StoreLayer<SharedStore> {
     await this.load(id);
   }
 
-  override create(id: SessionId, session: NewSession): Promise<Written> {
-    return this.#visiting(id, async (visit) => {
+  override async create(id: SessionId, session: NewSession): Promise<Written> {
+    const visit = this.#copies.visit(id);
+    try {
       const written = await this.below.create(id, session);
       visit.created(recordOf(session, written.now, written.absoluteDeadline), written.now);
       return written;
-    });
+    } finally {
+      visit.done();
+    }
   }
 
   override save(id: SessionId, change: SessionChange): Promise<WriteOutcome> {
-    return this.#visiting(id, async (visit) => {
-      const outcome = await this.#onShared(id, visit, () => this.below.save(id, change));
-      if (outcome.status === 'written') visit.wrote(change, outcome.now);
-      return outcome;
-    });
+    return this.#write(
+      id,
+      () => this.below.save(id, change),
+      (visit, now) => visit.wrote(change, now),
+    );
   }
 
   override renew(id: SessionId, renewal: SessionRenewal): Promise<WriteOutcome> {
-    return this.#visiting(id, async (visit) => {
-      const outcome = await this.#onShared(id, visit, () => this.below.renew(id, renewal));
-      if (outcome.status === 'written') visit.renewed(renewal, outcome.now);
-      return outcome;
-    });
+    return this.#write(
+      id,
+      () => this.below.renew(id, renewal),
+      (visit, now) => visit.renewed(renewal, now),
+    );
   }
 
   override compareAndSet(
@@ -103,33 +106,36 @@ export class GuestStore extends StoreLayer<SharedStore> {
     next: Uint8Array | undefined,
     authenticated: boolean,
   ): Promise<CompareAndSetOutcome> {
-    return this.#visiting(id, async (visit) => {
-      const outcome = await this.#onShared(id, visit, () =>
-        this.below.compareAndSet(id, name, expected, next, authenticated),
-      );
-      if (outcome.status === 'written') {
-        const set = new Map(next === undefined ? [] : [[name, next]]);
-        visit.wrote({ set, remove: next === undefined ? [name] : [], authenticated }, outcome.now);
-      }
-      return outcome;
-    });
+    const set = new Map(next === undefined ? [] : [[name, next]]);
+    const change = { set, remove: next === undefined ? [name] : [], authenticated };
+    return this.#write(
+      id,
+      () => this.below.compareAndSet(id, name, expected, next, authenticated),
+      (visit, now) => visit.wrote(change, now),
+    );
   }
 
-  override destroy(id: SessionId): Promise<DestroyOutcome> {
-    return this.#visiting(id, async (visit) => {
+  override async destroy(id: SessionId): Promise<DestroyOutcome> {
+    const visit = this.#copies.visit(id);
+    try {
       const outcome = await this.below.destroy(id);
       const held = visit.copy !== undefined;
       visit.ended();
       // The shared copy had expired, and the session lived here.
       return outcome.status === 'absent' && held ? { status: 'removed', renewed: false } : outcome;
-    });
+    } finally {
+      visit.done();
+    }
   }
 
-  override quarantine(id: SessionId): Promise<void> {
-    return this.#visiting(id, async (visit) => {
+  override async quarantine(id: SessionId): Promise<void> {
+    const visit = this.#copies.visit(id);
+    try {
       await this.below.quarantine(id);
       visit.ended();
-    });
+    } finally {
+      visit.done();
+    }
   }
 
   override async close(): Promise<void> {
@@ -137,34 +143,31 @@ export class GuestStore extends StoreLayer<SharedStore> {
     await this.below.close();
   }
 
-  async #visiting<T>(id: SessionId, work: (visit: Visit) => Promise<T>): Promise<T> {
+  /** Writes to the shared copy; where it has expired, puts the local one back first. */
+  async #write<T extends Written | { readonly status: 'conflict' }>(
+    id: SessionId,
+    write: () => Promise<T | NotThere>,
+    written: (visit: Visit, now: number) => void,
+  ): Promise<T | NotThere> {
     const visit = this.#copies.visit(id);
     try {
-      return await work(visit);
+      for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt += 1) {
+        const outcome = await write();
+        if (outcome.status === 'written') written(visit, outcome.now);
+        if (outcome.status === 'ended') visit.ended();
+        if (outcome.status !== 'absent') return outcome;
+        const { copy } = visit;
+        if (copy === undefined) return outcome;
+        // 'absent' here means that another node was faster and the shared copy is there again.
+        const restored = await this.below.restore(id, copy);
+        if (restored.status === 'ended') {
+          visit.ended();
+          return restored;
+        }
+      }
+      return { status: 'absent' };
     } finally {
       visit.done();
     }
-  }
-
-  /** Writes to the shared copy; where it has expired, puts the local one back first. */
-  async #onShared<T extends { status: string }>(
-    id: SessionId,
-    visit: Visit,
-    write: () => Promise<T | NotThere>,
-  ): Promise<T | NotThere> {
-    for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt += 1) {
-      const outcome = await write();
-      if (outcome.status === 'ended') visit.ended();
-      if (outcome.status !== 'absent') return outcome;
-      const { copy } = visit;
-      if (copy === undefined) return outcome;
-      // 'absent' here means that another node was faster and the shared copy is there again.
-      const restored = await this.below.restore(id, copy);
-      if (restored.status === 'ended') {
-        visit.ended();
-        return restored;
-      }
-    }
-    return { status: 'absent' };
   }
 }
