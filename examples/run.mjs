@@ -6,6 +6,7 @@ import { spawn } from 'node:child_process';
 import { cp, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { availableParallelism, tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
+import { performance } from 'node:perf_hooks';
 import process from 'node:process';
 import { fileURLToPath, URL } from 'node:url';
 import { parseArgs } from 'node:util';
@@ -23,21 +24,20 @@ const { values: options, positionals: names } = parseArgs({
 
 const work = await mkdtemp(join(tmpdir(), 'examples-'));
 const redis = await startRedis(join(work, 'redis'));
-let results = [];
 try {
   const tarball = await pack();
   const runs = await runsOf(names.length > 0 ? names : await allExamples());
   if (runs.length === 0) throw new Error(`No example is installed with ${options.manager}.`);
   const managers = await prepare([...new Set(runs.map(({ manager }) => manager))]);
-  results = await inTurns(runs, (run) => installAndTest(run, managers.get(run.manager), tarball));
+  const results = await inTurns(runs, (run) => installAndTest(run, managers.get(run.manager), tarball));
+  const failed = results.filter((passed) => !passed).length;
+  console.log(`${results.length - failed} passed, ${failed} failed`);
+  process.exitCode = failed === 0 ? 0 : 1;
 } finally {
   await redis.stop();
   if (options.keep) console.log(`Kept: ${work}`);
   else await rm(work, { recursive: true, force: true });
 }
-const failed = results.filter((passed) => !passed).length;
-console.log(`${results.length - failed} passed, ${failed} failed`);
-process.exitCode = failed === 0 ? 0 : 1;
 
 async function allExamples() {
   const entries = await readdir(HERE, { withFileTypes: true });
