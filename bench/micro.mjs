@@ -1,6 +1,6 @@
 /**
  * `npm run bench:micro`: the pieces that every request runs through, one by one, without a network. Takes less than a
- * minute. Run it before and after a change of lib/core, lib/codecs, lib/http or lib/stores/redis-record.ts;
+ * minute. Run it before and after a change of lib/core, lib/codecs, lib/http or lib/stores/redis/record.ts;
  * `--only=TEXT` picks the pieces whose name has that text, `--dist=DIR` another build.
  */
 import { Buffer } from 'node:buffer';
@@ -36,7 +36,7 @@ const [{ msgpackCodec }, { jsonCodec }] = await Promise.all([
   part('codecs/msgpack.js'),
   part('codecs/json.js'),
 ]);
-const { readRecord } = await part('stores/redis-record.js');
+const { readRecord } = await part('stores/redis/record.js');
 
 const cart = cartOf(10);
 const packed = msgpackCodec.encode(cart);
@@ -73,7 +73,7 @@ const environment = {
     log: quiet,
     locks: new KeyedLock(),
   },
-  ...{ random: randomBytes, now: Date.now, sleep: () => Promise.resolve(), events: { emit: noop } },
+  ...{ now: Date.now, events: { emit: noop } },
   rules: {
     ...{ ...limits, maxInactiveInterval: 1800, absoluteTimeout: 0, saveOnChange: false, alwaysSave: false },
     ...{ manualDirtyAttribute: '__dirty', persistOnDemandAttribute: '__save' },
@@ -146,7 +146,9 @@ function exchange(cookie) {
 
 async function request(cookie, use) {
   const { incoming, response } = exchange(cookie);
-  const { session } = await new RequestSession(incoming, response, false, requestOptions).loaded;
+  const opening = new RequestSession(incoming, response, false, requestOptions);
+  await opening.loaded;
+  const { session } = opening;
   use(session.httpSession);
   const saved = session.commit();
   if (saved !== undefined) await saved;

@@ -1,14 +1,10 @@
 import { Logger } from '@nestjs/common';
 import type { ResolvedSettings } from '../config/settings.js';
 import { TOMBSTONE_MS, type SessionStore } from '../core/store.js';
-import { AnonymousTrafficStore } from '../stores/anonymous-store.js';
-import { ENCRYPTION_OVERHEAD, EncryptedStore } from '../stores/encrypted-store.js';
-import { KeyRing } from '../stores/key-ring.js';
-import { LocalCopies } from '../stores/local-copies.js';
+import { withLayers } from '../stores/layers/compose.js';
+import { ENCRYPTION_OVERHEAD } from '../stores/layers/encrypted-store.js';
 import { MemoryStore } from '../stores/memory-store.js';
-import type { Quarantine } from '../stores/quarantine.js';
-import { RedisStore } from '../stores/redis-store.js';
-import { WatchedStore } from '../stores/watched-store.js';
+import { RedisStore } from '../stores/redis/redis-store.js';
 import { FailureLog, type FailureClock } from './failure-log.js';
 import { createRedisLink } from './redis-link.js';
 
@@ -34,7 +30,7 @@ export function createBackend(settings: ResolvedSettings): SessionBackend {
   if (!settings.enabled) {
     return { store: memoryStore(settings), connect: () => Promise.resolve() };
   }
-  const { redis, keyPrefix, anonymousTraffic } = settings;
+  const { redis, keyPrefix, storeGuests } = settings;
   const link = createRedisLink(redis, keyPrefix);
   const copyLifeMs = Math.max(TOMBSTONE_MS, settings.idleTimeoutSeconds * 1000);
   const shared = new RedisStore(
@@ -43,39 +39,40 @@ export function createBackend(settings: ResolvedSettings): SessionBackend {
       keyPrefix,
       topology: link.topology,
       touchIntervalMs: settings.touchIntervalSeconds * 1000,
-      anonymousCopySeconds: anonymousTraffic ? undefined : settings.undefinedSessionTypeTimeoutSeconds,
+      anonymousCopySeconds: storeGuests ? undefined : settings.guestCopySeconds,
       // Longer than any copy that has not heard of the end: see LocalCopies.
-      endedMarkerMs: anonymousTraffic ? TOMBSTONE_MS : copyLifeMs + TOMBSTONE_MS,
+      tombstoneMs: storeGuests ? TOMBSTONE_MS : copyLifeMs + TOMBSTONE_MS,
       limits: settings,
       overhead: settings.encryptionKeys.length > 0 ? ENCRYPTION_OVERHEAD : undefined,
     },
     () => link.close(),
   );
-  const store = anonymousTraffic ? shared : withCopies(shared, settings, copyLifeMs);
   const failures = new FailureLog(new Logger('SessionStore'), FAILURE_CLOCK);
   const { confirmEnds } = link;
   return {
-    store: new WatchedStore(encrypted(store, settings.encryptionKeys), failures.note),
-    confirmEnds: confirmEnds && (() => confirmEnds().catch(failures.note)),
+    store: withLayers(shared, {
+      guests: storeGuests
+        ? undefined
+        : { memory: memoryStore(settings), lifeMs: copyLifeMs, now: settings.now },
+      encryptionKeys: settings.encryptionKeys,
+      failed: failures.note,
+    }),
+    confirmEnds:
+      confirmEnds &&
+      (() =>
+        confirmEnds().catch((error: unknown) => {
+          failures.note(error);
+          throw error;
+        })),
     connect: async () => void (await link.connect()),
   };
-}
-
-function encrypted(store: SessionStore & Quarantine, keys: readonly string[]): SessionStore {
-  if (keys.length === 0) return store;
-  return new EncryptedStore(store, new KeyRing(keys.map((key) => Buffer.from(key, 'base64'))));
-}
-
-function withCopies(shared: RedisStore, settings: ResolvedSettings, lifeMs: number): AnonymousTrafficStore {
-  const copies = new LocalCopies(memoryStore(settings), { lifeMs, now: settings.now });
-  return new AnonymousTrafficStore(shared, copies);
 }
 
 function memoryStore(settings: ResolvedSettings): MemoryStore {
   return new MemoryStore({
     ...settings.memory,
     limits: settings,
-    endedMarkerMs: TOMBSTONE_MS,
+    tombstoneMs: TOMBSTONE_MS,
     now: settings.now,
   });
 }

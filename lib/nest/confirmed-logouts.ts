@@ -1,11 +1,11 @@
 import type { RedisSettings } from '../config/redis-settings.js';
-import { Availability } from '../stores/availability.js';
-import { ConfirmedEnds } from '../stores/confirmed-ends.js';
-import { GuardedExecutor } from '../stores/guarded-executor.js';
-import { addressOf, createRedisClient, duplicateOf } from '../stores/redis-client.js';
-import { RedisConnection, type ClientFactory } from '../stores/redis-connection.js';
-import type { RedisExecutor } from '../stores/redis-executor.js';
-import { MARK_POINT } from '../stores/scripts.js';
+import { Availability } from '../redis/availability.js';
+import { ReplicatedExecutor } from '../redis/replicated-executor.js';
+import { ResilientExecutor } from '../redis/resilient-executor.js';
+import { addressOf, createRedisClient, duplicateOf } from '../redis/client.js';
+import { RedisConnection, type ClientFactory } from '../redis/connection.js';
+import type { RedisExecutor } from '../redis/executor.js';
+import { MARK_POINT } from '../redis/script.js';
 
 /** Whatever happens to this connection happens to the usual one as well, which tells it. */
 const SILENT = { log: () => undefined, warn: () => undefined };
@@ -31,8 +31,8 @@ export function confirmedLogouts(settings: RedisSettings, keyPrefix: string): Co
     client === undefined ? createRedisClient(settings, hooks) : duplicateOf(client, timeoutMs, hooks);
   const connection = new RedisConnection(make, address, timeoutMs, availability);
   const point = `${keyPrefix}point-in-time`;
-  const ends = new ConfirmedEnds(connection, replicas, point);
-  const executor = new GuardedExecutor(ends, maxCommandsInFlight, availability);
+  const ends = new ReplicatedExecutor(connection, replicas, point);
+  const executor = new ResilientExecutor(ends, maxCommandsInFlight, availability);
   return {
     executor,
     connect: () => connection.connect(),

@@ -1,5 +1,5 @@
 import { SessionFormatError, SessionStoreUnavailableError } from '../core/errors.js';
-import { failureKind, isOutage, NO_ANSWER } from '../stores/redis-failure.js';
+import { failureKind, isOutage, NO_ANSWER } from '../redis/failure.js';
 import { RepeatedLines } from './repeated-lines.js';
 
 /** Where failures are told. */
@@ -32,11 +32,10 @@ export class FailureLog {
     );
   }
 
-  /** Throws the error again, so that it can stand at the end of a chain of promises. */
-  readonly note = (error: unknown): never => {
+  /** Never throws. */
+  readonly note = (error: unknown): void => {
     if (isFailure(error) && !(isOutage(error) && failureKind(error) !== NO_ANSWER))
       this.#lines.note(kindOf(error.name, error.message), error.message);
-    throw error;
   };
 }
 

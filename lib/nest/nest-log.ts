@@ -1,7 +1,7 @@
 import { Logger } from '@nestjs/common';
 import { isAskedFor } from '../compat/log-levels.js';
 import type { SessionLog } from '../core/environment.js';
-import { realTimer, type Timer } from '../core/timer.js';
+import { realTimer, type Timer } from '../core/clock.js';
 import { RepeatedLines } from './repeated-lines.js';
 
 /** Nest's Logger under a context of its own, as the port that core writes to. */

@@ -2,7 +2,7 @@ import type { ArgumentsHost, HttpServer } from '@nestjs/common';
 import { IncomingMessage, ServerResponse } from 'node:http';
 import { SessionUsageError } from '../core/errors.js';
 import type { RequestConnection } from '../http/token-transport.js';
-import { RequestNote } from './request-note.js';
+import { RequestSlot } from '../http/request-slot.js';
 
 /** A request as a framework or Node hands it out: Express's and Node's own are raw, Fastify's carries the raw one. */
 export type AnyRequest = IncomingMessage | { readonly raw: IncomingMessage };
@@ -64,7 +64,7 @@ function exchangeOf(request: AnyRequest, response: AnyResponse | undefined): Raw
   return new Exchange(request, raw, answer === undefined ? undefined : rawResponse(answer));
 }
 
-const responses = new RequestNote<ServerResponse>('response');
+const responses = new RequestSlot<ServerResponse>('response');
 
 /** Notes which response answers a raw request: Fastify does not, and what Express notes is slower to find. */
 export function rememberResponse(request: IncomingMessage, response: ServerResponse): void {

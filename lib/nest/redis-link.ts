@@ -1,15 +1,15 @@
 import { Logger } from '@nestjs/common';
 import type { RedisSettings } from '../config/redis-settings.js';
-import { Availability } from '../stores/availability.js';
-import { EndsApart } from '../stores/confirmed-ends.js';
-import { evictionRisk } from '../stores/eviction-risk.js';
-import { GuardedExecutor } from '../stores/guarded-executor.js';
-import { InjectedClient, riskyOptions } from '../stores/injected-client.js';
-import { addressOf, createRedisClient, topologyOf } from '../stores/redis-client.js';
-import { RedisConnection, type ClientFactory } from '../stores/redis-connection.js';
-import type { RedisExecutor, RedisLink } from '../stores/redis-executor.js';
-import { RedisPool } from '../stores/redis-pool.js';
-import { DESTROY } from '../stores/scripts.js';
+import { Availability } from '../redis/availability.js';
+import { EndsApart } from '../redis/replicated-executor.js';
+import { evictionRisk } from '../redis/eviction-risk.js';
+import { ResilientExecutor } from '../redis/resilient-executor.js';
+import { InjectedClient, riskyOptions } from '../redis/injected-client.js';
+import { addressOf, createRedisClient, topologyOf } from '../redis/client.js';
+import { RedisConnection, type ClientFactory } from '../redis/connection.js';
+import type { RedisExecutor, RedisLink } from '../redis/executor.js';
+import { RedisPool } from '../redis/pool.js';
+import { DESTROY } from '../stores/redis/scripts.js';
 import { confirmedLogouts } from './confirmed-logouts.js';
 
 /** How often Redis is looked for where the application is to wait for it. */
@@ -41,7 +41,7 @@ export function createRedisLink(settings: RedisSettings, keyPrefix = 'session:')
     logger,
   );
   const link = linkOf(settings, availability);
-  const usual = new GuardedExecutor(link, maxCommandsInFlight, availability);
+  const usual = new ResilientExecutor(link, maxCommandsInFlight, availability);
   const logouts = settings.logoutConfirmedByReplicas > 0 ? confirmedLogouts(settings, keyPrefix) : undefined;
   let closing = false;
   const close = async (): Promise<void> => {

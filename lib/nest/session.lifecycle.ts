@@ -12,10 +12,10 @@ import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import { setTimeout as delay } from 'node:timers/promises';
 import { bannerLines, successLine } from '../config/banner.js';
 import type { ResolvedSettings } from '../config/settings.js';
-import { within } from '../stores/deadline.js';
+import { within } from '../redis/deadline.js';
 import type { SessionBackend } from './backend.js';
 import { assertDeferrable } from '../http/deferred-response.js';
-import { ConnectionDrain } from './connection-drain.js';
+import { ConnectionDrain } from '../http/connection-drain.js';
 import { rememberResponse } from './raw-http.js';
 import { registerService } from './registry.js';
 import type { SessionEventStream } from './session-events.js';
@@ -74,7 +74,7 @@ export class SessionLifecycle
     assertDeferrable();
     this.#attach();
     for (const line of this.banner) this.#logger.log(line);
-    for (const note of this.#settings.notes) this.#logger.warn(note);
+    for (const warning of this.#settings.warnings) this.#logger.warn(warning);
     const connected = this.#connect();
     if (this.#settings.redis.startup !== 'background') await connected;
   }

@@ -7,7 +7,7 @@ import type { HttpSession, SessionAttributes } from '../core/members.js';
 import { prepareResponse } from '../http/response-patch.js';
 import { RequestSession, type RequestSessionOptions } from '../http/request-session.js';
 import { rawExchange, type AnyResponse, type RawExchange, type SessionSource } from './raw-http.js';
-import { RequestNote } from './request-note.js';
+import { RequestSlot } from '../http/request-slot.js';
 import type { SessionEventStream } from './session-events.js';
 import { asHttpException } from './session.exceptions.js';
 import { REQUEST_SESSION_OPTIONS, SESSION_EVENTS } from './tokens.js';
@@ -21,7 +21,7 @@ export class SessionService {
    */
   readonly events: Observable<SessionEvent>;
   readonly #options: RequestSessionOptions;
-  readonly #openings = new RequestNote<RequestSession>('session');
+  readonly #openings = new RequestSlot<RequestSession>('session');
 
   constructor(
     @Inject(REQUEST_SESSION_OPTIONS) options: RequestSessionOptions,
@@ -39,18 +39,22 @@ export class SessionService {
    * @param response Only needed with a bare Node request whose response is not known (Fastify's `inject()`).
    * @throws SessionUnavailableException when the store cannot be read; the client gets 503.
    */
-  async of<T extends object = SessionAttributes>(
+  of<T extends object = SessionAttributes>(
     source: SessionSource,
     response?: AnyResponse,
   ): Promise<HttpSession<T>> {
-    const opening = this.#openingOf(source, response);
-    if (!opening.isLoaded) await opening.loaded.catch(rethrown);
-    return opening.session.httpSession as HttpSession<T>;
+    try {
+      return this.#openingOf(source, response).loaded as Promise<HttpSession<T>>;
+    } catch (error) {
+      return rejected(error);
+    }
   }
 
   /** What is behind the session of a request, for this module's own guards. @internal */
   async requestSession(source: SessionSource, response?: AnyResponse): Promise<RequestSession> {
-    return this.#openingOf(source, response).loaded.catch(rethrown);
+    const opening = this.#openingOf(source, response);
+    await opening.loaded;
+    return opening;
   }
 
   /**
@@ -106,4 +110,8 @@ export class SessionService {
 
 function rethrown(error: unknown): never {
   throw asHttpException(error);
+}
+
+async function rejected(error: unknown): Promise<never> {
+  throw error;
 }

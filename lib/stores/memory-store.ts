@@ -1,7 +1,7 @@
 import { LRUCache } from 'lru-cache';
 import { SessionStoreUnavailableError } from '../core/errors.js';
-import { SessionSize, type SessionLimits } from '../core/session-size.js';
-import { NEVER_MS } from '../core/session-times.js';
+import { SessionSize, type SessionLimits } from '../core/limits.js';
+import { NEVER_MS } from '../core/times.js';
 import type {
   CompareAndSetOutcome,
   CookieLife,
@@ -10,6 +10,7 @@ import type {
   LoadOutcome,
   NewSession,
   NotThere,
+  Quarantine,
   SessionChange,
   SessionRecord,
   SessionRenewal,
@@ -19,7 +20,6 @@ import type {
   Written,
 } from '../core/store.js';
 import type { SessionId } from '../core/token.js';
-import type { Quarantine } from './quarantine.js';
 
 /** Bounds of the sessions in one process. The least recently used go first. */
 export interface MemoryStoreOptions {
@@ -27,7 +27,7 @@ export interface MemoryStoreOptions {
   /** Attribute names and values, and what a record costs beside them. */
   readonly maxBytes: number;
   /** How long a session's end stays known under its old id, in milliseconds. */
-  readonly endedMarkerMs: number;
+  readonly tombstoneMs: number;
   /** Of one session; undefined: none. */
   readonly limits?: SessionLimits | undefined;
   /** Epoch milliseconds that never go back: what is kept here lives by it. See {@link steadyClock}. */
@@ -90,21 +90,9 @@ export class MemoryStore implements SessionStore, Quarantine {
   async create(id: SessionId, session: NewSession): Promise<Written> {
     this.#assertOpen();
     const now = this.#options.now();
-    const { attributes, codec, maxInactiveInterval, principal, authenticated, absoluteTimeout, cookie } =
-      session;
-    const record: SessionRecord = {
-      attributes,
-      codec,
-      maxInactiveInterval,
-      principal,
-      authenticated,
-      createdAt: now,
-      lastAccessedAt: now,
-      absoluteDeadline: absoluteTimeout > 0 ? now + absoluteTimeout * 1000 : undefined,
-      authenticatedAt: principal === undefined ? undefined : now,
-      ...cookieOf(cookie, now),
-    };
-    return this.#put(id, record, now);
+    const { absoluteTimeout } = session;
+    const absoluteDeadline = absoluteTimeout > 0 ? now + absoluteTimeout * 1000 : undefined;
+    return this.#put(id, recordOf(session, now, absoluteDeadline), now);
   }
 
   async save(id: SessionId, change: SessionChange): Promise<WriteOutcome> {
@@ -131,7 +119,7 @@ export class MemoryStore implements SessionStore, Quarantine {
     };
     const graceMs = graceSeconds * 1000;
     const follow = login === undefined ? now + graceMs : undefined;
-    const ttl = Math.max(this.#options.endedMarkerMs, graceMs);
+    const ttl = Math.max(this.#options.tombstoneMs, graceMs);
     this.#entries.set(id, { ended: true, next: newId, follow }, { ttl });
     return this.#put(newId, renewed, now);
   }
@@ -171,7 +159,7 @@ export class MemoryStore implements SessionStore, Quarantine {
         entry.next = entry.follow = undefined;
       } else {
         outcome = { status: 'removed', renewed: outcome.status === 'ended' };
-        this.#entries.set(next, endedWithout(), { ttl: this.#options.endedMarkerMs });
+        this.#entries.set(next, endedWithout(), { ttl: this.#options.tombstoneMs });
         next = undefined;
       }
     }
@@ -202,7 +190,7 @@ export class MemoryStore implements SessionStore, Quarantine {
     return entry === undefined || isEnded(entry) ? undefined : entry;
   }
 
-  setAside(id: SessionId): Promise<void> {
+  quarantine(id: SessionId): Promise<void> {
     this.forget(id);
     return Promise.resolve();
   }
@@ -251,6 +239,22 @@ export class MemoryStore implements SessionStore, Quarantine {
   }
 }
 
+/** The record of a session that is created at that time. */
+export function recordOf(
+  session: NewSession,
+  now: number,
+  absoluteDeadline: number | undefined,
+): SessionRecord {
+  const { attributes, codec, maxInactiveInterval, principal, authenticated, cookie } = session;
+  return {
+    ...{ attributes, codec, maxInactiveInterval, principal, authenticated, absoluteDeadline },
+    createdAt: now,
+    lastAccessedAt: now,
+    authenticatedAt: principal === undefined ? undefined : now,
+    ...cookieOf(cookie, now),
+  };
+}
+
 /** A record with a change applied. */
 export function changed(record: SessionRecord, change: SessionChange, now: number): SessionRecord {
   const attributes = new Map(record.attributes);
@@ -273,7 +277,7 @@ function sizeOf(attributes: ReadonlyMap<string, Uint8Array>): SessionSize {
 }
 
 /** What a record says of the cookie after a write at that time. */
-export function cookieOf(
+function cookieOf(
   cookie: CookieLife | undefined,
   now: number,
 ): Pick<SessionRecord, 'cookieMaxAge' | 'cookieSentAt'> | undefined {

@@ -8,7 +8,7 @@ async function start(): Promise<StoreUnderTest> {
   const store = new MemoryStore({
     maxSessions: 10_000,
     maxBytes: 100_000_000,
-    endedMarkerMs: 60_000,
+    tombstoneMs: 60_000,
     limits: LIMITS,
     now: () => now,
   });

@@ -1,10 +1,10 @@
 import { onCleanup } from '../support/cleanup.js';
-import { AnonymousTrafficStore } from '../../lib/stores/anonymous-store.js';
-import { LocalCopies } from '../../lib/stores/local-copies.js';
+import { GuestStore } from '../../lib/stores/layers/guest-store.js';
+import { LocalCopies } from '../../lib/stores/layers/local-copies.js';
 import { MemoryStore } from '../../lib/stores/memory-store.js';
-import { createRedisClient, type RedisClient } from '../../lib/stores/redis-client.js';
-import { RedisCommands } from '../../lib/stores/redis-commands.js';
-import { RedisStore, type RedisStoreOptions } from '../../lib/stores/redis-store.js';
+import { createRedisClient, type RedisClient } from '../../lib/redis/client.js';
+import { RedisCommands } from '../../lib/redis/commands.js';
+import { RedisStore, type RedisStoreOptions } from '../../lib/stores/redis/redis-store.js';
 import { tagOf, type SessionId } from '../../lib/core/token.js';
 
 import { LIMITS } from './contract-rig.js';
@@ -43,7 +43,7 @@ export async function redisStore(
       keyPrefix: PREFIX,
       topology: 'standalone',
       touchIntervalMs: 0,
-      endedMarkerMs: MARKER_MS,
+      tombstoneMs: MARKER_MS,
       limits: LIMITS,
       ...rest,
     },
@@ -60,16 +60,16 @@ export async function anonymousNode(
     copyLifeMs?: number;
     wrap?: (commands: RedisCommands) => RedisCommands;
   } = {},
-): Promise<{ store: AnonymousTrafficStore; shared: RedisStore; local: MemoryStore }> {
+): Promise<{ store: GuestStore; shared: RedisStore; local: MemoryStore }> {
   const { copySeconds = 15, now = () => Date.now(), copyLifeMs = COPY_LIFE_MS, wrap } = options;
   const shared = await redisStore(port, {
     anonymousCopySeconds: copySeconds,
-    endedMarkerMs: copyLifeMs + MARKER_MS,
+    tombstoneMs: copyLifeMs + MARKER_MS,
     ...(wrap !== undefined && { wrap }),
   });
-  const local = new MemoryStore({ maxSessions: 1000, maxBytes: 10_000_000, endedMarkerMs: MARKER_MS, now });
+  const local = new MemoryStore({ maxSessions: 1000, maxBytes: 10_000_000, tombstoneMs: MARKER_MS, now });
   const copies = new LocalCopies(local, { lifeMs: copyLifeMs, now });
-  return { store: new AnonymousTrafficStore(shared, copies), shared, local };
+  return { store: new GuestStore(shared, copies), shared, local };
 }
 
 /** Milliseconds that a session's record has left; 0 for none and for a marker. Fails for a key without expiry. */

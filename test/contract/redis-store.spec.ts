@@ -28,9 +28,9 @@ async function anonymous(): Promise<StoreUnderTest> {
 
 describeSessionStore('RedisStore', { authenticated: true }, shared);
 describeSessionStore('RedisStore, anonymous sessions', { authenticated: false }, shared);
-describeSessionStore('AnonymousTrafficStore, authenticated sessions', { authenticated: true }, anonymous);
+describeSessionStore('GuestStore, authenticated sessions', { authenticated: true }, anonymous);
 describeSessionStore(
-  'AnonymousTrafficStore, anonymous sessions',
+  'GuestStore, anonymous sessions',
   { authenticated: false, longestLifeMs: 15_000 },
   anonymous,
 );

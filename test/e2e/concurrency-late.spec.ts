@@ -3,7 +3,7 @@ import { beforeAll, expect, it } from '@jest/globals';
 import { Controller, Get, Param, Res } from '@nestjs/common';
 import { Session, SessionHeadersSentError, type HttpSession } from 'nestjs-redis-session';
 import { connect } from '../contract/redis-rig.js';
-import type { RedisClient } from '../../lib/stores/redis-client.js';
+import type { RedisClient } from '../../lib/redis/client.js';
 import { eachAdapter } from '../support/apps.js';
 import { Browser } from '../support/cookie-jar.js';
 import { startRedis, type RedisProcess } from '../support/redis-server.js';
@@ -57,7 +57,7 @@ beforeAll(async () => {
 eachAdapter('When the headers have left', (adapter) => {
   let node: Playground;
   beforeAll(async () => {
-    const options = { ...redisAt(redis), anonymousTraffic: true };
+    const options = { ...redisAt(redis), storeGuests: true };
     node = await startPlayground(adapter, options, { module: { controllers: [LateController] } });
   });
   const begun = async (): Promise<Browser> => {

@@ -1,9 +1,9 @@
 import { describe, expect, it } from '@jest/globals';
-import { Availability } from '../../lib/stores/availability.js';
-import { GuardedExecutor } from '../../lib/stores/guarded-executor.js';
-import type { RedisExecutor } from '../../lib/stores/redis-executor.js';
-import { outage, storeUnavailable } from '../../lib/stores/redis-failure.js';
-import type { Script } from '../../lib/stores/scripts.js';
+import { Availability } from '../../lib/redis/availability.js';
+import { ResilientExecutor } from '../../lib/redis/resilient-executor.js';
+import type { RedisExecutor } from '../../lib/redis/executor.js';
+import { outage, storeUnavailable } from '../../lib/redis/failure.js';
+import type { Script } from '../../lib/redis/script.js';
 import { LogSink } from '../support/log-sink.js';
 import { eventually } from '../topologies/rig/eventually.js';
 
@@ -35,9 +35,9 @@ class Stub implements RedisExecutor {
   }
 }
 
-function guarded(maxInFlight = 100): { guard: GuardedExecutor; stub: Stub; log: LogSink } {
+function guarded(maxInFlight = 100): { guard: ResilientExecutor; stub: Stub; log: LogSink } {
   const [stub, log] = [new Stub(), new LogSink()];
-  return { stub, log, guard: new GuardedExecutor(stub, maxInFlight, new Availability('stub:1', log)) };
+  return { stub, log, guard: new ResilientExecutor(stub, maxInFlight, new Availability('stub:1', log)) };
 }
 
 /** As ioredis hands out what Redis said. */
@@ -150,5 +150,5 @@ it('sends nothing once it is closed', async () => {
 });
 
 function never(): Script {
-  return { lua: '', sha1: '', hasDeadline: false };
+  return { lua: '', sha1: '', hasDeadline: false, tellsTime: false };
 }

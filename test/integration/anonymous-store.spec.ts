@@ -1,5 +1,5 @@
 import { beforeAll, describe, expect, it } from '@jest/globals';
-import type { RedisClient } from '../../lib/stores/redis-client.js';
+import type { RedisClient } from '../../lib/redis/client.js';
 import { change, decoded, freshId, newSession, renewal } from '../contract/builders.js';
 import {
   anonymousNode,
@@ -9,7 +9,7 @@ import {
   MARKER_MS,
   redisLifeMs,
 } from '../contract/redis-rig.js';
-import { RedisCommands } from '../../lib/stores/redis-commands.js';
+import { RedisCommands } from '../../lib/redis/commands.js';
 import { startRedis, type RedisProcess } from '../support/redis-server.js';
 import type { SessionStore } from '../../lib/core/store.js';
 import type { SessionId } from '../../lib/core/token.js';

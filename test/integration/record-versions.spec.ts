@@ -1,7 +1,7 @@
 import { beforeAll, describe, expect, it } from '@jest/globals';
 import { SessionLimitError } from '../../lib/core/errors.js';
-import type { RedisClient } from '../../lib/stores/redis-client.js';
-import type { RedisStore } from '../../lib/stores/redis-store.js';
+import type { RedisClient } from '../../lib/redis/client.js';
+import type { RedisStore } from '../../lib/stores/redis/redis-store.js';
 import { LIMITS } from '../contract/contract-rig.js';
 import { change, freshId, newSession, renewal } from '../contract/builders.js';
 import { connect, keyOf, redisStore } from '../contract/redis-rig.js';

@@ -1,11 +1,11 @@
 import { once } from 'node:events';
 import { beforeAll, describe, expect, it } from '@jest/globals';
 import { SessionStoreUnavailableError } from '../../lib/core/errors.js';
-import type { RedisClient } from '../../lib/stores/redis-client.js';
+import type { RedisClient } from '../../lib/redis/client.js';
 import type { SessionId } from '../../lib/core/token.js';
-import { RedisCommands } from '../../lib/stores/redis-commands.js';
-import type { RedisExecutor } from '../../lib/stores/redis-executor.js';
-import { RedisStore } from '../../lib/stores/redis-store.js';
+import { RedisCommands } from '../../lib/redis/commands.js';
+import type { RedisExecutor } from '../../lib/redis/executor.js';
+import { RedisStore } from '../../lib/stores/redis/redis-store.js';
 import { change, freshId, newSession, renewal } from '../contract/builders.js';
 import { connect, keyOf, MARKER_MS, PREFIX, redisStore } from '../contract/redis-rig.js';
 import { linkTo } from '../topologies/rig/store-on.js';
@@ -122,7 +122,7 @@ function stall(milliseconds: number): void {
 }
 
 function storeWith(commands: RedisExecutor): RedisStore {
-  const options = { keyPrefix: PREFIX, topology: 'standalone', touchIntervalMs: 0, endedMarkerMs: MARKER_MS };
+  const options = { keyPrefix: PREFIX, topology: 'standalone', touchIntervalMs: 0, tombstoneMs: MARKER_MS };
   return new RedisStore(commands, options, async () => undefined);
 }
 

@@ -1,7 +1,7 @@
 import { beforeAll, describe, expect, it } from '@jest/globals';
 import { SessionFormatError } from '../../lib/core/errors.js';
-import type { RedisClient } from '../../lib/stores/redis-client.js';
-import type { RedisStore } from '../../lib/stores/redis-store.js';
+import type { RedisClient } from '../../lib/redis/client.js';
+import type { RedisStore } from '../../lib/stores/redis/redis-store.js';
 import { change, decoded, encoded, freshId, newSession, renewal } from '../contract/builders.js';
 import { connect, keyOf, redisLifeMs, redisStore } from '../contract/redis-rig.js';
 import { setPart } from '../support/record-fields.js';

@@ -1,7 +1,7 @@
 import { beforeAll, describe, expect, it } from '@jest/globals';
 import type { SessionStore } from '../../lib/core/store.js';
 import type { SessionId } from '../../lib/core/token.js';
-import type { RedisClient } from '../../lib/stores/redis-client.js';
+import type { RedisClient } from '../../lib/redis/client.js';
 import { freshId, newSession, renewal } from '../contract/builders.js';
 import { anonymousNode, connect, keyOf, MARKER_MS, redisStore } from '../contract/redis-rig.js';
 import { startRedis } from '../support/redis-server.js';
@@ -17,7 +17,7 @@ let node: SessionStore;
 beforeAll(async () => {
   const { port } = await startRedis();
   client = await connect(port);
-  store = await redisStore(port, { endedMarkerMs: IDLE_MS });
+  store = await redisStore(port, { tombstoneMs: IDLE_MS });
   ({ store: node } = await anonymousNode(port, { copyLifeMs: IDLE_MS - MARKER_MS }));
 });
 

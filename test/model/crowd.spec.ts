@@ -2,15 +2,15 @@ import { beforeAll, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import { randomBytes } from 'node:crypto';
 import type { SessionManager } from '../../lib/core/manager.js';
-import { AnonymousTrafficStore } from '../../lib/stores/anonymous-store.js';
-import { LocalCopies } from '../../lib/stores/local-copies.js';
+import { GuestStore } from '../../lib/stores/layers/guest-store.js';
+import { LocalCopies } from '../../lib/stores/layers/local-copies.js';
 import { type MemoryStore } from '../../lib/stores/memory-store.js';
-import type { RedisClient } from '../../lib/stores/redis-client.js';
-import { RedisCommands } from '../../lib/stores/redis-commands.js';
-import type { RedisStore } from '../../lib/stores/redis-store.js';
+import type { RedisClient } from '../../lib/redis/client.js';
+import { RedisCommands } from '../../lib/redis/commands.js';
+import type { RedisStore } from '../../lib/stores/redis/redis-store.js';
 import { connect, MARKER_MS, redisStore } from '../contract/redis-rig.js';
 import { startRedis } from '../support/redis-server.js';
-import { CoreRig } from '../unit/core/rig.js';
+import { CoreFixture } from '../unit/core/helpers.js';
 import { crowdViolations } from './crowd-history.js';
 import { crowdPrograms, type CrowdProgram } from './crowd-program.js';
 import { CrowdRun } from './run-crowd.js';
@@ -56,11 +56,11 @@ beforeAll(async () => {
 function nodesFor({ guests }: CrowdProgram): SessionManager[] {
   return stores[guests].map((shared) => {
     const copies = { lifeMs: MARKER_MS / 2, now: (): number => rig.clock.now() };
-    const layers = (local: MemoryStore): RedisStore | AnonymousTrafficStore =>
-      guests === 'in Redis' ? shared : new AnonymousTrafficStore(shared, new LocalCopies(local, copies));
-    const rig: CoreRig = new CoreRig({
+    const layers = (local: MemoryStore): RedisStore | GuestStore =>
+      guests === 'in Redis' ? shared : new GuestStore(shared, new LocalCopies(local, copies));
+    const rig: CoreFixture = new CoreFixture({
       wrap: layers,
-      memory: { endedMarkerMs: MARKER_MS },
+      memory: { tombstoneMs: MARKER_MS },
       environment: { random: randomBytes },
     });
     return rig.manager;

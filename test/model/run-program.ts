@@ -5,7 +5,7 @@ import {
   SessionHeadersSentError,
   type SessionPolicy,
 } from 'nestjs-redis-session';
-import type { RedisClient } from '../../lib/stores/redis-client.js';
+import type { RedisClient } from '../../lib/redis/client.js';
 import type { AnySession, Playground } from '../e2e/rig/playground.js';
 import { Browser } from '../support/cookie-jar.js';
 import { emptyHistory, type History, type Lineage } from './history.js';

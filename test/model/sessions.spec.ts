@@ -1,7 +1,7 @@
 import { beforeAll, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import { SESSION_POLICIES, type SessionPolicy } from 'nestjs-redis-session';
-import type { RedisClient } from '../../lib/stores/redis-client.js';
+import type { RedisClient } from '../../lib/redis/client.js';
 import { connect } from '../contract/redis-rig.js';
 import { redisAt, startPlayground, type Playground } from '../e2e/rig/playground.js';
 import { eachAdapter } from '../support/apps.js';
@@ -27,7 +27,7 @@ eachAdapter('Random programs of several tabs on two nodes', (adapter) => {
     const far = await startProxy(redis.port);
     far.setDelay(FAR_MS);
     for (const policy of SESSION_POLICIES) {
-      const options = { anonymousTraffic: true, policies: [policy], codec: 'json' as const };
+      const options = { storeGuests: true, policies: [policy], codec: 'json' as const };
       nodes.set(policy, [
         await startPlayground(adapter, { ...redisAt(redis), ...options }),
         await startPlayground(adapter, { ...redisAt(far), ...options }),

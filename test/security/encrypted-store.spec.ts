@@ -1,8 +1,8 @@
 import { describe, expect, it } from '@jest/globals';
 import { randomBytes } from 'node:crypto';
 import { idOf, newToken, type SessionId } from '../../lib/core/token.js';
-import { ENCRYPTION_OVERHEAD, EncryptedStore } from '../../lib/stores/encrypted-store.js';
-import { KeyRing, ValueKey } from '../../lib/stores/key-ring.js';
+import { ENCRYPTION_OVERHEAD, EncryptedStore } from '../../lib/stores/layers/encrypted-store.js';
+import { KeyRing, ValueKey } from '../../lib/stores/layers/key-ring.js';
 import { MemoryStore } from '../../lib/stores/memory-store.js';
 import { change, decoded, freshId, newSession, renewal } from '../contract/builders.js';
 import { connect, keyOf, redisLifeMs, redisStore } from '../contract/redis-rig.js';
@@ -165,7 +165,7 @@ describe('EncryptedStore', () => {
   });
 
   it('writes the same value differently each time, and never in plain', async () => {
-    const inner = new MemoryStore({ maxSessions: 10, maxBytes: 1e6, endedMarkerMs: 1000, now: () => 0 });
+    const inner = new MemoryStore({ maxSessions: 10, maxBytes: 1e6, tombstoneMs: 1000, now: () => 0 });
     const store = new EncryptedStore(inner, ring);
     const plain = Buffer.from('marker of a customer');
     const stored: Buffer[] = [];
@@ -189,7 +189,7 @@ describe('EncryptedStore', () => {
   });
 
   it('compares what is meant, not the bytes that lie there', async () => {
-    const inner = new MemoryStore({ maxSessions: 10, maxBytes: 1e6, endedMarkerMs: 1000, now: () => 0 });
+    const inner = new MemoryStore({ maxSessions: 10, maxBytes: 1e6, tombstoneMs: 1000, now: () => 0 });
     const [one, two] = [new EncryptedStore(inner, ring), new EncryptedStore(inner, ring)];
     const id = idOf(newToken());
     const bytes = (text: string): Buffer => Buffer.from(text);

@@ -36,8 +36,8 @@ function connectAs(username: string, password: string): Redis {
 }
 
 const variants: [string, SessionModuleOptions][] = [
-  ['by default', { anonymousTraffic: false }],
-  ['with anonymous sessions in Redis', { anonymousTraffic: true }],
+  ['by default', { storeGuests: false }],
+  ['with anonymous sessions in Redis', { storeGuests: true }],
   ['with every policy', { policies: ['SAVE_ON_CHANGE', 'ALWAYS_SAVE_AFTER_REQUEST'] }],
   ['in another database', { redis: { database: 3 } }],
   ['with a pool', { redis: { pool: { maxConnections: 3, testOnBorrow: true } } }],
@@ -118,7 +118,7 @@ describe('the documented ACL line', () => {
   });
 
   it('allows no command that nothing uses', async () => {
-    const scripts = await readFile(new URL('../../lib/stores/scripts.ts', import.meta.url), 'utf8');
+    const scripts = await readFile(new URL('../../lib/stores/redis/scripts.ts', import.meta.url), 'utf8');
     const inScripts = [...scripts.matchAll(/redis\.p?call\('(\w+)'/g)].map(([, name]) =>
       String(name).toLowerCase(),
     );

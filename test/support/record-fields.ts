@@ -1,6 +1,6 @@
-import type { RedisClient } from '../../lib/stores/redis-client.js';
+import type { RedisClient } from '../../lib/redis/client.js';
 
-/** Where the parts of a record's own fields are: see lib/stores/scripts.ts. */
+/** Where the parts of a record's own fields are: see lib/stores/redis/scripts.ts. */
 const PARTS = {
   version: ['@v', 0],
   name: ['@v', 1],

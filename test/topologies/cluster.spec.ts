@@ -1,9 +1,9 @@
 import { beforeAll, describe, expect, it } from '@jest/globals';
 import { SessionStoreUnavailableError } from '../../lib/core/errors.js';
 import type { SessionId } from '../../lib/core/token.js';
-import { createRedisClient } from '../../lib/stores/redis-client.js';
-import { RedisCommands } from '../../lib/stores/redis-commands.js';
-import { RedisStore } from '../../lib/stores/redis-store.js';
+import { createRedisClient } from '../../lib/redis/client.js';
+import { RedisCommands } from '../../lib/redis/commands.js';
+import { RedisStore } from '../../lib/stores/redis/redis-store.js';
 import { change, freshId, newSession, renewal } from '../contract/builders.js';
 import { keyOf, MARKER_MS, PREFIX } from '../contract/redis-rig.js';
 import { describeSessionStore } from '../contract/session-store.contract.js';
@@ -193,7 +193,7 @@ describe('a cluster', () => {
         keyPrefix: PREFIX,
         topology: 'cluster',
         touchIntervalMs: 0,
-        endedMarkerMs: MARKER_MS,
+        tombstoneMs: MARKER_MS,
       };
       const byMaster: SessionId[] = [];
       while (byMaster.filter(Boolean).length < 3) {

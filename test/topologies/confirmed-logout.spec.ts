@@ -1,7 +1,7 @@
 import { expect, it } from '@jest/globals';
 import { Redis } from 'ioredis';
 import type { SessionId } from '../../lib/core/token.js';
-import { DESTROY } from '../../lib/stores/scripts.js';
+import { DESTROY } from '../../lib/stores/redis/scripts.js';
 import { freshId, newSession } from '../contract/builders.js';
 import { keyOf, PREFIX } from '../contract/redis-rig.js';
 import { onCleanup } from '../support/cleanup.js';

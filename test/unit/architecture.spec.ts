@@ -21,11 +21,12 @@ interface Import {
 const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   core: [],
   codecs: ['core/'],
-  stores: ['core/'],
+  redis: ['core/'],
+  stores: ['core/', 'redis/'],
   compat: [],
   http: ['core/', 'compat/'],
   config: ['core/'],
-  nest: ['core/', 'codecs/', 'compat/', 'stores/', 'http/', 'config/'],
+  nest: ['core/', 'codecs/', 'compat/', 'redis/', 'stores/', 'http/', 'config/'],
   health: ['core/store.ts', 'nest/tokens.ts', 'nest/backend.ts', 'nest/session.lifecycle.ts'],
   'index.ts': ['core/', 'codecs/', 'config/', 'nest/'],
 };
@@ -34,9 +35,10 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
 const MAY_USE: Readonly<Record<string, RegExp>> = {
   core: /^node:(async_hooks|crypto|util)$/,
   codecs: /^node:util$/,
-  stores: /^(ioredis|lru-cache|cockatiel|generic-pool|cluster-key-slot|node:[\w/]+)$/,
+  redis: /^(ioredis|cockatiel|generic-pool|cluster-key-slot|node:[\w/]+)$/,
+  stores: /^(lru-cache|cluster-key-slot|node:[\w/]+)$/,
   compat: /^(@nestjs\/common|node:(http|http2|net))$/,
-  http: /^(cookie|lru-cache|node:(http|http2|crypto|events|stream))$/,
+  http: /^(cookie|lru-cache|node:(http|https|http2|net|crypto|events|stream))$/,
   config: /^(class-validator|class-transformer|ioredis|node:fs|node:util)$/,
   nest: /^(@nestjs\/(common|core|config)|rxjs|node:[\w/]+)$/,
   health: /^@nestjs\/(common|terminus)$/,

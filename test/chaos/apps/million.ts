@@ -23,7 +23,7 @@ const held = async (): Promise<number> => {
 };
 
 const [sessions, maxBytes] = [Number(process.env['SESSIONS']), Number(process.env['MAX_BYTES'])];
-const bounds = { maxSessions: sessions, maxBytes, endedMarkerMs: 60_000, now: Date.now };
+const bounds = { maxSessions: sessions, maxBytes, tombstoneMs: 60_000, now: Date.now };
 const store = new MemoryStore(bounds);
 const before = await held();
 let bytes = 0;

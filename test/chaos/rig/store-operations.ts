@@ -1,4 +1,4 @@
-import { type RedisStore } from '../../../lib/stores/redis-store.js';
+import { type RedisStore } from '../../../lib/stores/redis/redis-store.js';
 import type { SessionId } from '../../../lib/core/token.js';
 import { change, decoded, encoded, freshId, newSession, renewal } from '../../contract/builders.js';
 

@@ -20,7 +20,7 @@ const LATER_FIELD = '@later';
 
 /** A node of the next version: each write of a record adds an own field that this version does not know. */
 const nextVersion: EditSource = (file, source) => {
-  if (file !== 'lib/stores/scripts.ts') return source;
+  if (file !== 'lib/stores/redis/scripts.ts') return source;
   const place = /function script\((\w+): string\): Script \{\n/.exec(source);
   if (place === null) throw new Error(`Chaos rig: ${file} has no place for a field of the next version.`);
   const [head, name] = place as unknown as [string, string];

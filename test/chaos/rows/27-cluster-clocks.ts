@@ -17,7 +17,7 @@ function wrongClocks({ servers }: ClusterInstallation): (file: string, source: s
   const table = servers.map(({ port }, at) => `['${port}'] = ${ERRORS[at] ?? 0}`).join(', ');
   const error = `(({${table}})[string.match(redis.call('INFO', 'server'), 'tcp_port:(%d+)')] or 0)`;
   return (file, source) => {
-    if (!file.endsWith('lib/stores/scripts.ts')) return source;
+    if (!file.endsWith('lib/stores/redis/scripts.ts')) return source;
     const edited = source.replace(`${ASKS_TIME}\n${READS_TIME}`, `${ASKS_TIME}\n${READS_TIME} + ${error}`);
     if (edited === source) throw new Error('Chaos rig: the scripts ask for the time in another way.');
     return edited;

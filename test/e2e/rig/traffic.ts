@@ -1,12 +1,5 @@
-import {
-  COMPARE_AND_SET,
-  CREATE,
-  DESTROY,
-  RENEW,
-  SAVE,
-  TIME_OF,
-  TOUCH,
-} from '../../../lib/stores/scripts.js';
+import { COMPARE_AND_SET, CREATE, DESTROY, RENEW, SAVE, TOUCH } from '../../../lib/stores/redis/scripts.js';
+import { TIME_OF } from '../../../lib/redis/script.js';
 import { type Command, type CommandWatch } from '../../support/commands.js';
 
 const SCRIPTS = {

@@ -1,8 +1,9 @@
-import type { RedisClient } from '../../../lib/stores/redis-client.js';
-import * as exported from '../../../lib/stores/scripts.js';
+import type { RedisClient } from '../../../lib/redis/client.js';
+import * as general from '../../../lib/redis/script.js';
+import * as ofSessions from '../../../lib/stores/redis/scripts.js';
 
-const SCRIPTS = Object.values(exported).filter(
-  (value): value is exported.Script => typeof value === 'object' && 'sha1' in value,
+const SCRIPTS = Object.values({ ...general, ...ofSessions }).filter(
+  (value): value is general.Script => typeof value === 'object' && 'sha1' in value,
 );
 
 /**
@@ -20,7 +21,7 @@ export function skewClocks(client: RedisClient, offByMs: Readonly<Record<number,
   const callBuffer = client.callBuffer.bind(client);
   client.callBuffer = ((name: string, script: string, ...rest: (string | number | Buffer)[]) => {
     if (name !== 'evalsha') return callBuffer(name, script, ...rest);
-    const { lua } = SCRIPTS.find(({ sha1 }) => sha1 === script) as exported.Script;
+    const { lua } = SCRIPTS.find(({ sha1 }) => sha1 === script) as general.Script;
     return callBuffer('eval', lua.replace("redis.call('TIME')", skewed), ...rest);
   }) as RedisClient['callBuffer'];
 }

@@ -3,7 +3,7 @@ import { Logger } from '@nestjs/common';
 import type { RedisOptions, SessionModuleOptions } from '../../../lib/config/options.js';
 import { resolveSettings } from '../../../lib/config/resolve.js';
 import { createRedisLink, type GuardedLink } from '../../../lib/nest/redis-link.js';
-import { RedisStore } from '../../../lib/stores/redis-store.js';
+import { RedisStore } from '../../../lib/stores/redis/redis-store.js';
 import type { SessionId } from '../../../lib/core/token.js';
 import { LIMITS } from '../../contract/contract-rig.js';
 import { keyOf, MARKER_MS, PREFIX } from '../../contract/redis-rig.js';
@@ -29,7 +29,7 @@ export function linkTo(place: Place): GuardedLink {
 export async function storeOn(place: Place): Promise<RedisStore> {
   const link = linkTo(place);
   await link.connect();
-  const options = { keyPrefix: PREFIX, touchIntervalMs: 0, endedMarkerMs: MARKER_MS, limits: LIMITS };
+  const options = { keyPrefix: PREFIX, touchIntervalMs: 0, tombstoneMs: MARKER_MS, limits: LIMITS };
   return new RedisStore(link.executor, { ...options, topology: link.topology }, () => link.close());
 }
 

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { beforeEach, describe, expect, it } from '@jest/globals';
 import type { SessionRecord } from '../../../lib/core/store.js';
 import type { SessionId } from '../../../lib/core/token.js';
-import { LocalCopies, type Visit } from '../../../lib/stores/local-copies.js';
+import { LocalCopies, type Visit } from '../../../lib/stores/layers/local-copies.js';
 import { MemoryStore } from '../../../lib/stores/memory-store.js';
 import { change, decoded, encoded, freshId, renewal } from '../../contract/builders.js';
 
@@ -17,7 +17,7 @@ let memory: MemoryStore;
 let copies: LocalCopies;
 beforeEach(() => {
   now = START;
-  memory = new MemoryStore({ maxSessions: 1000, maxBytes: 1e7, endedMarkerMs: 60_000, now: () => now });
+  memory = new MemoryStore({ maxSessions: 1000, maxBytes: 1e7, tombstoneMs: 60_000, now: () => now });
   copies = new LocalCopies(memory, { lifeMs: LIFE_MS, now: () => now });
 });
 

@@ -6,7 +6,7 @@ function memory(): MemoryStore {
   return new MemoryStore({
     maxSessions: 100_000,
     maxBytes: 4_000_000,
-    endedMarkerMs: 60_000,
+    tombstoneMs: 60_000,
     now: () => 1_700_000_000_000,
   });
 }

@@ -1,0 +1,92 @@
+import { circuitBreaker, CircuitState, ConsecutiveBreaker, handleWhen } from 'cockatiel';
+import type { Availability } from './availability.js';
+import { isOutage, outage } from './failure.js';
+
+/** Timeouts and connection failures in a row after which a server counts as down. */
+const FAILURES_TO_OPEN = 5;
+/** How often a server that is down is asked whether it is back. No request waits for that. */
+const PROBE_INTERVAL_MS = 250;
+
+/** A server whose answers a breaker counts. */
+export interface Watched {
+  /** For messages. */
+  readonly address: string;
+  readonly availability: Availability;
+  /** Asks whether it is back; keeps its own time. */
+  readonly probe: () => Promise<unknown>;
+  /** Told of each command that is settled, whichever way. */
+  readonly settled: () => void;
+}
+
+/**
+ * Keeps an outage of one server cheap: once it counts as down, commands are to fail at once instead of each waiting for
+ * its deadline, while a probe in the background finds out when it is back.
+ */
+export class Breaker {
+  readonly #server: Watched;
+  readonly #policy = circuitBreaker(handleWhen(isOutage), {
+    // Only the probe is ever let through while the breaker is open, and it keeps its own time.
+    halfOpenAfter: 0,
+    breaker: new ConsecutiveBreaker(FAILURES_TO_OPEN),
+  });
+  /** Whether the policy has been told of a failure since the last success: of other successes it need not know. */
+  #failing = false;
+  #probe: NodeJS.Timeout | undefined;
+  #closed = false;
+
+  constructor(server: Watched) {
+    this.#server = server;
+    this.#policy.onBreak(() => this.#opened());
+    this.#policy.onReset(() => server.availability.back());
+  }
+
+  /** Why nothing may be sent to the server now, if so. */
+  refusal(): Error | undefined {
+    if (this.#policy.state === CircuitState.Closed) return undefined;
+    return outage(
+      `Redis at ${this.#server.address} is down: its last answers did not come. Nothing was sent; it is asked every ` +
+        `${PROBE_INTERVAL_MS} ms whether it is back. Check that the server is up and reachable.`,
+    );
+  }
+
+  /** Counts what becomes of a command. */
+  watch<T>(command: Promise<T>): Promise<T> {
+    return command.then(this.#succeeded, this.#failed);
+  }
+
+  /** Asks at once, where the server counts as down. Its outcome is what the policy makes of it. */
+  ask(): void {
+    if (this.#policy.state !== CircuitState.Open) return;
+    clearTimeout(this.#probe);
+    this.#policy.execute(this.#server.probe).catch(() => undefined);
+  }
+
+  /** Asks no more. */
+  close(): void {
+    this.#closed = true;
+    clearTimeout(this.#probe);
+  }
+
+  readonly #succeeded = <T>(reply: T): T | Promise<T> => {
+    this.#server.settled();
+    if (!this.#failing || this.#policy.state !== CircuitState.Closed) return reply;
+    this.#failing = false;
+    return this.#policy.execute(() => reply);
+  };
+
+  /** Told only once the policy has counted it. */
+  readonly #failed = (error: unknown): Promise<never> => {
+    this.#server.settled();
+    const failure = Promise.reject(error instanceof Error ? error : new Error('unknown failure'));
+    if (this.#policy.state !== CircuitState.Closed) return failure;
+    this.#failing = true;
+    return this.#policy.execute(() => failure);
+  };
+
+  #opened(): void {
+    this.#server.availability.gone('it does not answer');
+    if (this.#closed) return;
+    this.#probe = setTimeout(() => this.ask(), PROBE_INTERVAL_MS);
+    this.#probe.unref();
+  }
+}

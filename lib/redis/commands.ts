@@ -1,0 +1,180 @@
+import slotOf from 'cluster-key-slot';
+import type { Redis } from 'ioredis';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Deadlines, type Turn } from './deadline.js';
+import { isCluster, type RedisClient } from './client.js';
+import type { Argument, RedisExecutor } from './executor.js';
+import { isTryAgain, noAnswer, storeUnavailable } from './failure.js';
+import { SCRIPT_STATUS, TIME_OF, type Script } from './script.js';
+import { ServerClocks } from './server-clocks.js';
+
+export type { Argument } from './executor.js';
+
+/** Redis gives a write up before we do, though clocks are read in whole milliseconds and timers may run a little early. */
+export const DEADLINE_MARGIN_MS = 5;
+/** Pause before a cluster that moves a slot is asked again. */
+const TRY_AGAIN_MS = 50;
+
+/**
+ * The store's commands on one client, whichever it is: bounded in time, scripts by their SHA-1, failures as the
+ * package's own error.
+ */
+export class RedisCommands implements RedisExecutor {
+  readonly client: RedisClient;
+  readonly address: string;
+  readonly timeoutMs: number;
+  /** Own: ioredis's commandTimeout does not count while a command waits for a connection, and takes a timer for each. */
+  readonly #deadlines: Deadlines;
+  readonly #clocks: ServerClocks;
+  #batching = false;
+
+  /** @param onLate Called when a command takes longer than it may. */
+  constructor(client: RedisClient, address: string, timeoutMs: number, onLate: () => void = nothing) {
+    this.client = client;
+    this.address = address;
+    this.timeoutMs = timeoutMs;
+    this.#clocks = new ServerClocks(client);
+    const late = (): Error => {
+      onLate();
+      return noAnswer(address, timeoutMs);
+    };
+    this.#deadlines = new Deadlines(timeoutMs, late, (error) => storeUnavailable(error, address));
+  }
+
+  load(key: string): Promise<[Buffer[], number | undefined]> {
+    if (this.#isAdrift()) return Promise.reject(this.#adrift());
+    return this.#deadlines.limit(() => this.#load(key));
+  }
+
+  async #load(key: string): Promise<[Buffer[], number | undefined]> {
+    this.#batch();
+    // Upper case, so that ioredis hands out the flat reply: as an object, names would be mangled to strings.
+    const load = this.client.callBuffer('HGETALL', key);
+    let { now } = this.#clocks.of(this.nodeOf(key));
+    // In the same round trip. Best effort: where scripts fail, reads must go on.
+    if (now === undefined) {
+      const told = this.#tell(TIME_OF, key, [1, key]).catch(nothing);
+      [, now] = await Promise.all([load, told]);
+    }
+    return [flatReply(await load), now];
+  }
+
+  run(script: Script, keys: readonly string[], args: readonly Argument[], outer?: Turn): Promise<unknown> {
+    if (this.#isAdrift()) return Promise.reject(this.#adrift());
+    return this.#deadlines.limit((turn) => {
+      if (script.hasDeadline) return this.#write(script, keys, args, outer ?? turn);
+      const rest = [keys.length, ...keys, ...args];
+      return script.tellsTime ? this.#tell(script, keys[0] as string, rest) : this.#evaluate(script, rest);
+    });
+  }
+
+  timeAt(key: string): Promise<number> {
+    const { now } = this.#clocks.of(this.nodeOf(key));
+    if (now !== undefined) return Promise.resolve(now);
+    if (this.#isAdrift()) return Promise.reject(this.#adrift());
+    return this.#deadlines.limit(() => this.#tell(TIME_OF, key, [1, key]));
+  }
+
+  /**
+   * Runs a script that does nothing after its deadline, which is when somebody stops to wait for it, by the clock of the
+   * server. One that the server calls late was held up on its way, by a stall of this process or by what was wrong about
+   * that clock: nothing was done, so that it is sent again as long as somebody waits. So is one that a cluster cannot run
+   * while a slot moves.
+   */
+  async #write(
+    script: Script,
+    keys: readonly string[],
+    args: readonly Argument[],
+    turn: Turn,
+  ): Promise<unknown> {
+    const [key = ''] = keys;
+    for (;;) {
+      const now = this.#clocks.of(this.nodeOf(key)).now ?? (await this.#tell(TIME_OF, key, [1, key]));
+      const askedAt = performance.now();
+      // Whoever waits may have waited for the time.
+      const left = turn.left - DEADLINE_MARGIN_MS;
+      if (left <= 0) throw noAnswer(this.address, this.timeoutMs);
+      try {
+        const reply = (await this.#evaluate(script, [
+          keys.length,
+          ...keys,
+          Math.floor(now + left),
+          ...args,
+        ])) as unknown[];
+        const status = Number(reply[0]);
+        if (status === SCRIPT_STATUS.written || status === SCRIPT_STATUS.late) {
+          this.#clocks.of(this.nodeOf(key)).observe(Number(reply[1]), askedAt);
+        }
+        if (status !== SCRIPT_STATUS.late || turn.left <= DEADLINE_MARGIN_MS) return reply;
+      } catch (error) {
+        if (!isTryAgain(error) || turn.left <= TRY_AGAIN_MS) throw error;
+        await sleep(TRY_AGAIN_MS);
+      }
+    }
+  }
+
+  /** Runs a script whose reply is the time. */
+  async #tell(script: Script, key: string, rest: readonly Argument[]): Promise<number> {
+    const askedAt = performance.now();
+    const now = Number(await this.#evaluate(script, rest));
+    this.#clocks.of(this.nodeOf(key)).observe(now, askedAt);
+    return now;
+  }
+
+  /** A server that does not know a script yet (new, restarted, failed over) learns it by running it. */
+  #evaluate(script: Script, rest: readonly Argument[]): Promise<unknown> {
+    this.#batch();
+    return this.client.callBuffer('evalsha', script.sha1, ...rest).catch((error: unknown) => {
+      if (!(error instanceof Error && error.message.startsWith('NOSCRIPT'))) throw error;
+      return this.client.callBuffer('eval', script.lua, ...rest);
+    });
+  }
+
+  nodeOf(key: string): string | undefined {
+    return isCluster(this.client) ? this.client.slots[slotOf(key)]?.[0] : undefined;
+  }
+
+  /** Whether a cluster is out of reach: ioredis would keep the command until it is not, see createRedisClient. */
+  #isAdrift(): boolean {
+    return this.client.isCluster && this.client.status !== 'ready';
+  }
+
+  #adrift(): Error {
+    return storeUnavailable(new Error('no node of the cluster is connected'), this.address);
+  }
+
+  call(name: string, ...args: string[]): Promise<unknown> {
+    if (this.#isAdrift()) return Promise.reject(this.#adrift());
+    return this.#deadlines.limit(() => this.client.call(name, ...args));
+  }
+
+  /**
+   * Sends what this turn of the event loop asks for, whichever requests it is for, with one write to the socket: under load
+   * the system call costs more than the command. A cluster has several sockets, and which of them is ioredis's secret.
+   */
+  #batch(): void {
+    if (this.#batching || this.client.isCluster) return;
+    // None before the first connection, whatever the type says.
+    const stream = (this.client as Redis).stream as Redis['stream'] | undefined;
+    if (stream === undefined) return;
+    this.#batching = true;
+    stream.cork();
+    setImmediate(() => {
+      this.#batching = false;
+      stream.uncork();
+    });
+  }
+}
+
+function nothing(): undefined {
+  return undefined;
+}
+
+/** A client that was given to us may hand out RESP3's map: in ioredis an object without a prototype. */
+function flatReply(reply: unknown): Buffer[] {
+  if (Array.isArray(reply)) return reply as Buffer[];
+  return Object.entries(reply as Record<string, Buffer>).flatMap(([name, value]) => [
+    Buffer.from(name),
+    value,
+  ]);
+}

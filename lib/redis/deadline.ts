@@ -1,0 +1,137 @@
+import { WakingTime } from './waking-time.js';
+
+/** Longest time between two looks at what is due. */
+const LONGEST_BEAT_MS = 100;
+/** Of the time that work may take, so that what a process which is stuck counts for is a quarter of it. */
+const BEATS = 8;
+
+/** How long somebody still waits for a piece of work. */
+export interface Turn {
+  /** Milliseconds, of the time that the process could use; 0 once nobody waits any more. */
+  readonly left: number;
+}
+
+/** Settles as the work does, or rejects with `late()` when that takes too long; the work itself goes on. */
+export function within<T>(work: Promise<T>, milliseconds: number, late: () => Error): Promise<T> {
+  return new Deadlines(milliseconds, late, (error) => error as Error).limit(() => work);
+}
+
+/**
+ * The deadlines of work that may all take the same time, so that what began first is due first: one timer does for
+ * all of them, and a command that is answered in time starts and clears none. It keeps the process alive only
+ * while something is due.
+ *
+ * Everything that waits for Redis is judged here, by one rule: time in which the process itself was stuck does not count
+ * (see {@link WakingTime}), and work is late only if it is not done after what lay in the sockets was read.
+ */
+export class Deadlines {
+  readonly #milliseconds: number;
+  readonly #late: () => Error;
+  readonly #failed: (error: unknown) => Error;
+  readonly #beatMs: number;
+  readonly #time: WakingTime;
+  #first: Due | undefined;
+  #last: Due | undefined;
+  #timer: NodeJS.Timeout | undefined;
+
+  /**
+   * @param late What work is rejected with that takes too long.
+   * @param failed What it is rejected with if it fails in time.
+   */
+  constructor(milliseconds: number, late: () => Error, failed: (error: unknown) => Error) {
+    this.#milliseconds = milliseconds;
+    this.#late = late;
+    this.#failed = failed;
+    this.#beatMs = Math.min(LONGEST_BEAT_MS, Math.max(1, milliseconds / BEATS));
+    this.#time = new WakingTime(this.#beatMs);
+  }
+
+  /**
+   * Begins work, and settles as that does, or rejects when it takes too long; the work itself goes on.
+   * @param late What it is rejected with then, if that is something of its own.
+   */
+  limit<T>(begin: (turn: Turn) => Promise<T>, late = this.#late): Promise<T> {
+    return new Promise((resolve, reject) => {
+      const due = this.#expect(() => reject(late()));
+      begin(due).then(
+        (value) => {
+          this.#settle(due);
+          resolve(value);
+        },
+        (error: unknown) => {
+          this.#settle(due);
+          reject(this.#failed(error));
+        },
+      );
+    });
+  }
+
+  #expect(reject: () => void): Due {
+    // Nobody has looked at the time while nothing was due.
+    if (this.#timer === undefined) this.#time.resume();
+    const due = new Due(this.#time, this.#milliseconds, reject);
+    if (this.#last === undefined) this.#first = due;
+    else this.#last.next = due;
+    this.#last = due;
+    if (this.#timer === undefined) this.#look(this.#milliseconds);
+    else if (this.#first === due) this.#timer.ref();
+    return due;
+  }
+
+  #settle(due: Due): void {
+    due.reject = undefined;
+    if (due === this.#first) this.#forgetSettled();
+  }
+
+  #forgetSettled(): void {
+    let first = this.#first;
+    while (first !== undefined && first.reject === undefined) {
+      const { next }: Due = first;
+      // Or one that has grown old would keep those behind it, which are done, for the garbage collector.
+      first.next = undefined;
+      first = next;
+    }
+    this.#first = first;
+    if (first !== undefined) return;
+    this.#last = undefined;
+    this.#timer?.unref();
+  }
+
+  #look(afterMs: number): void {
+    this.#timer = setTimeout(this.#afterReading, Math.min(this.#beatMs, Math.max(1, Math.ceil(afterMs))));
+  }
+
+  /** When a process was stuck itself, its timers come first, and only then the answers that have long been there. */
+  readonly #afterReading = (): void => void setImmediate(this.#check);
+
+  readonly #check = (): void => {
+    this.#timer = undefined;
+    this.#time.beat();
+    const { now } = this.#time;
+    for (let due = this.#first; due !== undefined && due.at <= now; due = due.next) {
+      due.reject?.();
+      due.reject = undefined;
+    }
+    this.#forgetSettled();
+    if (this.#first !== undefined) this.#look(this.#first.at - now);
+  };
+}
+
+/** One whose answer is due. */
+class Due implements Turn {
+  readonly at: number;
+  /** Undefined once settled. */
+  reject: (() => void) | undefined;
+  next: Due | undefined;
+  readonly #time: WakingTime;
+
+  constructor(time: WakingTime, milliseconds: number, reject: () => void) {
+    this.#time = time;
+    this.at = time.now + milliseconds;
+    this.reject = reject;
+  }
+
+  get left(): number {
+    return this.reject === undefined ? 0 : Math.max(0, this.at - this.#time.now);
+  }
+}

@@ -1,0 +1,90 @@
+import { SessionConfigError } from '../core/errors.js';
+import { within } from './deadline.js';
+import type { RedisClient } from './client.js';
+import { RedisCommands } from './commands.js';
+import { connectAndPing } from './connection.js';
+import type { RedisLink } from './executor.js';
+import { failureKind } from './failure.js';
+import { unreachable } from './unreachable.js';
+
+/** The application's own client. It is connected where its owner has not done so, and never closed. */
+export class InjectedClient extends RedisCommands implements RedisLink {
+  /** @throws SessionConfigError where the client's own options make keys that scripts cannot follow. */
+  constructor(client: RedisClient, timeoutMs: number) {
+    super(client, addressOf(client), timeoutMs);
+    if (!client.options.keyPrefix) return;
+    throw new SessionConfigError(
+      "redis.client has a keyPrefix, and ioredis would put it in front of a session's key but not of those that its " +
+        'scripts follow. Inject a client without one, and use clusterId (REDIS_SESSION_CLUSTER_ID) to tell applications apart.',
+    );
+  }
+
+  async connect(): Promise<void> {
+    try {
+      await within(connectAndPing(this.client), this.timeoutMs, () => new Error('timeout'));
+    } catch (error) {
+      throw unreachable(this.address, failureKind(error), this.timeoutMs);
+    }
+  }
+
+  close(): Promise<void> {
+    return Promise.resolve();
+  }
+}
+
+/** Options of an ioredis client that a promise of this package depends on. */
+interface ClientOptions {
+  readonly enableOfflineQueue?: boolean | undefined;
+  readonly autoResendUnfulfilledCommands?: boolean | undefined;
+  readonly maxRetriesPerRequest?: number | null | undefined;
+  readonly socketTimeout?: number | undefined;
+  readonly retryDelayOnFailover?: number | undefined;
+  readonly scaleReads?: unknown;
+  readonly redisOptions?: ClientOptions | undefined;
+}
+
+/** What of an injected client's options weakens the promises, each with what to set. */
+export function riskyOptions(client: RedisClient): string[] {
+  const options = client.options as ClientOptions;
+  const node = 'slots' in client ? (options.redisOptions ?? {}) : options;
+  const risks: string[] = [];
+  // On a cluster it is the other way round: see createRedisClient.
+  if ('slots' in client && options.enableOfflineQueue === false) {
+    risks.push(
+      'enableOfflineQueue: true, or requests fail while a connection to a node of the cluster is being opened',
+    );
+  }
+  if (!('slots' in client) && options.enableOfflineQueue !== false) {
+    risks.push(
+      'enableOfflineQueue: false, or commands wait for a lost connection and run after they were given up',
+    );
+  }
+  if (node.autoResendUnfulfilledCommands !== false) {
+    risks.push('autoResendUnfulfilledCommands: false, or commands are sent again after they were given up');
+  }
+  if (!(typeof node.maxRetriesPerRequest === 'number' && node.maxRetriesPerRequest <= 1)) {
+    risks.push('maxRetriesPerRequest: 0 or 1, or commands outlive the connection they were sent on');
+  }
+  if (node.socketTimeout === undefined) {
+    risks.push(
+      'socketTimeout, or a connection that is half open stays so, and commands that are never answered pile up',
+    );
+  }
+  if ('slots' in client && options.retryDelayOnFailover !== 0) {
+    risks.push(
+      'retryDelayOnFailover: 0, or a write whose connection broke is sent again and may be applied twice',
+    );
+  }
+  if ('slots' in client && options.scaleReads !== 'master') {
+    risks.push(
+      "scaleReads: 'master', or sessions are read from replicas that do not know yet of a save or a logout",
+    );
+  }
+  return risks;
+}
+
+function addressOf(client: RedisClient): string {
+  if ('slots' in client) return 'the injected client';
+  const { host, port, path } = client.options as { host?: string; port?: number; path?: string };
+  return `${path ?? `${host ?? 'localhost'}:${port ?? 6379}`} (injected client)`;
+}

@@ -1,0 +1,244 @@
+import { createPool, type Pool } from 'generic-pool';
+import { SessionStoreUnavailableError } from '../core/errors.js';
+import { Deadlines, within, type Turn } from './deadline.js';
+import type { ClientFactory } from './connection.js';
+import type { Argument, RedisLink } from './executor.js';
+import { failureKind, isOutage, noAnswer, storeUnavailable } from './failure.js';
+import { PooledConnection } from './pooled-connection.js';
+import { unreachable } from './unreachable.js';
+import type { Script } from './script.js';
+
+/** The settings of commons-pool2 that have a meaning here; times in milliseconds. */
+export interface RedisPoolOptions {
+  readonly maxConnections: number;
+  readonly maxIdle: number;
+  readonly minIdle: number;
+  /** -1: as long as the command timeout. */
+  readonly maxWaitMillis: number;
+  readonly lifo: boolean;
+  readonly blockWhenExhausted: boolean;
+  readonly testOnBorrow: boolean;
+  readonly testOnReturn: boolean;
+  readonly testOnCreate: boolean;
+  readonly testWhileIdle: boolean;
+  readonly minEvictableIdleTimeMillis: number;
+  readonly softMinEvictableIdleTimeMillis: number;
+  readonly timeBetweenEvictionRunsMillis: number;
+  readonly numTestsPerEvictionRun: number;
+}
+
+/** What a connection is borrowed for. */
+type Work<T> = (connection: PooledConnection, turn: Turn) => Promise<T>;
+
+const NEVER_MS = Number.MAX_SAFE_INTEGER;
+
+/**
+ * Connections that are lent for one command each. One that is lost, or answered late, or leads to a server that
+ * became a replica, is replaced by a new one.
+ */
+export class RedisPool implements RedisLink {
+  readonly address: string;
+  readonly timeoutMs: number;
+  readonly #options: RedisPoolOptions;
+  readonly #pool: Pool<PooledConnection>;
+  readonly #connections = new Set<PooledConnection>();
+  /** Of those that wait for a connection; not generic-pool's own, whose timers blame it for what this process was stuck. */
+  readonly #queue: Deadlines;
+  readonly #whole: Deadlines;
+  readonly #idleTests: NodeJS.Timeout | undefined;
+  #closing: Promise<void> | undefined;
+
+  constructor(make: ClientFactory, address: string, timeoutMs: number, options: RedisPoolOptions) {
+    this.address = address;
+    this.timeoutMs = timeoutMs;
+    this.#options = options;
+    this.#pool = createPool<PooledConnection>(
+      {
+        create: async () => {
+          const connection = await PooledConnection.open(make, address, timeoutMs, options.testOnCreate);
+          this.#connections.add(connection);
+          return connection;
+        },
+        destroy: async (connection) => {
+          this.#connections.delete(connection);
+          await connection.close();
+        },
+        validate: (connection) => connection.isUsable(options.testOnBorrow),
+      },
+      {
+        max: options.maxConnections,
+        min: options.minIdle,
+        // generic-pool validates only with this; whether a PING is part of it is decided above.
+        testOnBorrow: true,
+        fifo: !options.lifo,
+        autostart: false,
+        ...(!this.#waits && { maxWaitingClients: 0 }),
+        ...evictionOptions(options),
+      },
+    );
+    const exhausted = (): Error => this.#exhausted();
+    this.#queue = new Deadlines(this.#maxWaitMs, exhausted, exhausted);
+    this.#whole = new Deadlines(
+      timeoutMs,
+      () => noAnswer(address, timeoutMs),
+      (error) => error as Error,
+    );
+    this.#idleTests = this.#scheduleIdleTests();
+  }
+
+  load(key: string): Promise<[Buffer[], number | undefined]> {
+    return this.#use(({ commands }) => commands.load(key));
+  }
+
+  run(script: Script, keys: readonly string[], args: readonly Argument[]): Promise<unknown> {
+    return this.#use(({ commands }, turn) => commands.run(script, keys, args, turn));
+  }
+
+  call(name: string, ...args: string[]): Promise<unknown> {
+    return this.#use(({ commands }) => commands.call(name, ...args));
+  }
+
+  timeAt(key: string): Promise<number> {
+    return this.#use(({ commands }) => commands.timeAt(key));
+  }
+
+  /** As any of its connections knows it. */
+  nodeOf(key: string): string | undefined {
+    const [connection] = this.#connections;
+    return connection?.commands.nodeOf(key);
+  }
+
+  async connect(): Promise<void> {
+    this.#pool.start();
+    try {
+      await this.#use(({ commands }) => commands.call('PING'));
+    } catch (error) {
+      // A server that cannot save to its disk refuses even PING, and serves reads.
+      if (failureKind(error) === 'MISCONF') return;
+      throw unreachable(this.address, failureKind(error), this.timeoutMs);
+    }
+  }
+
+  close(): Promise<void> {
+    return (this.#closing ??= this.#close());
+  }
+
+  async #close(): Promise<void> {
+    clearInterval(this.#idleTests);
+    const orderly = this.#pool.drain().then(() => this.#pool.clear());
+    await within(orderly, this.timeoutMs, () => new Error('timeout')).catch(() => undefined);
+    for (const connection of this.#connections) connection.abandon();
+  }
+
+  /** Waiting for a connection and for the answer together take no longer than one command may. */
+  #use<T>(work: Work<T>): Promise<T> {
+    let borrowed = false;
+    return this.#whole.limit(
+      async (turn) => {
+        const connection = await this.#borrow();
+        borrowed = true;
+        return this.#lend(connection, work, turn);
+      },
+      () => (borrowed ? noAnswer(this.address, this.timeoutMs) : this.#exhausted()),
+    );
+  }
+
+  async #lend<T>(connection: PooledConnection, work: Work<T>, turn: Turn): Promise<T> {
+    try {
+      if (connection.failure !== undefined) throw storeUnavailable(connection.failure, this.address);
+      // What was reported as failed is not begun.
+      if (turn.left === 0) throw this.#exhausted();
+      return await work(connection, turn);
+    } catch (error) {
+      // Who borrowed it next would wait behind what is still due on it.
+      if (!(error instanceof Error) || isOutage(error)) connection.spoil();
+      throw error;
+    } finally {
+      await this.#giveBack(connection);
+    }
+  }
+
+  async #borrow(): Promise<PooledConnection> {
+    const acquired = this.#pool.acquire();
+    let waits = true;
+    const handOver = (connection: PooledConnection): PooledConnection => {
+      // One that comes too late is for the next in the queue.
+      if (!waits) void this.#giveBack(connection);
+      return connection;
+    };
+    try {
+      return await this.#queue.limit(() => acquired.then(handOver));
+    } finally {
+      waits = false;
+    }
+  }
+
+  #exhausted(): Error {
+    const { maxConnections } = this.#options;
+    const waited = this.#waits ? ` for ${this.#maxWaitMs} ms` : '';
+    return new SessionStoreUnavailableError(
+      `All ${maxConnections} connections to Redis at ${this.address} were in use${waited}. ` +
+        'Raise REDIS_SESSION_MAX_CONNECTIONS or REDIS_SESSION_CONNECTION_POOL_MAX_WAIT_MILLIS, or set ' +
+        'REDIS_SESSION_MAX_CONNECTIONS=1 for one connection that all share.',
+    );
+  }
+
+  async #giveBack(connection: PooledConnection): Promise<void> {
+    const { maxIdle, testOnReturn } = this.#options;
+    const surplus = this.#pool.available >= maxIdle && this.#pool.pending === 0;
+    const usable = !surplus && (!testOnReturn || (await connection.isUsable(true)));
+    await (usable && connection.isOpen ? this.#pool.release(connection) : this.#pool.destroy(connection));
+  }
+
+  get #waits(): boolean {
+    return this.#options.blockWhenExhausted && this.#options.maxWaitMillis !== 0;
+  }
+
+  get #maxWaitMs(): number {
+    const { maxWaitMillis } = this.#options;
+    return maxWaitMillis > 0 ? Math.min(maxWaitMillis, this.timeoutMs) : this.timeoutMs;
+  }
+
+  /** A PING to idle connections in turn. One that fails is noticed when it is next borrowed. */
+  #scheduleIdleTests(): NodeJS.Timeout | undefined {
+    const { testWhileIdle, timeBetweenEvictionRunsMillis: interval } = this.#options;
+    if (!testWhileIdle || interval <= 0) return undefined;
+    const run = (): void => {
+      const idle = [...this.#connections].filter((connection) => !this.#pool.isBorrowedResource(connection));
+      for (const connection of idle.slice(0, testsPerRun(this.#options, idle.length))) {
+        // To the end of the line.
+        this.#connections.delete(connection);
+        this.#connections.add(connection);
+        void connection.isUsable(true).then((usable) => {
+          if (!usable) connection.spoil();
+        });
+      }
+    };
+    const timer = setInterval(run, interval);
+    timer.unref();
+    return timer;
+  }
+}
+
+/** -n means one n-th. */
+function testsPerRun({ numTestsPerEvictionRun: tests }: RedisPoolOptions, connections: number): number {
+  return tests < 0 ? Math.ceil(connections / -tests) : tests;
+}
+
+function evictionOptions(options: RedisPoolOptions): {
+  evictionRunIntervalMillis: number;
+  numTestsPerEvictionRun: number;
+  idleTimeoutMillis: number;
+  softIdleTimeoutMillis: number;
+} {
+  const { timeBetweenEvictionRunsMillis: interval, maxConnections } = options;
+  // As in commons-pool2: zero and less is never.
+  const orNever = (milliseconds: number): number => (milliseconds > 0 ? milliseconds : NEVER_MS);
+  const tests = testsPerRun(options, maxConnections);
+  return {
+    evictionRunIntervalMillis: tests > 0 ? Math.max(0, interval) : 0,
+    numTestsPerEvictionRun: tests,
+    idleTimeoutMillis: orNever(options.minEvictableIdleTimeMillis),
+    softIdleTimeoutMillis: orNever(options.softMinEvictableIdleTimeMillis),
+  };
+}

@@ -1,0 +1,110 @@
+import { SessionStoreUnavailableError } from '../core/errors.js';
+import type { Availability } from './availability.js';
+import { Breaker } from './breaker.js';
+import type { Argument, RedisExecutor } from './executor.js';
+import type { Script } from './script.js';
+
+/**
+ * Stands between the store and Redis. A server that is down costs nothing while it is: see {@link Breaker}; on a cluster
+ * each node has a breaker of its own, so that one that is down takes nothing from sessions on the others. And more
+ * commands than `maxInFlight` at a time are refused, so that a Redis that is slow does not fill this process's memory.
+ */
+export class ResilientExecutor implements RedisExecutor {
+  readonly #inner: RedisExecutor;
+  readonly #maxInFlight: number;
+  readonly #availability: Availability;
+  /** Of the only server; on a cluster of what may be sent to any node. */
+  readonly #whole: Breaker;
+  readonly #nodes = new Map<string, Breaker>();
+  readonly #settled = (): void => void (this.#inFlight -= 1);
+  #inFlight = 0;
+  #closed = false;
+
+  constructor(inner: RedisExecutor, maxInFlight: number, availability: Availability) {
+    this.#inner = inner;
+    this.#maxInFlight = maxInFlight;
+    this.#availability = availability;
+    this.#whole = this.#breaker(inner.address, availability, () => inner.call('PING'));
+    // A new connection: no need to wait for the next turn.
+    availability.onBack = () => this.#breakers().forEach((breaker) => breaker.ask());
+  }
+
+  get address(): string {
+    return this.#inner.address;
+  }
+
+  get timeoutMs(): number {
+    return this.#inner.timeoutMs;
+  }
+
+  load(key: string): Promise<[Buffer[], number | undefined]> {
+    const breaker = this.#breakerOf(key);
+    return this.#refused(breaker) ?? breaker.watch(this.#inner.load(key));
+  }
+
+  run(script: Script, keys: readonly string[], args: readonly Argument[]): Promise<unknown> {
+    const breaker = this.#breakerOf(keys[0]);
+    return this.#refused(breaker) ?? breaker.watch(this.#inner.run(script, keys, args));
+  }
+
+  call(name: string, ...args: string[]): Promise<unknown> {
+    return this.#refused(this.#whole) ?? this.#whole.watch(this.#inner.call(name, ...args));
+  }
+
+  timeAt(key: string): Promise<number> {
+    const breaker = this.#breakerOf(key);
+    return this.#refused(breaker) ?? breaker.watch(this.#inner.timeAt(key));
+  }
+
+  /** Nothing is sent any more. */
+  close(): void {
+    this.#closed = true;
+    this.#breakers().forEach((breaker) => breaker.close());
+  }
+
+  #breakers(): Breaker[] {
+    return [this.#whole, ...this.#nodes.values()];
+  }
+
+  #breakerOf(key: string | undefined): Breaker {
+    const node = key === undefined ? undefined : this.#inner.nodeOf?.(key);
+    if (key === undefined || node === undefined) return this.#whole;
+    return this.#nodes.get(node) ?? this.#nodeBreaker(node, key);
+  }
+
+  #nodeBreaker(node: string, key: string): Breaker {
+    // By a key, which is what leads to a node.
+    const ask = (): Promise<unknown> => this.#inner.call('EXISTS', key);
+    const breaker = this.#breaker(node, this.#availability.ofNode(node), ask);
+    this.#nodes.set(node, breaker);
+    return breaker;
+  }
+
+  #breaker(address: string, availability: Availability, probe: () => Promise<unknown>): Breaker {
+    return new Breaker({ address, availability, probe, settled: this.#settled });
+  }
+
+  /** Lets a command in, which is then to be watched; or refuses it. */
+  #refused(breaker: Breaker): Promise<never> | undefined {
+    const refusal = this.#refusal(breaker);
+    if (refusal !== undefined) return Promise.reject(refusal);
+    this.#inFlight += 1;
+    return undefined;
+  }
+
+  /** Why nothing may be sent now, if so. */
+  #refusal(breaker: Breaker): Error | undefined {
+    if (this.#closed) {
+      return new SessionStoreUnavailableError(
+        'The session store was closed because the application stops. Use sessions before its onApplicationShutdown hooks.',
+      );
+    }
+    const down = breaker.refusal();
+    if (down !== undefined) return down;
+    if (this.#inFlight < this.#maxInFlight) return undefined;
+    return new SessionStoreUnavailableError(
+      `${this.#maxInFlight} commands are waiting for Redis at ${this.address} already, so another one was not sent. ` +
+        'Check its load, or raise REDIS_SESSION_MAX_COMMANDS_IN_FLIGHT.',
+    );
+  }
+}

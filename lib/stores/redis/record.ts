@@ -1,0 +1,137 @@
+import { SessionFormatError } from '../../core/errors.js';
+import { TOMBSTONE_MS, type LoadOutcome, type NotThere, type SessionRecord } from '../../core/store.js';
+import type { SessionId } from '../../core/token.js';
+
+/**
+ * Version of the record's layout. A record of a higher one is left alone: see SessionFormatError. In every version the
+ * field `@v` begins with its number and, if more follows, a space.
+ *
+ * Releases that differ serve the same sessions during a roll-out, so: own fields that a node does not know are left
+ * alone and kept, and a release that only adds some keeps the version. It is raised only where a node that does not know
+ * better would read a record wrongly, and then in two releases: the first reads both, and writes the old one.
+ */
+export const FORMAT_VERSION = 1;
+
+/** How many letters of its id a record repeats, from the end: 144 bits of a hash. */
+export const NAME_LENGTH = 24;
+
+const OWN = '@';
+const OWN_CODE = OWN.charCodeAt(0);
+
+/** What follows the name in `@v`: see scripts.ts. A time of more than 15 digits is none, and no number to count with. */
+const LIMITS = /^(-?\d+) (\d{1,15}) \d+ ([01]) [01]$/;
+const INFO = /^(\d{1,15}) (\d{1,15}) (\S+) (.*)$/s;
+const USED = /^\d{1,15}$/;
+
+/** Of 0.1 there is none; one that is not as it should be is no reason to lose a session. */
+const COOKIE = /^(-|\d{1,9}) (\d{1,15})$/;
+
+const NO_RECORD = { status: 'unreadable', reason: 'it is not a session record' } as const;
+
+/** The hash field of an attribute. Our own fields begin with one `@`, so an attribute that does gets a second. */
+export function fieldOf(name: string): string {
+  return name.startsWith(OWN) ? OWN + name : name;
+}
+
+/** The name and bytes of our own field that says how long browsers keep the cookie, and when it was sent. */
+export function cookieField(maxAge: number | undefined, sentAt: number): [string, string] {
+  return ['@cookie', `${maxAge ?? '-'} ${sentAt}`];
+}
+
+/** The fields of a record that are not attributes; see scripts.ts. */
+interface OwnFields {
+  head?: string;
+  used?: string;
+  info?: string;
+  ended?: string;
+  next?: string;
+  follow?: string;
+  cookie?: string;
+}
+
+/**
+ * Reads the reply of HGETALL, names and values in turn.
+ * @throws SessionFormatError for a record of a newer version.
+ */
+export function readRecord(id: SessionId, reply: readonly Buffer[], now: number): LoadOutcome {
+  if (reply.length === 0) return { status: 'absent', now };
+  const attributes = new Map<string, Uint8Array>();
+  const own = takeApart(reply, attributes);
+  if (own.ended !== undefined) return ended(own, now);
+  const { head = '' } = own;
+  const beginning = `${FORMAT_VERSION} ${id.slice(-NAME_LENGTH)} `;
+  if (!head.startsWith(beginning)) return strange(id, head);
+  const record = recordOf(head.slice(beginning.length), own, attributes);
+  if (record === undefined)
+    return { status: 'unreadable', reason: 'one of its own fields is damaged', damaged: true };
+  if (record.absoluteDeadline !== undefined && record.absoluteDeadline <= now) return { status: 'absent' };
+  // What is known of the server's clock may be a little behind: it cannot be earlier than the last use.
+  return { status: 'found', record, now: Math.max(now, record.lastAccessedAt) };
+}
+
+function takeApart(reply: readonly Buffer[], attributes: Map<string, Uint8Array>): OwnFields {
+  const own: OwnFields = {};
+  for (let at = 0; at + 1 < reply.length; at += 2) {
+    const field = reply[at] as Buffer;
+    const value = reply[at + 1] as Buffer;
+    const name = field.toString();
+    if (field[0] !== OWN_CODE) attributes.set(name, value);
+    else if (field[1] === OWN_CODE) attributes.set(name.slice(1), value);
+    else if (name === '@v') own.head = value.toString();
+    else if (name === '@used') own.used = value.toString();
+    else if (name === '@info') own.info = value.toString();
+    else if (name === '@ended') own.ended = value.toString();
+    else if (name === '@next') own.next = value.toString();
+    else if (name === '@follow') own.follow = value.toString();
+    else if (name === '@cookie') own.cookie = value.toString();
+  }
+  return own;
+}
+
+/** What a marker says. One of 0.1 does not say when that was: it counts as recent for as long as it is there. */
+function ended({ ended: at, next, follow }: OwnFields, now: number): NotThere {
+  const longAgo = at !== '1' && now - Number(at) >= TOMBSTONE_MS;
+  if (next === undefined) return { status: 'ended', longAgo };
+  if (follow === undefined) return { status: 'ended', longAgo, byLogin: true };
+  return { status: 'ended', longAgo, movedTo: next as SessionId, inGrace: Number(follow) > now };
+}
+
+/** What is to be said of a record that is not one of this session in this version. */
+function strange(id: SessionId, head: string): LoadOutcome {
+  const version = Number(/^(\d+)(?: |$)/.exec(head)?.[1]);
+  if (version > FORMAT_VERSION) {
+    throw new SessionFormatError(
+      `Session ${id} has a record of format ${version}; this node reads up to ${FORMAT_VERSION}. It is left as it is. ` +
+        'Finish the roll-out of the newer version.',
+    );
+  }
+  return version === FORMAT_VERSION
+    ? { status: 'unreadable', reason: 'it names another session' }
+    : NO_RECORD;
+}
+
+function recordOf(
+  limits: string,
+  { used = '', info = '', cookie = '' }: OwnFields,
+  attributes: ReadonlyMap<string, Uint8Array>,
+): SessionRecord | undefined {
+  const [, idle, until, authenticated] = LIMITS.exec(limits) ?? [];
+  const [, created, login, codec, principal] = INFO.exec(info) ?? [];
+  const [, maxAge, sentAt] = COOKIE.exec(cookie) ?? [];
+  const maxInactiveInterval = Number(idle);
+  if (authenticated === undefined || codec === undefined || !USED.test(used)) return undefined;
+  if (!Number.isSafeInteger(maxInactiveInterval)) return undefined;
+  return {
+    attributes,
+    codec,
+    createdAt: Number(created),
+    lastAccessedAt: Number(used),
+    maxInactiveInterval,
+    absoluteDeadline: until === '0' ? undefined : Number(until),
+    principal: principal === '' ? undefined : principal,
+    authenticatedAt: login === '0' ? undefined : Number(login),
+    authenticated: authenticated === '1',
+    cookieMaxAge: maxAge === undefined || maxAge === '-' ? undefined : Number(maxAge),
+    cookieSentAt: sentAt === undefined ? undefined : Number(sentAt),
+  };
+}

@@ -1,0 +1,310 @@
+import type {
+  CompareAndSetOutcome,
+  CookieLife,
+  DestroyOutcome,
+  Found,
+  LoadOptions,
+  LoadOutcome,
+  NewSession,
+  Quarantine,
+  SessionChange,
+  SessionRecord,
+  SessionRenewal,
+  SessionStore,
+  StoreHealth,
+  WriteOutcome,
+  Written,
+} from '../../core/store.js';
+import { TOMBSTONE_MS } from '../../core/store.js';
+import { SessionFormatError, SessionStoreUnavailableError } from '../../core/errors.js';
+import type { SessionLimits } from '../../core/limits.js';
+import { tagOf, type SessionId } from '../../core/token.js';
+import type { Argument, RedisExecutor } from '../../redis/executor.js';
+import { opaque } from './opaque.js';
+import { RecordLimits, type SessionOverhead } from './record-limits.js';
+import { cookieField, fieldOf, readRecord } from './record.js';
+import { SCRIPT_STATUS, type Script } from '../../redis/script.js';
+import { COMPARE_AND_SET, CREATE, DESTROY, RENEW, SAVE, QUARANTINE, TOUCH } from './scripts.js';
+import { isTouchDue } from './touch-interval.js';
+
+/** What of the settings concerns the records. */
+export interface RedisStoreOptions {
+  /** What every key begins with, e.g. `shop:session:`. */
+  readonly keyPrefix: string;
+  readonly topology: string;
+  /** Uses closer together than this are not noted, and records live so much longer; 0: each is. See scripts.ts. */
+  readonly touchIntervalMs: number;
+  /** Life of the record of a session that is not authenticated, in seconds; undefined: as of any other. */
+  readonly anonymousCopySeconds?: number | undefined;
+  /** How long an end stays known where nodes may hold copies in memory, in milliseconds; elsewhere {@link TOMBSTONE_MS}. */
+  readonly tombstoneMs: number;
+  /** Of one session; undefined: none. */
+  readonly limits?: SessionLimits | undefined;
+  /** What another store adds to a session on its way here, which does not count; undefined: nothing. */
+  readonly overhead?: SessionOverhead | undefined;
+}
+
+/** How long an unreadable record is kept for a look at it. */
+const ASIDE_LIFE_MS = 86_400_000;
+
+/** A record that another store hands over, to be kept as it is. */
+export type RestoredSession = SessionRecord;
+
+/**
+ * Sessions in Redis: a hash each, a field per attribute, every write one atomic script on one slot.
+ * See scripts.ts for what each of them promises.
+ */
+export class RedisStore implements SessionStore, Quarantine {
+  readonly #commands: RedisExecutor;
+  readonly #options: RedisStoreOptions;
+  readonly #release: () => Promise<void>;
+  readonly #limits: RecordLimits;
+
+  /** @param release What `close()` does; nothing for a client that is not ours. */
+  constructor(commands: RedisExecutor, options: RedisStoreOptions, release: () => Promise<void>) {
+    this.#commands = commands;
+    this.#options = options;
+    this.#release = release;
+    this.#limits = new RecordLimits(options.limits, options.overhead);
+  }
+
+  async load(id: SessionId, { touch = true }: LoadOptions = {}): Promise<LoadOutcome> {
+    let outcome: LoadOutcome;
+    let isTouchDue = false;
+    try {
+      const [reply, now = Date.now()] = await this.#commands.load(this.#key(id));
+      outcome = readRecord(id, reply, now);
+      // Of a record whose absolute deadline has passed, a touch is the end.
+      isTouchDue = outcome.status === 'found' ? this.#isTouchDue(outcome) : isLeftOver(outcome, reply);
+    } catch (error) {
+      if (!(error instanceof SessionStoreUnavailableError && error.message.includes('WRONGTYPE')))
+        throw error;
+      outcome = { status: 'unreadable', reason: 'its key holds no hash' };
+    }
+    if (outcome.status === 'unreadable') await this.quarantine(id, outcome.damaged === true);
+    // In the background: what a request asks for does not depend on it, and where writes fail, reads must go on.
+    if (touch && isTouchDue) this.touch(id).catch(noop);
+    return outcome;
+  }
+
+  async touch(id: SessionId): Promise<void> {
+    await this.#commands.run(TOUCH, [this.#key(id)], [this.#options.touchIntervalMs]);
+  }
+
+  #isTouchDue({ record, now }: Found): boolean {
+    const { touchIntervalMs, anonymousCopySeconds } = this.#options;
+    return isTouchDue(record, now, touchIntervalMs, record.authenticated ? undefined : anonymousCopySeconds);
+  }
+
+  async create(id: SessionId, session: NewSession): Promise<Written> {
+    const { absoluteTimeout, cookie } = session;
+    const own = cookie && (await this.#cookie(id, cookie));
+    const outcome = await this.#create(id, session, { absoluteTimeout, cookie: own });
+    if (outcome.status === 'written') return outcome;
+    throw new SessionStoreUnavailableError(
+      `Redis at ${this.#commands.address} holds a record under the id of a new session (${id}). Ids are 256 random ` +
+        'bits, so the randomness or the server is not sound. Nothing was overwritten.',
+    );
+  }
+
+  /** Writes a session that another store had as it is, unless a record or a marker is there already. */
+  restore(id: SessionId, session: RestoredSession): Promise<WriteOutcome> {
+    const { cookieMaxAge, cookieSentAt } = session;
+    const cookie = cookieSentAt === undefined ? undefined : cookieField(cookieMaxAge, cookieSentAt);
+    return this.#create(id, session, { ...session, cookie });
+  }
+
+  async save(id: SessionId, change: SessionChange): Promise<WriteOutcome> {
+    const own = change.cookie && (await this.#cookie(id, change.cookie));
+    return this.#write(SAVE, [this.#key(id)], withFields(this.#changeArguments(change), change, own));
+  }
+
+  async renew(id: SessionId, renewal: SessionRenewal): Promise<WriteOutcome> {
+    const { login, newId, graceSeconds = 0, cookie } = renewal;
+    const own = cookie && (await this.#cookie(id, cookie));
+    return this.#write(
+      RENEW,
+      [this.#key(id), this.#key(newId)],
+      withFields(
+        [
+          ...this.#changeArguments(renewal),
+          TOMBSTONE_MS,
+          this.#options.tombstoneMs,
+          login === undefined ? graceSeconds * 1000 : 0,
+          login === undefined ? '' : opaque(login.principal),
+          login !== undefined && login.absoluteTimeout > 0 ? login.absoluteTimeout : 0,
+        ],
+        renewal,
+        own,
+      ),
+    );
+  }
+
+  async compareAndSet(
+    id: SessionId,
+    name: string,
+    expected: Uint8Array | undefined,
+    next: Uint8Array | undefined,
+    authenticated: boolean,
+  ): Promise<CompareAndSetOutcome> {
+    const args = [
+      flag(authenticated),
+      this.#copy(authenticated),
+      ...this.#limits.args,
+      flag(expected !== undefined),
+      expected === undefined ? '' : opaque(expected),
+      flag(next !== undefined),
+      fieldOf(name),
+    ];
+    if (next !== undefined) args.push(opaque(next));
+    const reply = await this.#run(COMPARE_AND_SET, [this.#key(id)], args);
+    if (reply[0] === SCRIPT_STATUS.conflict)
+      return { status: 'conflict', actual: (reply[1] as Buffer | null) ?? undefined };
+    return this.#outcome(reply);
+  }
+
+  async destroy(id: SessionId): Promise<DestroyOutcome> {
+    const { keyPrefix, anonymousCopySeconds, tombstoneMs } = this.#options;
+    const copiesMs = anonymousCopySeconds === undefined ? 0 : tombstoneMs;
+    const reply = await this.#run(DESTROY, [this.#key(id)], [keyPrefix, TOMBSTONE_MS, copiesMs]);
+    this.#assertInTime(Number(reply[0]));
+    const found = Number(reply[2]);
+    if (found > 0) return { status: 'removed', renewed: found === 2 };
+    return { status: found < 0 ? 'ended' : 'absent' };
+  }
+
+  /** Kept for a day. @param damaged False: only if the record turns out not to be this session's. */
+  async quarantine(id: SessionId, damaged = true): Promise<void> {
+    const key = this.#key(id);
+    const args = [ASIDE_LIFE_MS, flag(damaged)];
+    await this.#commands.run(QUARANTINE, [key, `${key}:unreadable`], args).catch(() => undefined);
+  }
+
+  async health(): Promise<StoreHealth> {
+    const start = performance.now();
+    const reply = await this.#commands.call('ROLE');
+    const latencyMs = Math.round((performance.now() - start) * 100) / 100;
+    const role = Array.isArray(reply) ? String(reply[0]) : undefined;
+    return { kind: 'redis', topology: this.#options.topology, role, latencyMs };
+  }
+
+  close(): Promise<void> {
+    return this.#release();
+  }
+
+  #create(
+    id: SessionId,
+    session: NewSession | RestoredSession,
+    times: {
+      absoluteTimeout?: number;
+      createdAt?: number;
+      absoluteDeadline?: number | undefined;
+      authenticatedAt?: number | undefined;
+      cookie?: OwnField | undefined;
+    },
+  ): Promise<WriteOutcome> {
+    const { absoluteTimeout, cookie } = times;
+    return this.#write(
+      CREATE,
+      [this.#key(id)],
+      withFields(
+        [
+          session.codec,
+          session.maxInactiveInterval,
+          absoluteTimeout !== undefined && absoluteTimeout > 0 ? absoluteTimeout : 0,
+          session.principal === undefined ? '' : opaque(session.principal),
+          flag(session.authenticated),
+          this.#copy(session.authenticated),
+          times.createdAt ?? 0,
+          times.absoluteDeadline ?? 0,
+          times.authenticatedAt ?? 0,
+        ],
+        { set: session.attributes, remove: [] },
+        cookie,
+      ),
+    );
+  }
+
+  #changeArguments(change: SessionChange): Argument[] {
+    const { maxInactiveInterval, authenticated } = change;
+    return [maxInactiveInterval ?? '', flag(authenticated), this.#copy(authenticated), ...this.#limits.args];
+  }
+
+  /** When it is sent is told by the server's time, as all times of a record are. */
+  async #cookie(id: SessionId, { maxAge, sent }: CookieLife): Promise<OwnField> {
+    return cookieField(maxAge, sent ? Math.floor(await this.#commands.timeAt(this.#key(id))) : 0);
+  }
+
+  #copy(authenticated: boolean): Argument {
+    return authenticated ? 0 : (this.#options.anonymousCopySeconds ?? 0);
+  }
+
+  async #write(script: Script, keys: readonly string[], args: readonly Argument[]): Promise<WriteOutcome> {
+    return this.#outcome(await this.#run(script, keys, args));
+  }
+
+  #run(script: Script, keys: readonly string[], args: readonly Argument[]): Promise<unknown[]> {
+    return this.#commands.run(script, keys, [this.#options.touchIntervalMs, ...args]) as Promise<unknown[]>;
+  }
+
+  #outcome(reply: readonly unknown[]): WriteOutcome {
+    const [status, now, deadline] = [Number(reply[0]), Number(reply[1]), Number(reply[2])];
+    this.#assertInTime(status);
+    if (status === SCRIPT_STATUS.written)
+      return { status: 'written', now, absoluteDeadline: deadline > 0 ? deadline : undefined };
+    if (status === SCRIPT_STATUS.format) {
+      throw new SessionFormatError(
+        'The record of a session is of another format than this node writes. Nothing was written. ' +
+          'Finish the roll-out of the newer version.',
+      );
+    }
+    if (status === SCRIPT_STATUS.limit) throw this.#limits.refusal(now, deadline);
+    if (status !== SCRIPT_STATUS.ended) return { status: 'absent' };
+    if (reply.length === 1) return { status: 'ended' };
+    const next = (reply[1] as Buffer).toString();
+    if (next === '') return { status: 'ended', byLogin: true };
+    return { status: 'ended', movedTo: next as SessionId, inGrace: reply[2] === 1 };
+  }
+
+  /** A write that came too late was not applied, though there was time to send it again. */
+  #assertInTime(status: number): void {
+    if (status !== SCRIPT_STATUS.late) return;
+    throw new SessionStoreUnavailableError(
+      `Redis at ${this.#commands.address} got to a write later than ${this.#commands.timeoutMs} ms after it was sent ` +
+        'and did not apply it. Check its load, or raise REDIS_SESSION_TIMEOUT.',
+    );
+  }
+
+  #key(id: SessionId): string {
+    const tag = tagOf(id);
+    return `${this.#options.keyPrefix}{${tag}}${id.slice(tag.length)}`;
+  }
+}
+
+/** A field of ours that is written as attributes are: its name, and its text. */
+type OwnField = readonly [string, string];
+
+/** Puts a change's attributes, and a field of ours, behind the arguments that a script has of its own. */
+function withFields(
+  args: Argument[],
+  change: Pick<SessionChange, 'set' | 'remove'>,
+  own?: OwnField,
+): Argument[] {
+  args.push(change.set.size + (own === undefined ? 0 : 1));
+  if (own !== undefined) args.push(...own);
+  for (const [name, bytes] of change.set) args.push(fieldOf(name), opaque(bytes));
+  for (const name of change.remove) args.push(fieldOf(name));
+  return args;
+}
+
+function isLeftOver({ status }: LoadOutcome, reply: readonly Buffer[]): boolean {
+  return status === 'absent' && reply.length > 0;
+}
+
+function noop(): void {
+  // A session whose use was not noted lives a little shorter.
+}
+
+function flag(value: boolean): Argument {
+  return value ? 1 : 0;
+}

@@ -1,0 +1,289 @@
+import { NEVER_MS } from '../../core/times.js';
+import { FORMAT_VERSION, NAME_LENGTH } from './record.js';
+import { SIZE_PAIR, withinLimits } from './script-limits.js';
+import { UNNOTED_SHARE } from './touch-interval.js';
+import { NOW, scriptOf, type Script } from '../../redis/script.js';
+
+/**
+ * Every Lua script of the package, each with its contract above it.
+ *
+ * A record is a hash. Fields that begin with `@` are ours, an attribute's name that begins with `@` is stored with a
+ * second one. They are few, for each is sent and parsed with each load, and short: a hash with a value of over 64
+ * bytes takes Redis twice the memory.
+ * - `@v` "1 name idle until copy authenticated local": the version; the end of the session's id, so that a record
+ *   names its own session; idle seconds; absolute deadline or 0; seconds of life of the copy of an anonymous
+ *   session, or 0; 1 or 0; 1 if nodes may hold copies of their own in memory, which stays so, or 0.
+ * - `@used` when it was used last.
+ * - `@info` "created login codec principal": when it was created, when somebody logged in or 0, who.
+ * - `@cookie` "seconds sent": how long browsers keep the cookie, or - where the settings say so, and when it was sent
+ *   last, or 0 where the next use is to send it. Only where there is something to say; written like an attribute.
+ * - `@size` attributes × 2^30 + bytes of their names and values: at least what there is. Missing until the first save that
+ *   sets something; 0.1 leaves it as it is.
+ * A marker, or tombstone, stands for a session that has ended: `@ended` when (0.1 wrote 1), `@next` the id that it was
+ * renewed to, and `@follow` if that was no login: until when the old id is served as the new one, 0 for not at all.
+ *
+ * Common ground:
+ * - Each script touches one key, or keys of one slot (the tag in braces), so that Redis Cluster can run it.
+ * - No script has a `#!lua` line: with one, Redis refuses even reads when it is full.
+ * - Times are those of Redis, in epoch milliseconds. ARGV[1] of each write is its deadline: a write
+ *   that was reported as failed meanwhile must not be applied later.
+ * - The first change of each write is an HSET, which a full Redis refuses: then nothing is changed.
+ * - The reply of a write is {1, now, absolute deadline or 0}, or {0}: no such record, or {-1}: the session
+ *   has ended, or {-1, id, 1 or 0}: it goes on under that id, and whether the old one is still served, or
+ *   {-1, ''}: by a login, or {-3, now}: too late, or {-4}: the record is of another format, or {-5, bytes,
+ *   attributes}: it would hold that much, which is over a limit.
+ * - What scripts share is text, not functions, which Redis would make anew in each run.
+ */
+/** ARGV[2], which is the touch interval in ms, is taken out: each script counts what is its own from there on. */
+const UNLESS_LATE = `${NOW}
+if now > tonumber(ARGV[1]) then return {-3, now} end
+local interval = tonumber(table.remove(ARGV, 2))`;
+
+/** How `@v` begins in a record that is the key's own. */
+const beginning = (key: string): string =>
+  `'${FORMAT_VERSION} ' .. string.sub(${key}, -${NAME_LENGTH}) .. ' '`;
+const BEGINNING_LENGTH = `${FORMAT_VERSION} `.length + NAME_LENGTH + 1;
+const isOwn = (v: string, key: string): string =>
+  `string.sub(${v} or '', 1, ${BEGINNING_LENGTH}) == ${beginning(key)}`;
+const versionOf = (v: string): string => `(tonumber(string.match((${v} or '') .. ' ', '^(%d+) ')) or 0)`;
+/** The id that a key is for: a key ends in {tag}rest, an id is the same without braces. */
+const idOf = (key: string): string => `string.sub(${key}, -48, -45) .. string.sub(${key}, -43)`;
+
+const takeApart = (v: string): string => `
+local idle, till, copy, authenticated, nodes =
+  string.match(${v}, '^(%-?%d+) (%d+) (%d+) ([01]) ([01])$', ${BEGINNING_LENGTH + 1})`;
+const putTogether = (key: string): string =>
+  `${beginning(key)} .. idle .. ' ' .. till .. ' ' .. copy .. ' ' .. authenticated .. ' ' .. nodes`;
+
+/** Ends a write that has met a marker. */
+const hasEnded = (key: string): string => `
+local m = redis.call('HMGET', ${key}, '@next', '@follow')
+if not m[1] then return {-1} end
+if not m[2] then return {-1, ''} end
+return {-1, m[1], tonumber(m[2]) > now and 1 or 0}`;
+
+/** Takes the record of a key apart, or ends with what a write of it replies. */
+const standing = (key: string, v: string, ended: string): string => `
+if ${ended} then${hasEnded(key)}
+end
+if not (${isOwn(v, key)}) then
+  if ${versionOf(v)} > ${FORMAT_VERSION} then return {-4} end
+  return {0}
+end${takeApart(v)}
+if not idle then return {0} end`;
+
+/**
+ * Idle life, started anew, as `ttl`: the least of idle time, what is left to the absolute deadline, a copy's short life. Uses that
+ * are closer together than `interval`, or a tenth of that life where that is less, are not noted: a record lives so much
+ * longer, so that no session ends early; a copy does not, since it is not the session.
+ */
+const TTL = `
+local ttl = ${NEVER_MS}
+if tonumber(idle) > 0 then ttl = math.min(ttl, idle * 1000) end
+if copy ~= '0' then ttl = math.min(ttl, copy * 1000) end
+interval = math.min(interval, math.floor(ttl / ${UNNOTED_SHARE}))
+if copy == '0' then ttl = math.min(ttl + interval, ${NEVER_MS}) end
+if till ~= '0' then ttl = math.min(ttl, till - now) end`;
+
+/** Ends a write. */
+const written = (key: string): string => `${TTL}
+if ttl <= 0 then
+  redis.call('DEL', ${key})
+  return {0}
+end
+redis.call('PEXPIRE', ${key}, string.format('%d', ttl))
+return {1, now, tonumber(till)}`;
+
+/** Sets fields of ours and `count` pairs from ARGV[first] on; what comes after those are names to remove. */
+const change = (key: string, own: string, first: number, count: string): string => `
+local last = ${first - 1} + ${count} * 2
+redis.call('HSET', ${key}, ${own}, unpack(ARGV, ${first}, math.min(last, ${first + 999})))
+for i = ${first + 1000}, last, 1000 do redis.call('HSET', ${key}, unpack(ARGV, i, math.min(i + 999, last))) end
+for i = last + 1, #ARGV, 1000 do redis.call('HDEL', ${key}, unpack(ARGV, i, math.min(i + 999, #ARGV))) end`;
+
+/** Writes `@v` anew where a change (idle '' = as it was) makes it another. */
+const changeLimits = (key: string, idle: string, authenticated: string, copy: string): string => `
+if ${idle} ~= '' and ${idle} ~= idle or ${authenticated} > authenticated or ${copy} ~= copy then
+  if ${idle} ~= '' then idle = ${idle} end
+  if ${authenticated} == '1' then authenticated = '1' end
+  copy = ${copy}
+  if copy ~= '0' then nodes = '1' end
+  redis.call('HSET', ${key}, '@v', ${putTogether(key)})
+end`;
+
+/**
+ * Marks a session as used. Best effort: extending the expiry works on a full Redis, noting the time may not.
+ * KEYS record · ARGV touch interval in ms: a use that is closer to the one before is not noted.
+ * Reply: now, also when there is nothing to mark.
+ */
+export const TOUCH = scriptOf(
+  `${NOW}
+local key, interval = KEYS[1], tonumber(ARGV[1])
+local f = redis.call('HMGET', key, '@v', '@used')
+if not (${isOwn('f[1]', 'key')}) then return now end${takeApart('f[1]')}
+if not idle then return now end${TTL}
+if now - (tonumber(f[2]) or 0) < interval then return now end
+if ttl > 0 then
+  redis.call('PEXPIRE', key, string.format('%d', ttl))
+  redis.pcall('HSET', key, '@used', this)
+else
+  redis.call('DEL', key)
+end
+return now
+`,
+  { tellsTime: true },
+);
+
+/**
+ * Writes a record where there is none.
+ * KEYS record · ARGV deadline, codec, idle seconds, absolute timeout in seconds or 0, principal or '',
+ * authenticated 1 or 0, copy seconds or 0, created or 0 = now, absolute deadline or 0 (for a session that
+ * exists already), login time or 0 = now, count of fields, then name and bytes of each.
+ * Reply: that of a write; {0} if there is a record already.
+ */
+export const CREATE = script(`${UNLESS_LATE}
+local key = KEYS[1]
+local there = redis.call('HMGET', key, '@v', '@ended')
+if there[2] then${hasEnded('key')}
+end
+if there[1] then return {0} end
+local idle, till, copy, authenticated = ARGV[3], ARGV[9], ARGV[7], ARGV[6]
+local nodes = copy == '0' and '0' or '1'
+if till == '0' and ARGV[4] ~= '0' then till = string.format('%.0f', now + ARGV[4] * 1000) end
+local created = ARGV[8] == '0' and this or ARGV[8]
+local login = ARGV[5] == '' and '0' or ARGV[10] == '0' and this or ARGV[10]
+local info = created .. ' ' .. login .. ' ' .. ARGV[2] .. ' ' .. ARGV[5]
+${change('key', `'@v', ${putTogether('key')}, '@used', this, '@info', info`, 12, 'ARGV[11]')}
+${written('key')}
+`);
+
+/**
+ * Applies a change to a record that exists.
+ * KEYS record · ARGV deadline, idle seconds or '' = as it was, authenticated 1 or 0, copy seconds or 0, limit of
+ * the size or 0, bytes of each attribute that do not count, count of fields to set, then name and bytes of each,
+ * then names to remove.
+ * Reply: that of a write.
+ */
+export const SAVE = script(`${UNLESS_LATE}
+local key = KEYS[1]
+local f = redis.call('HMGET', key, '@v', '@ended', '@size', ARGV[8] or '@size')
+${standing('key', 'f[1]', 'f[2]')}
+${withinLimits('key', 'f[3]', 'f[4]', 5, 8, 'ARGV[7]')}
+${change('key', `'@used', this, ${SIZE_PAIR}`, 8, 'ARGV[7]')}
+${changeLimits('key', 'ARGV[2]', 'ARGV[3]', 'ARGV[4]')}
+${written('key')}
+`);
+
+/**
+ * Moves a record to a new id with a change, and leaves a marker under the old one.
+ * KEYS old record, new record · ARGV deadline, idle seconds or '', authenticated 1 or 0, copy seconds or 0, limit of
+ * the size or 0, bytes of each attribute that do not count, life of the marker in ms, the same where nodes may hold
+ * copies in memory, grace in ms, principal or '' = no login,
+ * absolute timeout in seconds from now (0 = none, only with a login), count of fields to set, then name and bytes of
+ * each, then names to remove.
+ * Reply: that of a write.
+ */
+export const RENEW = script(`${UNLESS_LATE}
+local old, new = KEYS[1], KEYS[2]
+local f = redis.call('HMGET', old, '@v', '@ended', '@info', '@size', ARGV[13] or '@size')
+${standing('old', 'f[1]', 'f[2]')}
+${withinLimits('old', 'f[4]', 'f[5]', 5, 13, 'ARGV[12]')}
+if ARGV[2] ~= '' then idle = ARGV[2] end
+if ARGV[3] == '1' then authenticated = '1' end
+copy = ARGV[4]
+local life = math.max(ARGV[7], ARGV[9])
+if nodes == '1' then life = math.max(life, ARGV[8]) end
+nodes = copy == '0' and '0' or '1'
+local info = f[3] or ''
+if ARGV[10] ~= '' then
+  local created, codec = string.match(info, '^(%d+) %d+ (%S+) ')
+  if not created then return {0} end
+  info = string.format('%s %.0f %s ', created, now, codec) .. ARGV[10]
+  till = ARGV[11] == '0' and '0' or string.format('%.0f', now + ARGV[11] * 1000)
+end
+${change('old', `'@v', ${putTogether('new')}, '@info', info, '@used', this, ${SIZE_PAIR}`, 13, 'ARGV[12]')}
+redis.call('RENAME', old, new)
+redis.call('HSET', old, '@ended', this, '@next', ${idOf('new')})
+if ARGV[10] == '' then redis.call('HSET', old, '@follow', ARGV[9] == '0' and 0 or now + ARGV[9]) end
+redis.call('PEXPIRE', old, life)
+${written('new')}
+`);
+
+/**
+ * Writes or removes one attribute if its bytes are still those expected.
+ * KEYS record · ARGV deadline, authenticated 1 or 0, copy seconds or 0, limit of the size or 0, bytes of each
+ * attribute that do not count, 1 if bytes are expected or 0 if none, the expected bytes, 1 if bytes are to be written
+ * or 0 to remove, field, the new bytes if any.
+ * Reply: that of a write, or {-2, the bytes that are there or nil}.
+ */
+export const COMPARE_AND_SET = script(`${UNLESS_LATE}
+local key = KEYS[1]
+local f = redis.call('HMGET', key, '@v', '@ended', ARGV[9], '@size')
+${standing('key', 'f[1]', 'f[2]')}
+if f[3] ~= (ARGV[6] == '1' and ARGV[7]) then return {-2, f[3]} end
+${withinLimits('key', 'f[4]', 'f[3]', 4, 9, 'ARGV[8]')}
+if ARGV[8] == '1' then
+  redis.call('HSET', key, '@used', this, ${SIZE_PAIR}, ARGV[9], ARGV[10])
+else
+  redis.call('HSET', key, '@used', this)
+  redis.call('HDEL', key, ARGV[9])
+end
+${changeLimits('key', "''", 'ARGV[2]', 'ARGV[3]')}
+${written('key')}
+`);
+
+/**
+ * Removes a session, and where it was renewed meanwhile, what it became, under whichever id, and leaves a marker of each.
+ * Works on a full Redis, since what is removed comes first. A marker that is there already stays for as long as it would
+ * have, so that nobody keeps one alive by logging out again, but leads nowhere any more. A late end would take with it the
+ * login that followed the refused one, so it has a deadline like any write.
+ * KEYS record · ARGV deadline, what a key begins with before the tag, life of a marker in ms, the same where nodes may
+ * hold copies in memory, which is where an unknown id gets one too (0: no node does).
+ * Reply: {1, now, what was found}: 1: removed, 2: removed under another id, -1: it had ended before, 0: there was none;
+ * or {-3, now}: too late.
+ */
+export const DESTROY = script(`${UNLESS_LATE}
+local key, reply = KEYS[1], 0
+while key do
+  local f = redis.pcall('HMGET', key, '@v', '@ended', '@next')
+  if f.err then f = {} end
+  if f[2] then
+    redis.call('HDEL', key, '@next', '@follow')
+    if reply == 0 then reply = -1 end
+  else
+    redis.call('DEL', key)
+    local life = f[1] and tonumber(ARGV[3]) or 0
+    if f[1] then reply = reply == -1 and 2 or 1 end
+    if not f[1] or string.sub(f[1], -2) == ' 1' then life = math.max(life, ARGV[4]) end
+    if life > 0 then
+      redis.call('HSET', key, '@ended', this)
+      redis.call('PEXPIRE', key, life)
+    end
+  end
+  key = f[3] and ARGV[2] .. '{' .. string.sub(f[3], 1, 4) .. '}' .. string.sub(f[3], 5)
+end
+return {1, now, reply}
+`);
+
+/**
+ * Moves what is under a session's key out of the way, if it is not a sound record of that session: a reply that was
+ * read as such may have been meant for another request. Leaves markers, and records of a newer version, alone.
+ * KEYS record, where to · ARGV life there in ms, 1 if the record names its own session and is damaged, or 0.
+ * Reply: 1 if it was moved.
+ */
+export const QUARANTINE = script(`
+local key, aside = KEYS[1], KEYS[2]
+if redis.call('EXISTS', key) == 0 then return 0 end
+local f = redis.pcall('HMGET', key, '@v', '@ended')
+if not f.err then
+  if f[2] or ${versionOf('f[1]')} > ${FORMAT_VERSION} then return 0 end
+  if ARGV[2] == '0' and ${isOwn('f[1]', 'key')} then return 0 end
+end
+redis.call('RENAME', key, aside)
+redis.call('PEXPIRE', aside, ARGV[1])
+return 1
+`);
+
+function script(lua: string): Script {
+  return scriptOf(lua, { hasDeadline: lua.startsWith(UNLESS_LATE) });
+}
