@@ -3,6 +3,7 @@ import { SessionStoreUnavailableError } from '../../lib/core/errors.js';
 import type { SessionId } from '../../lib/core/token.js';
 import { change, freshId, newSession, renewal } from './builders.js';
 import { describeEnds } from './contract-ends.js';
+import { describeKept } from './contract-kept.js';
 import { describeLimits } from './contract-limits.js';
 import { ContractRig, type ContractOptions, type StoreUnderTest } from './contract-rig.js';
 import { describeWrites } from './contract-writes.js';
@@ -27,6 +28,7 @@ export function describeSessionStore(
 
     describeWrites(rig);
     describeEnds(rig);
+    describeKept(rig);
     describeLimits(rig);
 
     describe('expiry', () => {

@@ -22,7 +22,7 @@ import { tagOf, type SessionId } from '../../core/token.js';
 import type { Argument, RedisExecutor } from '../../redis/executor.js';
 import { opaque } from './opaque.js';
 import { RecordLimits, type SessionOverhead } from './record-limits.js';
-import { cookieField, fieldOf, readRecord } from './record.js';
+import { cookieField, fieldOf, keptField, readRecord } from './record.js';
 import { SCRIPT_STATUS, type Script } from '../../redis/script.js';
 import { COMPARE_AND_SET, CREATE, DESTROY, RENEW, SAVE, QUARANTINE, TOUCH } from './scripts.js';
 import { isTouchDue } from './touch-interval.js';
@@ -34,7 +34,7 @@ export interface RedisStoreOptions {
   readonly topology: string;
   /** Uses closer together than this are not noted, and records live so much longer; 0: each is. See scripts.ts. */
   readonly touchIntervalMs: number;
-  /** Life of the record of a session that is not authenticated, in seconds; undefined: as of any other. */
+  /** Life of the record of a session that is neither authenticated nor kept, in seconds; undefined: as of any other. */
   readonly anonymousCopySeconds?: number | undefined;
   /** How long an end stays known where nodes may hold copies in memory, in milliseconds; elsewhere {@link TOMBSTONE_MS}. */
   readonly tombstoneMs: number;
@@ -93,7 +93,8 @@ export class RedisStore implements SessionStore, Quarantine {
 
   #isTouchDue({ record, now }: Found): boolean {
     const { touchIntervalMs, anonymousCopySeconds } = this.#options;
-    return isTouchDue(record, now, touchIntervalMs, record.authenticated ? undefined : anonymousCopySeconds);
+    const copySeconds = isLasting(record) ? undefined : anonymousCopySeconds;
+    return isTouchDue(record, now, touchIntervalMs, copySeconds);
   }
 
   async create(id: SessionId, session: NewSession): Promise<Written> {
@@ -116,7 +117,11 @@ export class RedisStore implements SessionStore, Quarantine {
 
   async save(id: SessionId, change: SessionChange): Promise<WriteOutcome> {
     const own = change.cookie && (await this.#cookie(id, change.cookie));
-    return this.#write(SAVE, [this.#key(id)], withFields(this.#changeArguments(change), change, own));
+    return this.#write(
+      SAVE,
+      [this.#key(id)],
+      withFields(this.#changeArguments(change), change, fields(change, own)),
+    );
   }
 
   async renew(id: SessionId, renewal: SessionRenewal): Promise<WriteOutcome> {
@@ -135,7 +140,7 @@ export class RedisStore implements SessionStore, Quarantine {
           login !== undefined && login.absoluteTimeout > 0 ? login.absoluteTimeout : 0,
         ],
         renewal,
-        own,
+        fields(renewal, own),
       ),
     );
   }
@@ -213,21 +218,21 @@ export class RedisStore implements SessionStore, Quarantine {
           session.maxInactiveInterval,
           absoluteTimeout !== undefined && absoluteTimeout > 0 ? absoluteTimeout : 0,
           session.principal === undefined ? '' : opaque(session.principal),
-          flag(session.authenticated),
-          this.#copy(session.authenticated),
+          flag(isLasting(session)),
+          this.#copy(isLasting(session)),
           times.createdAt ?? 0,
           times.absoluteDeadline ?? 0,
           times.authenticatedAt ?? 0,
         ],
         { set: session.attributes, remove: [] },
-        cookie,
+        fields(session, cookie),
       ),
     );
   }
 
   #changeArguments(change: SessionChange): Argument[] {
-    const { maxInactiveInterval, authenticated } = change;
-    return [maxInactiveInterval ?? '', flag(authenticated), this.#copy(authenticated), ...this.#limits.args];
+    const lasting = isLasting(change);
+    return [change.maxInactiveInterval ?? '', flag(lasting), this.#copy(lasting), ...this.#limits.args];
   }
 
   /** When it is sent is told by the server's time, as all times of a record are. */
@@ -235,8 +240,8 @@ export class RedisStore implements SessionStore, Quarantine {
     return cookieField(maxAge, sent ? Math.floor(await this.#commands.timeAt(this.#key(id))) : 0);
   }
 
-  #copy(authenticated: boolean): Argument {
-    return authenticated ? 0 : (this.#options.anonymousCopySeconds ?? 0);
+  #copy(lasting: boolean): Argument {
+    return lasting ? 0 : (this.#options.anonymousCopySeconds ?? 0);
   }
 
   async #write(script: Script, keys: readonly string[], args: readonly Argument[]): Promise<WriteOutcome> {
@@ -284,14 +289,27 @@ export class RedisStore implements SessionStore, Quarantine {
 /** A field of ours that is written as attributes are: its name, and its text. */
 type OwnField = readonly [string, string];
 
-/** Puts a change's attributes, and a field of ours, behind the arguments that a script has of its own. */
+const NO_FIELDS: readonly OwnField[] = [];
+
+/** The fields of ours that come with a write. */
+function fields({ kept }: Pick<SessionChange, 'kept'>, cookie: OwnField | undefined): readonly OwnField[] {
+  if (kept === undefined) return cookie === undefined ? NO_FIELDS : [cookie];
+  return cookie === undefined ? [keptField(kept)] : [keptField(kept), cookie];
+}
+
+/** Whether a session is stored for its whole idle life. */
+function isLasting({ authenticated, kept }: Pick<SessionChange, 'authenticated' | 'kept'>): boolean {
+  return authenticated || kept === true;
+}
+
+/** Puts a change's attributes, and fields of ours, behind the arguments that a script has of its own. */
 function withFields(
   args: Argument[],
   change: Pick<SessionChange, 'set' | 'remove'>,
-  own?: OwnField,
+  own: readonly OwnField[],
 ): Argument[] {
-  args.push(change.set.size + (own === undefined ? 0 : 1));
-  if (own !== undefined) args.push(...own);
+  args.push(change.set.size + own.length);
+  for (const field of own) args.push(...field);
   for (const [name, bytes] of change.set) args.push(fieldOf(name), opaque(bytes));
   for (const name of change.remove) args.push(fieldOf(name));
   return args;
