@@ -4,6 +4,7 @@ export type {
   RedisSessionModuleExtras,
   RedisSessionOptionsFactory,
 } from './nest/redis-session.module.js';
+export { REDIS_SESSION_OPTIONS } from './nest/tokens.js';
 export { SessionService } from './nest/session.service.js';
 export { Session } from './nest/session.decorator.js';
 export { CSRF_FIELD, CSRF_HEADER, CsrfGuard, SkipCsrf } from './nest/csrf.guard.js';
@@ -20,6 +21,25 @@ export type {
 } from './core/members.js';
 export type { RejectionReason, SessionEvent } from './core/events.js';
 export { SESSION_POLICIES, type SessionPolicy } from './core/environment.js';
+export type {
+  CompareAndSetOutcome,
+  CookieLife,
+  DestroyOutcome,
+  Found,
+  LoadOptions,
+  LoadOutcome,
+  NewSession,
+  NotThere,
+  SessionChange,
+  SessionRecord,
+  SessionRenewal,
+  SessionStore,
+  StoreHealth,
+  Unreadable,
+  WriteOutcome,
+  Written,
+} from './core/store.js';
+export type { SessionId } from './core/token.js';
 export type { SessionCodec } from './core/codec.js';
 export { msgpackCodec } from './codecs/msgpack.js';
 export { jsonCodec } from './codecs/json.js';

@@ -153,7 +153,8 @@ export interface Quarantine {
 
 /** How a store is doing, for health checks. Never holds a secret. */
 export interface StoreHealth {
-  readonly kind: 'memory' | 'redis';
+  /** `memory`, `redis` or, for an application's own store, its name. */
+  readonly kind: string;
   /** `standalone`, `sentinel`, `cluster` or, for memory, `process`. */
   readonly topology: string;
   /** Redis: the role of the server that answered. */

@@ -1,8 +1,9 @@
 import { Logger } from '@nestjs/common';
 import type { ResolvedSettings } from '../config/settings.js';
 import { TOMBSTONE_MS, type SessionStore } from '../core/store.js';
-import { withLayers } from '../stores/layers/compose.js';
+import { withLayers, withOuterLayers } from '../stores/layers/compose.js';
 import { ENCRYPTION_OVERHEAD } from '../stores/layers/encrypted-store.js';
+import { UnownedStore } from '../stores/layers/unowned-store.js';
 import { MemoryStore } from '../stores/memory-store.js';
 import { RedisStore } from '../stores/redis/redis-store.js';
 import { FailureLog, type FailureClock } from './failure-log.js';
@@ -27,9 +28,9 @@ export interface SessionBackend {
 
 /** Builds what the settings ask for. Nothing is connected yet. */
 export function createBackend(settings: ResolvedSettings): SessionBackend {
-  if (!settings.enabled) {
-    return { store: memoryStore(settings), connect: () => Promise.resolve() };
-  }
+  const failures = new FailureLog(new Logger('SessionStore'), FAILURE_CLOCK);
+  if (settings.store !== undefined) return ownStore(settings.store, settings, failures);
+  if (!settings.usesRedis) return { store: memoryStore(settings), connect: noConnection };
   const { redis, keyPrefix, storeGuests } = settings;
   const link = createRedisLink(redis, keyPrefix);
   const copyLifeMs = Math.max(TOMBSTONE_MS, settings.idleTimeoutSeconds * 1000);
@@ -47,7 +48,6 @@ export function createBackend(settings: ResolvedSettings): SessionBackend {
     },
     () => link.close(),
   );
-  const failures = new FailureLog(new Logger('SessionStore'), FAILURE_CLOCK);
   const { confirmEnds } = link;
   return {
     store: withLayers(shared, {
@@ -66,6 +66,20 @@ export function createBackend(settings: ResolvedSettings): SessionBackend {
         })),
     connect: async () => void (await link.connect()),
   };
+}
+
+/** A store that the application gives, and closes. */
+function ownStore(
+  store: SessionStore,
+  { encryptionKeys }: ResolvedSettings,
+  failures: FailureLog,
+): SessionBackend {
+  const layers = { encryptionKeys, failed: failures.note };
+  return { store: withOuterLayers(new UnownedStore(store), layers), connect: noConnection };
+}
+
+function noConnection(): Promise<void> {
+  return Promise.resolve();
 }
 
 function memoryStore(settings: ResolvedSettings): MemoryStore {

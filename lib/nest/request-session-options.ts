@@ -45,7 +45,8 @@ function createTransport({ cookie, secrets, transport }: ResolvedSettings): Toke
   return new SessionCookie({ ...cookie, names: cookie.names }, secrets, dropped.note);
 }
 
-function createEnvironment(
+/** Puts together what sessions work with. */
+export function createEnvironment(
   settings: ResolvedSettings,
   { store, confirmEnds }: Pick<SessionBackend, 'store' | 'confirmEnds'>,
   events: SessionEvents,

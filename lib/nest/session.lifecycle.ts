@@ -117,7 +117,7 @@ export class SessionLifecycle
 
   async #connect(): Promise<void> {
     await this.#backend.connect();
-    if (this.#settings.enabled && !this.#stopped) this.#logger.log(successLine(this.#settings));
+    if (this.#settings.usesRedis && !this.#stopped) this.#logger.log(successLine(this.#settings));
   }
 
   #attach(): void {

@@ -7,22 +7,31 @@ import { LocalCopies, type LocalCopyRules } from './local-copies.js';
 import { ObservedStore } from './observed-store.js';
 import type { LayeredStore } from './store-layer.js';
 
-/** Which layers stand before a store. */
-export interface StoreLayers {
-  /** Where sessions of guests are kept in this process; undefined: they are stored like any other. */
-  readonly guests: (LocalCopyRules & { readonly memory: MemoryStore }) | undefined;
+/** What stands before any store. */
+export interface OuterLayers {
   /** Base64, newest first; empty: nothing is encrypted. */
   readonly encryptionKeys: readonly string[];
   /** Told of each failure of the store. Must not throw. */
   readonly failed: (error: unknown) => void;
 }
 
-/** Puts the layers before a store that all nodes share, each before the one above it in this function. */
-export function withLayers(shared: SharedStore, layers: StoreLayers): SessionStore {
-  const { guests, encryptionKeys, failed } = layers;
-  let store: LayeredStore = shared;
+/** Which layers stand before a store that all nodes share. */
+export interface StoreLayers extends OuterLayers {
+  /** Where sessions of guests are kept in this process; undefined: they are stored like any other. */
+  readonly guests: (LocalCopyRules & { readonly memory: MemoryStore }) | undefined;
+}
+
+/** Puts the layers before a store that all nodes share. */
+export function withLayers(shared: SharedStore, { guests, ...outer }: StoreLayers): SessionStore {
   // Copies in this process hold what Redis holds: what is encrypted there is encrypted here.
-  if (guests !== undefined) store = new GuestStore(shared, new LocalCopies(guests.memory, guests));
+  const store =
+    guests === undefined ? shared : new GuestStore(shared, new LocalCopies(guests.memory, guests));
+  return withOuterLayers(store, outer);
+}
+
+/** Puts before a store what any has before it, each layer before the one above it in this function. */
+export function withOuterLayers(below: LayeredStore, { encryptionKeys, failed }: OuterLayers): SessionStore {
+  let store = below;
   if (encryptionKeys.length > 0)
     store = new EncryptedStore(store, new KeyRing(encryptionKeys.map((key) => Buffer.from(key, 'base64'))));
   // Last, so that failures of each layer are seen.
