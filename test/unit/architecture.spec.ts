@@ -28,6 +28,14 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   config: ['core/'],
   nest: ['core/', 'codecs/', 'compat/', 'redis/', 'stores/', 'http/', 'config/'],
   health: ['core/store.ts', 'nest/tokens.ts', 'nest/backend.ts', 'nest/session.lifecycle.ts'],
+  express: [
+    'core/environment.ts',
+    'core/errors.ts',
+    'core/members.ts',
+    'config/settings.ts',
+    'http/request-slot.ts',
+    ...['nest/nest-log.ts', 'nest/session.service.ts', 'nest/tokens.ts'],
+  ],
   testing: [
     'core/',
     'config/resolve.ts',
@@ -49,6 +57,7 @@ const MAY_USE: Readonly<Record<string, RegExp>> = {
   config: /^(class-validator|class-transformer|ioredis|node:fs|node:util)$/,
   nest: /^(@nestjs\/(common|core|config)|rxjs|node:[\w/]+)$/,
   health: /^@nestjs\/(common|terminus)$/,
+  express: /^(@nestjs\/common|cookie|node:http)$/,
   testing: /^@nestjs\/common$/,
   'index.ts': /^$/,
 };
@@ -109,7 +118,7 @@ describe('lib', () => {
   });
 
   it('does not import its own doors', () => {
-    const doors = /^(index\.ts|(health|testing)\/index\.ts|nestjs-redis-session(\/.*)?)$/;
+    const doors = /^(index\.ts|(health|express|testing)\/index\.ts|nestjs-redis-session(\/.*)?)$/;
     expect(imports.filter(({ to }) => doors.test(to)).map(told)).toEqual([]);
   });
 

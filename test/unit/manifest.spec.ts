@@ -115,7 +115,7 @@ describe('the build', () => {
   );
 
   it('has the entries of the design', () => {
-    expect(entries.map(([name]) => name)).toEqual(['.', './health', './testing']);
+    expect(entries.map(([name]) => name)).toEqual(['.', './health', './express', './testing']);
     expect(manifest.files).toContain('dist');
   });
 
