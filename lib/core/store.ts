@@ -107,6 +107,7 @@ export interface NotThere {
   readonly now?: number | undefined;
 }
 
+/** The session is there. */
 export interface Found {
   readonly status: 'found';
   readonly record: SessionRecord;
@@ -122,7 +123,9 @@ export interface Unreadable {
   readonly damaged?: boolean | undefined;
 }
 
+/** What a load has found. */
 export type LoadOutcome = Found | NotThere | Unreadable;
+/** What has become of a write. */
 export type WriteOutcome = Written | NotThere;
 
 /** `conflict`: the attribute's bytes were not the expected ones; `actual` is what is there. */
