@@ -30,7 +30,7 @@ export function createBackend(settings: ResolvedSettings): SessionBackend {
   if (!settings.enabled) {
     return { store: memoryStore(settings), connect: () => Promise.resolve() };
   }
-  const { redis, keyPrefix, anonymousTraffic } = settings;
+  const { redis, keyPrefix, storeGuests } = settings;
   const link = createRedisLink(redis, keyPrefix);
   const copyLifeMs = Math.max(TOMBSTONE_MS, settings.idleTimeoutSeconds * 1000);
   const shared = new RedisStore(
@@ -39,9 +39,9 @@ export function createBackend(settings: ResolvedSettings): SessionBackend {
       keyPrefix,
       topology: link.topology,
       touchIntervalMs: settings.touchIntervalSeconds * 1000,
-      anonymousCopySeconds: anonymousTraffic ? undefined : settings.undefinedSessionTypeTimeoutSeconds,
+      anonymousCopySeconds: storeGuests ? undefined : settings.guestCopySeconds,
       // Longer than any copy that has not heard of the end: see LocalCopies.
-      tombstoneMs: anonymousTraffic ? TOMBSTONE_MS : copyLifeMs + TOMBSTONE_MS,
+      tombstoneMs: storeGuests ? TOMBSTONE_MS : copyLifeMs + TOMBSTONE_MS,
       limits: settings,
       overhead: settings.encryptionKeys.length > 0 ? ENCRYPTION_OVERHEAD : undefined,
     },
@@ -51,7 +51,7 @@ export function createBackend(settings: ResolvedSettings): SessionBackend {
   const { confirmEnds } = link;
   return {
     store: withLayers(shared, {
-      guests: anonymousTraffic
+      guests: storeGuests
         ? undefined
         : { memory: memoryStore(settings), lifeMs: copyLifeMs, now: settings.now },
       encryptionKeys: settings.encryptionKeys,

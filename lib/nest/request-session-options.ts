@@ -42,7 +42,7 @@ function useClock({ now }: ResolvedSettings): UseClock {
 function createTransport({ cookie, secrets, transport }: ResolvedSettings): TokenTransport {
   if (transport.header !== undefined) return new HeaderTransport(transport.header, secrets);
   const dropped = new DroppedCookieLog(nestLog('SessionCookie'), performance);
-  return new SessionCookie(cookie, secrets, dropped.note);
+  return new SessionCookie({ ...cookie, names: cookie.names }, secrets, dropped.note);
 }
 
 function createEnvironment(
@@ -61,8 +61,8 @@ function createEnvironment(
       cookieMaxAge: settings.transport.header === undefined ? settings.cookie.maxAgeSeconds : undefined,
       saveOnChange: settings.policies.includes('SAVE_ON_CHANGE'),
       alwaysSave: settings.policies.includes('ALWAYS_SAVE_AFTER_REQUEST'),
-      manualDirtyAttribute: settings.manualDirtyAttribute,
-      persistOnDemandAttribute: settings.persistOnDemandAttribute,
+      manualDirtyAttribute: settings.manualDirtyTracking ? settings.manualDirtyAttribute : undefined,
+      persistOnDemandAttribute: settings.persistOnDemand ? settings.persistOnDemandAttribute : undefined,
       unstorable: settings.unstorable,
       maxSessionBytes: settings.maxSessionBytes,
       maxAttributes: settings.maxAttributes,
