@@ -50,9 +50,9 @@ export function docOf({ owner, property }: CatalogEntry): MemberDoc {
 
 /** The initial value that a setting is declared with, as the banner shows it; undefined where it is computed, or none. */
 export function declaredDefault({ owner, property, kind }: CatalogEntry): string | undefined {
-  const value: unknown = Reflect.get(new owner(), property);
+  const value = Reflect.get(new owner(), property) as string | readonly string[] | undefined;
   if (value === undefined || (Array.isArray(value) && value.length === 0)) return undefined;
-  return kind.show ? kind.show(value) : String(value as string | number | boolean);
+  return kind.show ? kind.show(value) : String(value);
 }
 
 /** The manual's table of settings, made of their declarations. */
