@@ -37,6 +37,7 @@ const [{ msgpackCodec }, { jsonCodec }] = await Promise.all([
   part('codecs/json.js'),
 ]);
 const { readRecord } = await part('stores/redis/record.js');
+const { Bag } = await part('core/bag.js');
 
 const cart = cartOf(10);
 const packed = msgpackCodec.encode(cart);
@@ -67,7 +68,7 @@ const store = {
 const environment = {
   ...{
     store,
-    busy: new Set(),
+    busy: new Bag(),
     codec: msgpackCodec,
     codecByName: () => msgpackCodec,
     log: quiet,
