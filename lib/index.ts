@@ -49,4 +49,5 @@ export {
   SessionUpdateConflictError,
   SessionUsageError,
   type SessionErrorCode,
+  type StoreUnavailableReason,
 } from './core/errors.js';

@@ -1,7 +1,7 @@
 import { ConsoleLogger, Logger, type LogLevel } from '@nestjs/common';
 import type { SessionLog } from '../core/environment.js';
+import { ThrottledLines } from '../core/throttled-lines.js';
 import { realTimer, type Timer } from '../core/timer.js';
-import { RepeatedLines } from './repeated-lines.js';
 
 /**
  * The list of levels that Nest's console logger takes where none was given: the very list, not one like it. None is
@@ -13,7 +13,7 @@ const UNCHOSEN: unknown =
 /** Nest's Logger under a context of its own, as the port that core writes to. */
 export function nestLog(context: string, timer: Timer = realTimer): SessionLog {
   const logger = new Logger(context);
-  const repeated = new RepeatedLines(
+  const repeated = new ThrottledLines(
     {
       first: (line) => logger.warn(line),
       again: (line, count) => logger.warn(`${count} more within a minute, the latest: ${line}`),

@@ -13,7 +13,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { bannerLines, successLine } from '../config/banner.js';
 import type { ResolvedSettings } from '../config/settings.js';
 import { within } from '../redis/deadline.js';
-import type { SessionBackend } from './backend.js';
+import type { SessionBackend } from '../stores/backend.js';
 import { assertDeferrable } from '../http/deferred-response.js';
 import { ConnectionDrain } from '../http/connection-drain.js';
 import { rememberResponse } from './raw-http.js';

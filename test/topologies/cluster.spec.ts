@@ -188,7 +188,7 @@ describe('a cluster', () => {
       await client.connect();
       const [, fast, slow] = cluster.servers as [RedisProcess, RedisProcess, RedisProcess];
       skewClocks(client, { [fast.port]: 3_000, [slow.port]: -10_000 });
-      const commands = new RedisCommands(client, 'the cluster', TIMEOUT_MS);
+      const commands = new RedisCommands(client, { address: 'the cluster', via: 'cluster' }, TIMEOUT_MS);
       const settings = {
         keyPrefix: PREFIX,
         topology: 'cluster',

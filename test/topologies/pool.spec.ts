@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, it } from '@jest/globals';
 import type { Redis } from 'ioredis';
 import type { PoolOptions } from '../../lib/config/options.js';
-import type { GuardedLink } from '../../lib/nest/redis-link.js';
+import type { GuardedLink } from '../../lib/redis/link.js';
 import { adminOf } from '../faults/rig/fault-app.js';
 import { startRedis, type RedisProcess } from '../support/redis-server.js';
 import { startProxy } from '../support/tcp-proxy.js';

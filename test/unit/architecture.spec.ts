@@ -27,7 +27,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   http: ['core/', 'compat/'],
   config: ['core/'],
   nest: ['core/', 'codecs/', 'redis/', 'stores/', 'http/', 'config/'],
-  health: ['core/store.ts', 'nest/tokens.ts', 'nest/backend.ts', 'nest/session.lifecycle.ts'],
+  health: ['core/store.ts', 'nest/tokens.ts', 'stores/backend.ts', 'nest/session.lifecycle.ts'],
   'index.ts': ['core/', 'codecs/', 'config/', 'nest/'],
 };
 
