@@ -116,7 +116,13 @@ export class SessionLifecycle
   }
 
   async #connect(): Promise<void> {
-    await this.#backend.connect();
+    try {
+      await this.#backend.connect();
+    } catch (error) {
+      // Where main() lets it pass, Node prints it with the line of source it was thrown at, and no logger sees it.
+      this.#logger.error(error instanceof Error ? error.message : 'unknown failure');
+      throw error;
+    }
     if (this.#settings.enabled && !this.#stopped) this.#logger.log(successLine(this.#settings));
   }
 

@@ -1,4 +1,5 @@
 import { Cluster, Redis, type RedisOptions } from 'ioredis';
+import { QuietSentinelConnector } from '../compat/quiet-sentinel-connector.js';
 import type { Endpoint } from './failure.js';
 import { graceMs } from './stall-detector.js';
 
@@ -139,6 +140,7 @@ export function createRedisClient(options: RedisConnectionOptions, hooks: Client
   if (sentinel !== undefined) {
     return new Redis({
       ...common,
+      Connector: QuietSentinelConnector,
       name: sentinel.master,
       sentinels: [...sentinel.nodes],
       db: options.database,

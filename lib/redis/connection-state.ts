@@ -65,12 +65,12 @@ export class ConnectionState {
   }
 
   get isReady(): boolean {
-    return this.#phase === 'ready';
+    return this.#phase === 'ready' && this.#client.status === 'ready' && this.#isWritable;
   }
 
   /** Undefined: commands can be sent. Else settles once that is known, and rejects with why they cannot. */
   ready(): Promise<void> | undefined {
-    if (this.#phase === 'ready' && this.#client.status === 'ready' && this.#isWritable) return undefined;
+    if (this.isReady) return undefined;
     if (this.#phase === 'failed') {
       if (!this.#isInDatabase) this.reselect();
       return Promise.reject(this.#failure());

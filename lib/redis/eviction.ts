@@ -37,19 +37,14 @@ export async function evictedKeys(redis: RedisExecutor): Promise<number | undefi
 
 /** What a server does not let us see, for one line at boot; undefined: nothing. Sessions need none of it. */
 export async function uncheckable(redis: RedisExecutor): Promise<string | undefined> {
-  const checks = [
-    ['ROLE', 'health shows no role', redis.call('ROLE')],
-    ['INFO', 'whether it evicts sessions when it is full is not known', redis.call('INFO', 'memory')],
-  ] as const;
-  const refused = await Promise.all(
-    checks.map(([name, effect, reply]) =>
-      reply.then(
-        () => [],
-        () => [[name, effect] as const],
-      ),
-    ),
-  );
-  const [first, ...rest] = refused.flat();
+  const refused: (readonly [string, string])[] = [];
+  for (const [name, effect, ...args] of [
+    ['ROLE', 'health shows no role'],
+    ['INFO', 'whether it evicts sessions when it is full is not known', 'memory'],
+  ] as const) {
+    await redis.call(name, ...args).catch(() => refused.push([name, effect]));
+  }
+  const [first, ...rest] = refused;
   if (first === undefined) return undefined;
   const all = [first, ...rest];
   return (
@@ -87,7 +82,8 @@ export class EvictionWatch {
 
   /** Never rejects: a server that is away or does not tell is asked again. */
   async look(): Promise<void> {
-    const [risk, evicted] = await Promise.all([evictionRisk(this.#redis), evictedKeys(this.#redis)]);
+    const risk = await evictionRisk(this.#redis);
+    const evicted = await evictedKeys(this.#redis);
     if (risk !== undefined && risk !== this.#risk) this.#log.warn(risk);
     this.#risk = risk;
     if (evicted === undefined) return;

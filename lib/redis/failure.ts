@@ -203,7 +203,7 @@ const SOCKET = (): string => 'Check the path of the unix socket in REDIS_SESSION
 const BROKEN = (endpoint: Endpoint): string =>
   endpoint.tls === true
     ? `${PLACE(endpoint)} A server that asks for a certificate hangs up like this where there is none: REDIS_SESSION_SSL_CERT and REDIS_SESSION_SSL_KEY.`
-    : `${PLACE(endpoint)} Where it expects TLS: REDIS_SESSION_SSL_ENABLED=true.`;
+    : PLACE(endpoint);
 
 const REMEDIES: Readonly<Record<StoreUnavailableReason, string | ((endpoint: Endpoint) => string)>> = {
   TIMEOUT: (endpoint) => `${ROUTE(endpoint).slice(0, -1)}, or raise REDIS_SESSION_TIMEOUT.`,

@@ -103,13 +103,18 @@ export function createRedisLink(options: RedisLinkOptions, use: LinkUse, log: Av
   const connect = async (rehearsal: Rehearsal = () => Promise.resolve([])): Promise<boolean> => {
     const warnings = await start(rehearsal);
     if (closing) return false;
-    const notes = await Promise.all([
-      uncheckable(link),
-      logouts?.risk(link),
-      missingSlots(link, endpoint),
-      watch.begin(),
-    ]);
-    for (const note of [...warnings, ...risksOf(client), ...notes]) if (note !== undefined) log.warn(note);
+    const notes = [...warnings, ...risksOf(client)];
+    // One after the other: a pool would open a connection for each.
+    for (const look of [
+      () => uncheckable(link),
+      () => logouts?.risk(link),
+      () => missingSlots(link, endpoint),
+    ]) {
+      const note = await look();
+      if (note !== undefined) notes.push(note);
+    }
+    for (const note of notes) log.warn(note);
+    await watch.begin();
     return !closing;
   };
   return {

@@ -48,7 +48,7 @@ export class PooledConnection {
 
   /** Whether it is open and nothing is owed on it. */
   get isOpen(): boolean {
-    return !this.#spoilt && this.commands.state.ready() === undefined;
+    return !this.#spoilt && this.commands.state.isReady;
   }
 
   /** With `ping`, also whether the server answers. A fresh failure counts as usable: somebody has to be told it. */

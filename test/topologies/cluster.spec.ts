@@ -245,7 +245,7 @@ describe('a cluster', () => {
     const waits: number[] = [];
     for (let n = 0; n < 8; n++) {
       const start = performance.now();
-      await expect(store.load(id)).rejects.toThrow(/Redis at .* (?:did not answer|is down|could not serve)/);
+      await expect(store.load(id)).rejects.toThrow(/Redis at .* (?:did not answer|is down|cannot serve)/);
       waits.push(performance.now() - start);
     }
     for (const server of cluster.servers) server.resume();

@@ -170,9 +170,7 @@ describe('a pool', () => {
 
   it('that cannot be opened says why', async () => {
     const closed = linkTo({ redis: { host: '127.0.0.1', port: 1, pool: { maxConnections: 4 } } });
-    await expect(closed.connect()).rejects.toThrow(
-      /127\.0\.0\.1:1 cannot be used for sessions: ECONNREFUSED/,
-    );
+    await expect(closed.connect()).rejects.toThrow(/127\.0\.0\.1:1 cannot serve sessions: ECONNREFUSED/);
   });
 
   it('makes one attempt for each command while Redis is away, and serves again when it is back', async () => {

@@ -21,7 +21,7 @@ interface Import {
 const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   core: [],
   codecs: ['core/'],
-  redis: ['core/'],
+  redis: ['core/', 'compat/'],
   stores: ['core/', 'redis/'],
   compat: [],
   http: ['core/', 'compat/'],
@@ -37,7 +37,7 @@ const MAY_USE: Readonly<Record<string, RegExp>> = {
   codecs: /^(msgpackr|node:util)$/,
   redis: /^(ioredis|cockatiel|generic-pool|cluster-key-slot|node:[\w/]+)$/,
   stores: /^(lru-cache|cluster-key-slot|node:[\w/]+)$/,
-  compat: /^node:(http|http2|net)$/,
+  compat: /^(ioredis|node:(events|http|http2|net))$/,
   http: /^(cookie|lru-cache|node:(http|https|http2|net|crypto|events|stream))$/,
   config: /^(class-validator|class-transformer|ioredis|node:fs|node:util)$/,
   nest: /^(@nestjs\/(common|core|config)|rxjs|node:[\w/]+)$/,
