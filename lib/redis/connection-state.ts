@@ -1,6 +1,8 @@
 import type { Redis } from 'ioredis';
+import type { NetConnectOpts, Socket } from 'node:net';
 import { isCluster, type RedisClient } from './client.js';
-import { cause, causeOf, causeOfReply, isVague, unavailable, type Cause, type Endpoint } from './failure.js';
+import { cause, causeOf, isVague, unavailable, type Cause, type Endpoint } from './failure.js';
+import { lastWordsOf } from './last-words.js';
 
 /** What the owner of a connection may want to hear of it. */
 export interface ConnectionEvents {
@@ -38,6 +40,9 @@ export class ConnectionState {
   #reselectedAt = -Infinity;
   /** The next close is our own doing. */
   #isForgiven = false;
+  /** Whom the attempt under way has reached. */
+  #peer: NetConnectOpts | undefined;
+  #isAsking = false;
   #waiting: { readonly decided: Promise<void>; readonly decide: (error?: Error) => void } | undefined;
 
   constructor(client: RedisClient, endpoint: Endpoint, events: ConnectionEvents = {}) {
@@ -49,12 +54,15 @@ export class ConnectionState {
     client.on('error', (error: CommandError) => this.#erred(error));
     client.on('node error', (error: unknown) => this.#note(causeOf(error)));
     client.on('sentinelError', (error: unknown) => this.#sentinelErred(error));
-    client.on('connecting', () => (this.#found = undefined));
+    client.on('connecting', () => {
+      this.#found = undefined;
+      this.#peer = undefined;
+    });
     client.on('connect', () => this.#connected());
     client.on('ready', () => this.#opened());
     client.on('close', () => this.#closed());
     client.on('end', () => {
-      if (this.#phase !== 'ready') this.#fail();
+      if (this.#phase !== 'ready') this.#attemptFailed();
     });
   }
 
@@ -132,7 +140,7 @@ export class ConnectionState {
       this.#note(this.#sentinels);
     this.#note(found);
     // With sentinels no close follows.
-    if (this.#phase !== 'ready' && !this.#isForgiven) this.#fail();
+    if (this.#phase !== 'ready') this.#attemptFailed();
   }
 
   /** Sessions do not need INFO: what ioredis wants to know by it, whether the server loads its data, each command is told. */
@@ -151,14 +159,30 @@ export class ConnectionState {
     } else this.#sentinels ??= cause('SENTINELS_UNREACHABLE');
   }
 
-  /** A server that has too many clients says so before it is asked anything, and hangs up. */
   #connected(): void {
     this.#isInDatabase = true;
-    if (isCluster(this.#client)) return;
-    this.#client.stream.once('data', (bytes: Buffer) => {
-      if (bytes[0] !== 0x2d) return;
-      const found = causeOfReply(bytes.toString('latin1', 1, 200));
-      if (found.reason === 'MAXCLIENTS') this.#note(found);
+    if (isCluster(this.#client) || this.#endpoint.tls === true) return;
+    const { path, host, port, sentinels } = this.#client.options;
+    const { remoteAddress, remotePort } = this.#client.stream as Socket;
+    if (path !== undefined && path !== null) this.#peer = { path };
+    else if (remoteAddress !== undefined && remotePort !== undefined) {
+      this.#peer = { host: remoteAddress, port: remotePort };
+      // One that has been reset by now has no remote address.
+    } else if (!sentinels && host !== undefined && port !== undefined) this.#peer = { host, port };
+  }
+
+  /** An attempt is over. Of a server that hung up in the handshake it is asked why. */
+  #attemptFailed(): void {
+    if (this.#isForgiven || this.#isAsking) return;
+    const hungUp = this.#found === undefined || ['EPIPE', 'ECONNRESET'].includes(this.#found.reason);
+    if (this.#peer === undefined || !hungUp) return this.#fail();
+    const found = this.#found;
+    this.#isAsking = true;
+    void lastWordsOf(this.#peer).then((words) => {
+      this.#isAsking = false;
+      if (this.#phase === 'ready') return;
+      this.#found = words ?? found;
+      this.#fail();
     });
   }
 
@@ -170,6 +194,7 @@ export class ConnectionState {
 
   #opened(): void {
     this.#isForgiven = false;
+    this.#peer = undefined;
     if (!this.#isInDatabase) return this.#fail();
     this.#phase = 'ready';
     this.#sentinels = undefined;
@@ -180,7 +205,7 @@ export class ConnectionState {
 
   #closed(): void {
     if (this.#phase === 'ready') this.#phase = 'undecided';
-    else if (!this.#isForgiven) this.#fail();
+    else this.#attemptFailed();
     this.#isForgiven = false;
   }
 
