@@ -19,21 +19,23 @@ export type {
   SessionMembers,
 } from './core/members.js';
 export type { RejectionReason, SessionEvent } from './core/events.js';
-export { SESSION_POLICIES, type SessionPolicy } from './core/policy.js';
+export { SESSION_POLICIES, type SessionPolicy } from './core/environment.js';
 export type { SessionCodec } from './core/codec.js';
 export { msgpackCodec } from './codecs/msgpack.js';
 export { jsonCodec } from './codecs/json.js';
 export type {
+  ClusterOptions,
   CookieOptions,
   MemoryOptions,
   PoolOptions,
-  RedisNode,
   RedisOptions,
   SentinelOptions,
   SessionModuleOptions,
   TlsOptions,
   TransportOptions,
 } from './config/options.js';
+export type { RedisNode } from './config/nodes.js';
+export type { RedisStartup } from './config/redis-settings.js';
 export type { TimeoutPreset } from './config/presets.js';
 export {
   SessionConfigError,

@@ -1,7 +1,7 @@
 import type { SessionLog } from './environment.js';
 import type { RejectionReason, SessionEvent } from './events.js';
 import { ThrottledLines } from './throttled-lines.js';
-import type { Timer } from './timer.js';
+import type { Timer } from './clock.js';
 
 /** Milliseconds between two lines. */
 const INTERVAL_MS = 1000;

@@ -1,4 +1,5 @@
-import type { ManagedSession } from './managed-session.js';
+import { Bag, type Placed } from './bag.js';
+import type { ManagedSession } from './session.js';
 import type { SessionStore } from './store.js';
 
 /** Time and timers; a parameter so that tests need not wait. */
@@ -23,12 +24,12 @@ const MAX_TOUCHES = 100;
  * touched here, until the response closes.
  *
  * One timer looks at all of them, and only while there are any: a request that is over sooner costs a place
- * in a set and no timer of its own.
+ * in a list and no timer of its own.
  */
 export class SessionsInUse {
   readonly #store: Pick<SessionStore, 'touch'>;
   readonly #clock: UseClock;
-  readonly #open = new Set<Use>();
+  readonly #open = new Bag<Use>();
   #isWatched = false;
   #touches = 0;
 
@@ -42,7 +43,7 @@ export class SessionsInUse {
    * since a client left before its response began.
    */
   during(session: OpenSession, isOver: () => boolean): () => void {
-    const use: Use = { session, isOver, usedAt: this.#clock.now(), isTouched: false };
+    const use: Use = { session, isOver, usedAt: this.#clock.now(), isTouched: false, place: -1 };
     this.#open.add(use);
     if (!this.#isWatched) this.#watch();
     return () => this.#open.delete(use);
@@ -54,7 +55,7 @@ export class SessionsInUse {
   }
 
   readonly #look = (): void => {
-    for (const use of this.#open) {
+    for (const use of this.#open.list()) {
       if (use.isOver()) this.#open.delete(use);
       else this.#touchIfDue(use);
     }
@@ -84,7 +85,7 @@ export class SessionsInUse {
   }
 }
 
-interface Use {
+interface Use extends Placed {
   readonly session: OpenSession;
   readonly isOver: () => boolean;
   usedAt: number;

@@ -1,4 +1,4 @@
-import type { Timer } from './timer.js';
+import type { Timer } from './clock.js';
 
 /** Kinds that are kept apart at a time. Where a client makes up more, by names of attributes, all others are one. */
 const MOST_KINDS = 50;

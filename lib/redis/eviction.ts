@@ -1,4 +1,4 @@
-import type { Timer } from '../core/timer.js';
+import type { Timer } from '../core/clock.js';
 import type { AvailabilityLog } from './availability.js';
 import type { RedisExecutor } from './executor.js';
 

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { realTimer } from '../core/timer.js';
+import { realTimer } from '../core/clock.js';
 import { Availability, type AvailabilityLog } from './availability.js';
 import { createRedisClient, endpointOf, topologyOf, type RedisClient } from './client.js';
 import { diagnoseCluster, unassignedSlots } from './cluster-diagnosis.js';

@@ -1,16 +1,12 @@
 import { TOMBSTONE_MS, type SessionStore } from '../core/store.js';
-import type { SessionLimits } from '../core/session-size.js';
-import { realTimer } from '../core/timer.js';
+import type { SessionLimits } from '../core/limits.js';
+import { realTimer } from '../core/clock.js';
 import type { AvailabilityLog } from '../redis/availability.js';
 import { createRedisLink, type RedisLinkOptions } from '../redis/link.js';
-import { ENCRYPTION_OVERHEAD, EncryptedStore } from './layers/encrypted-store.js';
+import { withLayers } from './layers/compose.js';
+import { ENCRYPTION_OVERHEAD } from './layers/encrypted-store.js';
 import { FailureLog } from './layers/failure-log.js';
-import { GuestStore } from './layers/guest-store.js';
-import { KeyRing } from './layers/key-ring.js';
-import { LocalCopies } from './layers/local-copies.js';
-import { ObservedStore } from './layers/observed-store.js';
 import { MemoryStore } from './memory-store.js';
-import type { Quarantine } from './quarantine.js';
 import { RedisStore } from './redis/redis-store.js';
 import { rehearse } from './redis/rehearsal.js';
 import { DESTROY } from './redis/scripts.js';
@@ -24,9 +20,9 @@ export interface BackendOptions extends SessionLimits {
   readonly idleTimeoutSeconds: number;
   readonly touchIntervalSeconds: number;
   /** Whether sessions of guests are stored in Redis like any other. */
-  readonly anonymousTraffic: boolean;
+  readonly storeGuests: boolean;
   /** Life of the copy of a guest's session in Redis otherwise. */
-  readonly undefinedSessionTypeTimeoutSeconds: number;
+  readonly guestCopySeconds: number;
   /** Base64; the first encrypts. Empty: nothing is encrypted. */
   readonly encryptionKeys: readonly string[];
   readonly memory: { readonly maxSessions: number; readonly maxBytes: number };
@@ -54,38 +50,39 @@ export function createBackend(
   if (!settings.enabled) {
     return { store: memoryStore(settings), connect: () => Promise.resolve() };
   }
-  const { redis, keyPrefix, anonymousTraffic } = settings;
+  const { redis, keyPrefix, storeGuests } = settings;
   const link = createRedisLink(redis, { keyPrefix, end: DESTROY }, logOf('RedisConnection'));
   const copyLifeMs = Math.max(TOMBSTONE_MS, settings.idleTimeoutSeconds * 1000);
   const options = {
     keyPrefix,
     topology: link.topology,
     touchIntervalMs: settings.touchIntervalSeconds * 1000,
-    anonymousCopySeconds: anonymousTraffic ? undefined : settings.undefinedSessionTypeTimeoutSeconds,
+    anonymousCopySeconds: storeGuests ? undefined : settings.guestCopySeconds,
     // Longer than any copy that has not heard of the end: see LocalCopies.
-    tombstoneMs: anonymousTraffic ? TOMBSTONE_MS : copyLifeMs + TOMBSTONE_MS,
+    tombstoneMs: storeGuests ? TOMBSTONE_MS : copyLifeMs + TOMBSTONE_MS,
     limits: settings,
     overhead: settings.encryptionKeys.length > 0 ? ENCRYPTION_OVERHEAD : undefined,
   };
   const shared = new RedisStore(link.executor, options, () => link.close());
-  const store = anonymousTraffic ? shared : withCopies(shared, settings, copyLifeMs);
   const failures = new FailureLog(logOf('SessionStore'), realTimer);
   const { confirmEnds } = link;
   return {
-    store: new ObservedStore(encrypted(store, settings.encryptionKeys), failures.note),
-    confirmEnds: confirmEnds && (() => confirmEnds().catch(failures.note)),
+    store: withLayers(shared, {
+      guests: storeGuests
+        ? undefined
+        : { memory: memoryStore(settings), lifeMs: copyLifeMs, now: settings.now },
+      encryptionKeys: settings.encryptionKeys,
+      failed: failures.note,
+    }),
+    confirmEnds:
+      confirmEnds &&
+      (() =>
+        confirmEnds().catch((error: unknown) => {
+          failures.note(error);
+          throw error;
+        })),
     connect: async () => void (await link.connect((executor) => rehearse(executor, options))),
   };
-}
-
-function encrypted(store: SessionStore & Quarantine, keys: readonly string[]): SessionStore {
-  if (keys.length === 0) return store;
-  return new EncryptedStore(store, new KeyRing(keys.map((key) => Buffer.from(key, 'base64'))));
-}
-
-function withCopies(shared: RedisStore, settings: BackendOptions, lifeMs: number): GuestStore {
-  const copies = new LocalCopies(memoryStore(settings), { lifeMs, now: settings.now });
-  return new GuestStore(shared, copies);
 }
 
 function memoryStore(settings: BackendOptions): MemoryStore {

@@ -1,7 +1,7 @@
 import { LRUCache } from 'lru-cache';
 import { SessionStoreUnavailableError } from '../core/errors.js';
-import { SessionSize, type SessionLimits } from '../core/session-size.js';
-import { NEVER_MS } from '../core/session-times.js';
+import { SessionSize, type SessionLimits } from '../core/limits.js';
+import { NEVER_MS } from '../core/times.js';
 import type {
   CompareAndSetOutcome,
   CookieLife,
@@ -10,6 +10,7 @@ import type {
   LoadOutcome,
   NewSession,
   NotThere,
+  Quarantine,
   SessionChange,
   SessionRecord,
   SessionRenewal,
@@ -19,7 +20,6 @@ import type {
   Written,
 } from '../core/store.js';
 import type { SessionId } from '../core/token.js';
-import type { Quarantine } from './quarantine.js';
 
 /** Bounds of the sessions in one process. The least recently used go first. */
 export interface MemoryStoreOptions {
@@ -90,21 +90,9 @@ export class MemoryStore implements SessionStore, Quarantine {
   async create(id: SessionId, session: NewSession): Promise<Written> {
     this.#assertOpen();
     const now = this.#options.now();
-    const { attributes, codec, maxInactiveInterval, principal, authenticated, absoluteTimeout, cookie } =
-      session;
-    const record: SessionRecord = {
-      attributes,
-      codec,
-      maxInactiveInterval,
-      principal,
-      authenticated,
-      createdAt: now,
-      lastAccessedAt: now,
-      absoluteDeadline: absoluteTimeout > 0 ? now + absoluteTimeout * 1000 : undefined,
-      authenticatedAt: principal === undefined ? undefined : now,
-      ...cookieOf(cookie, now),
-    };
-    return this.#put(id, record, now);
+    const { absoluteTimeout } = session;
+    const absoluteDeadline = absoluteTimeout > 0 ? now + absoluteTimeout * 1000 : undefined;
+    return this.#put(id, recordOf(session, now, absoluteDeadline), now);
   }
 
   async save(id: SessionId, change: SessionChange): Promise<WriteOutcome> {
@@ -252,6 +240,22 @@ export class MemoryStore implements SessionStore, Quarantine {
   }
 }
 
+/** The record of a session that is created at that time. */
+export function recordOf(
+  session: NewSession,
+  now: number,
+  absoluteDeadline: number | undefined,
+): SessionRecord {
+  const { attributes, codec, maxInactiveInterval, principal, authenticated, cookie } = session;
+  return {
+    ...{ attributes, codec, maxInactiveInterval, principal, authenticated, absoluteDeadline },
+    createdAt: now,
+    lastAccessedAt: now,
+    authenticatedAt: principal === undefined ? undefined : now,
+    ...cookieOf(cookie, now),
+  };
+}
+
 /** A record with a change applied. */
 export function changed(record: SessionRecord, change: SessionChange, now: number): SessionRecord {
   const attributes = new Map(record.attributes);
@@ -274,7 +278,7 @@ function sizeOf(attributes: ReadonlyMap<string, Uint8Array>): SessionSize {
 }
 
 /** What a record says of the cookie after a write at that time. */
-export function cookieOf(
+function cookieOf(
   cookie: CookieLife | undefined,
   now: number,
 ): Pick<SessionRecord, 'cookieMaxAge' | 'cookieSentAt'> | undefined {

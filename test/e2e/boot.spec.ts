@@ -12,10 +12,9 @@ import { at, configured, observer, probe, type SessionView } from './fixtures/pr
 const SECRET = 'Xq7-canary-hunter2';
 const RING = 'Tr0ub4dor-horse-battery-lamp-moon-7';
 
+const TIMEOUT_LINES = ['[✓] REDIS_SESSION_USER_TIMEOUT: 1800', '[✓] REDIS_SESSION_ABSOLUTE_TIMEOUT: 0'];
 /** Settings that both modes have, as the banner prints their defaults. */
 const SESSION_LINES = [
-  '[✓] REDIS_SESSION_USER_TIMEOUT: 1800',
-  '[✓] REDIS_SESSION_ABSOLUTE_TIMEOUT: 0',
   '[✓] REDIS_SESSION_PERSISTENT_POLICIES: DEFAULT',
   '[✓] REDIS_SESSION_MANUAL_DIRTY_TRACKING_SUPPORT: true',
   '[✓] REDIS_SESSION_MANUAL_DIRTY_TRACKING_ATTR: __dot_session_attribute_changed__',
@@ -87,10 +86,11 @@ eachAdapter('the banner', (adapter) => {
       '[✓] REDIS_SESSION_STARTUP: fail',
       '[✓] REDIS_SESSION_LOGOUT_CONFIRMED_BY_REPLICAS: 0',
       '[✓] REDIS_SESSION_CLUSTER_ID: shop',
-      '[✓] REDIS_SESSION_TOUCH_INTERVAL: 30',
       '[✓] REDIS_SESSION_ENABLED_FOR_ANON_TRAFFIC: false',
       '[✓] REDIS_SESSION_UNDEFINED_SESSION_TYPE_TIMEOUT: 15',
       ...MEMORY_LINES,
+      ...TIMEOUT_LINES,
+      '[✓] REDIS_SESSION_TOUCH_INTERVAL: 30',
       ...SESSION_LINES,
       ...LIMIT_LINES,
       ...COOKIE_LINES,
@@ -110,6 +110,7 @@ eachAdapter('the banner', (adapter) => {
       'RedisSessionInterceptor attached to every HTTP handler, the deferred response behind it',
       '[✓] REDIS_SESSION_ENABLED: false',
       ...MEMORY_LINES,
+      ...TIMEOUT_LINES,
       ...SESSION_LINES,
       ...LIMIT_LINES,
       ...COOKIE_LINES,
@@ -242,7 +243,7 @@ describe('the application does not start', () => {
   it('with a misspelt option in code', async () => {
     const options = { redis: { hots: 'redis' } } as object;
     const started = startApp('express', probe(RedisSessionModule.forRoot(options)));
-    await expect(started).rejects.toThrow(/redis\.hots: is not an option; known in redis: url, /);
+    await expect(started).rejects.toThrow(/redis\.hots: is not an option; known in redis: client, url, /);
   });
 });
 

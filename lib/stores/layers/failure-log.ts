@@ -1,6 +1,6 @@
 import { SessionFormatError, SessionStoreUnavailableError } from '../../core/errors.js';
 import { ThrottledLines } from '../../core/throttled-lines.js';
-import type { Timer } from '../../core/timer.js';
+import type { Timer } from '../../core/clock.js';
 import { isOutage } from '../../redis/failure.js';
 
 /** Where failures are told. */
@@ -28,11 +28,10 @@ export class FailureLog {
     );
   }
 
-  /** Throws the error again, so that it can stand at the end of a chain of promises. */
-  readonly note = (error: unknown): never => {
+  /** Never throws. */
+  readonly note = (error: unknown): void => {
     const kind = kindOf(error);
     if (kind !== undefined) this.#lines.note(kind, (error as Error).message);
-    throw error;
   };
 }
 

@@ -6,6 +6,7 @@ import type {
   LoadOptions,
   LoadOutcome,
   NewSession,
+  Quarantine,
   SessionChange,
   SessionRecord,
   SessionRenewal,
@@ -16,12 +17,11 @@ import type {
 } from '../../core/store.js';
 import { TOMBSTONE_MS } from '../../core/store.js';
 import { SessionFormatError, SessionStoreUnavailableError } from '../../core/errors.js';
-import type { SessionLimits } from '../../core/session-size.js';
+import type { SessionLimits } from '../../core/limits.js';
 import type { SessionId } from '../../core/token.js';
 import type { Argument, RedisExecutor } from '../../redis/executor.js';
 import { healthOf } from './health.js';
 import { opaque } from './opaque.js';
-import type { Quarantine } from '../quarantine.js';
 import { RecordLimits, type SessionOverhead } from './record-limits.js';
 import { cookieField, fieldOf, keyOf, readRecord } from './record.js';
 import { SCRIPT_STATUS, type Script } from '../../redis/script.js';

@@ -1,0 +1,174 @@
+import {
+  assertCookieCanLeave,
+  assertGrace,
+  assertKeepAttributes,
+  assertNever,
+  assertUsable,
+  goneError,
+  principalOf,
+  rememberedFor,
+} from './assertions.js';
+import type { SessionChanges } from './changes.js';
+import type { ResponseContext, SessionEnvironment } from './environment.js';
+import { SessionFormatError, SessionStoreUnavailableError } from './errors.js';
+import type { AuthenticateOptions, RegenerateOptions } from './members.js';
+import type { SessionState } from './state.js';
+import type { SessionId } from './token.js';
+
+/** The end of a session that this request has left, as long as the store has not acknowledged it. */
+interface OwedEnd {
+  readonly id: SessionId;
+  /** What it was for the request until then. */
+  readonly phase: 'stored' | 'gone';
+  tried: boolean;
+}
+
+/**
+ * Login, id change and logout. One that the store failed must not pass as a success because nobody awaited it:
+ * `failure` keeps it until one of them succeeds, and the commit reports it.
+ */
+export class SessionIdentity {
+  readonly #environment: SessionEnvironment;
+  readonly #client: ResponseContext | undefined;
+  readonly #state: SessionState;
+  readonly #changes: SessionChanges;
+  /** In this order. */
+  readonly #owed: OwedEnd[] = [];
+  #failure: Error | undefined;
+
+  constructor(
+    environment: SessionEnvironment,
+    client: ResponseContext | undefined,
+    state: SessionState,
+    changes: SessionChanges,
+  ) {
+    this.#environment = environment;
+    this.#client = client;
+    this.#state = state;
+    this.#changes = changes;
+  }
+
+  get failure(): Error | undefined {
+    return this.#failure;
+  }
+
+  authenticate(principal: string | number, options: AuthenticateOptions = {}): Promise<void> {
+    return this.#remembering(async () => {
+      const state = this.#state;
+      const { rules } = this.#environment;
+      const { keepAttributes, rememberFor } = options;
+      const remembered = rememberFor === undefined ? undefined : rememberedFor(rememberFor);
+      const login = { principal: principalOf(principal), absoluteTimeout: rules.absoluteTimeout };
+      assertKeepAttributes(keepAttributes);
+      assertUsable(state.phase);
+      assertCookieCanLeave(this.#client, 'log in');
+      const another = state.principal !== undefined && state.principal !== login.principal;
+      if (another) state.resetLimits(rules);
+      await this.#endRivals();
+      if (remembered !== undefined) {
+        state.setMaxInactiveInterval(remembered.idle);
+        state.setCookieMaxAge(remembered.cookie);
+      }
+      if (state.phase === 'stored' && !(keepAttributes ?? !another)) await this.#leave();
+      if (state.phase !== 'stored' || !(await this.#changes.renewByLogin(login)))
+        await this.#changes.createByLogin(login);
+      state.loggedIn(login.principal);
+    });
+  }
+
+  regenerateId(authenticated: boolean, { graceSeconds = 0 }: RegenerateOptions = {}): Promise<void> {
+    return this.#remembering(async () => {
+      const state = this.#state;
+      assertGrace(graceSeconds);
+      assertUsable(state.phase);
+      assertCookieCanLeave(this.#client, 'change its id');
+      if (state.phase === 'new') return state.forgetName();
+      if (state.phase !== 'stored' || !(await this.#changes.renew(graceSeconds, authenticated)))
+        throw goneError('change its id', state.id);
+    });
+  }
+
+  /** The session is left at once: what the request does from here on is done to the one that follows. */
+  destroy(): Promise<void> {
+    return this.#remembering(async () => {
+      const state = this.#state;
+      switch (state.phase) {
+        case 'stored':
+          this.#owed.push({ id: state.id, phase: 'stored', tried: false });
+          state.beginAnew(this.#client === undefined ? 'destroyed' : 'new');
+          break;
+        case 'gone':
+          // Asked of the store even so: it may live on under the id it was renewed to.
+          this.#owed.push({ id: state.id, phase: 'gone', tried: false });
+          state.beginAnew(this.#client === undefined ? 'destroyed' : 'detached');
+          break;
+        case 'new':
+        case 'detached':
+          state.beginAnew(state.phase);
+          // Nothing of it is stored, and a cookie that came with the request is not known to be ours to clear. But its
+          // session may have ended a moment ago without being confirmed, and this be the logout's second try.
+          if (await this.#endRivals()) state.afterEnd(true);
+          else if (this.#owed.length === 0 && this.#client?.cameWithToken)
+            await this.#environment.confirmEnds?.();
+          break;
+        case 'destroyed':
+          break;
+        default:
+          return assertNever(state.phase);
+      }
+      await this.#endOwed();
+    });
+  }
+
+  async #endOwed(): Promise<void> {
+    for (let end = this.#owed[0]; end !== undefined; end = this.#owed[0]) {
+      const again = end.tried;
+      end.tried = true;
+      const { status, renewed } = await this.#environment.store.destroy(end.id);
+      this.#owed.shift();
+      this.#state.afterEnd(end.phase === 'stored' && status === 'removed' && renewed !== true);
+      // A try that failed may have been the one that removed it.
+      if (status === 'removed' || again) this.#tellEnd(end.id, 'destroyed');
+    }
+  }
+
+  #tellEnd(id: SessionId, how: string): void {
+    this.#environment.log.debug(`Session ${id}: ${how}.`);
+    this.#environment.events.emit({ type: 'destroyed', id });
+  }
+
+  /**
+   * Ends the stored session, so that nothing of it is handed on: neither what it holds nor what other requests are
+   * about to write to it.
+   */
+  async #leave(): Promise<void> {
+    const { id } = this.#state;
+    await this.#environment.store.destroy(id);
+    this.#state.phase = 'gone';
+    this.#tellEnd(id, 'destroyed by a login that begins one of its own');
+  }
+
+  /** Ends the live sessions that the request brought beside each other, so that the next is somebody. False: there are none. */
+  async #endRivals(): Promise<boolean> {
+    const { rivals } = this.#state;
+    await Promise.all(rivals.map(({ id }) => this.#environment.store.destroy(id)));
+    this.#state.rivals = [];
+    for (const { id } of rivals) this.#tellEnd(id, 'destroyed, since its browser held another one as well');
+    return rivals.length > 0;
+  }
+
+  async #remembering(task: () => Promise<void>): Promise<void> {
+    try {
+      await task();
+      // What a login did not end is still to be ended: by whoever is told that the logout failed.
+      if (this.#owed.length === 0) this.#failure = undefined;
+    } catch (error) {
+      if (isOfStore(error) || this.#owed.length > 0) this.#failure = error as Error;
+      throw error;
+    }
+  }
+}
+
+function isOfStore(error: unknown): boolean {
+  return error instanceof SessionStoreUnavailableError || error instanceof SessionFormatError;
+}

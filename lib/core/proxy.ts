@@ -1,0 +1,211 @@
+import type { Attributes } from './attributes.js';
+import { SessionReservedMemberError, SessionUsageError } from './errors.js';
+import {
+  RESERVED_MEMBERS,
+  type AuthenticateOptions,
+  type HttpSession,
+  type RegenerateOptions,
+} from './members.js';
+import type { SessionState } from './state.js';
+
+const INSPECT = Symbol.for('nodejs.util.inspect.custom');
+
+/** What a session must be able to do for an application to see it. What each does is told in members.ts. */
+export interface ProxiedSession {
+  readonly id: string;
+  readonly state: Readonly<SessionState>;
+  readonly attributes: Attributes;
+  /** Counts what the application does with it: see ManagedSession. */
+  useCount: number;
+  setAttribute(name: string, value: unknown): void;
+  deleteAttribute(name: string): void;
+  setMaxInactiveInterval(seconds: unknown): void;
+  setCookieMaxAge(seconds: unknown): void;
+  authenticate(principal: string | number, options?: AuthenticateOptions): Promise<void>;
+  regenerateId(options?: RegenerateOptions): Promise<void>;
+  save(): Promise<void>;
+  markDirty(): void;
+  update(name: string, change: (current: unknown) => unknown): Promise<unknown>;
+  reload(): Promise<void>;
+  destroy(): Promise<void>;
+  csrfToken(): string;
+  /** See {@link SessionEnvironment.asThrown}. */
+  asThrown(error: unknown): unknown;
+}
+
+/**
+ * The session as an application sees it: a proxy whose string keys are attributes, except for the reserved
+ * members. It has no prototype, so `toString` and `constructor` are attributes like any other, and since a
+ * function cannot be stored, no attribute named `then` or `toJSON` is ever called by `await` or JSON.
+ */
+export function httpSessionOf(session: ProxiedSession): HttpSession {
+  const target = new ProxyTarget(session);
+  const proxy = new Proxy<object>(target, HANDLER) as HttpSession;
+  target.proxy = proxy;
+  return proxy;
+}
+
+/** The proxy's target: what the one handler of all sessions needs of this one. */
+class ProxyTarget {
+  readonly session: ProxiedSession;
+  /** What applications have of it. */
+  proxy: HttpSession | undefined;
+  /** Bound, and the same function at each read, so that they can be taken off the session and compared. */
+  #methods: Record<string, unknown> | undefined;
+
+  constructor(session: ProxiedSession) {
+    this.session = session;
+  }
+
+  get methods(): Record<string, unknown> {
+    return (this.#methods ??= methodsOf(this.session));
+  }
+
+  /**
+   * console.log goes past the traps to find this, and calls it on the proxy, or on the target where it is to show
+   * proxies. It shows names only: values do not belong in logs.
+   */
+  [INSPECT](this: ProxyTarget | HttpSession): string {
+    const [id, attributes] =
+      #methods in this ? [this.session.id, this.session.attributes.names()] : [this.id, Object.keys(this)];
+    return `HttpSession ${JSON.stringify({ id, attributes })}`;
+  }
+}
+
+class HttpSessionHandler implements ProxyHandler<ProxyTarget> {
+  get(target: ProxyTarget, key: PropertyKey): unknown {
+    if (typeof key !== 'string') return key === Symbol.toPrimitive ? toPrimitive : undefined;
+    target.session.useCount += 1;
+    return RESERVED_MEMBERS.has(key) ? memberOf(target, key) : target.session.attributes.get(key);
+  }
+
+  set(target: ProxyTarget, key: PropertyKey, value: unknown, receiver: unknown): boolean {
+    // What is made of a session (`Object.create`) has properties of its own, as with any object.
+    if (receiver !== target.proxy) return Reflect.set(NOTHING, key, value, receiver);
+    return this.#assign(target, key, value);
+  }
+
+  #assign({ session }: ProxyTarget, key: PropertyKey, value: unknown): boolean {
+    if (typeof key !== 'string') throw new SessionUsageError(SYMBOL_KEY);
+    session.useCount += 1;
+    if (key === 'maxInactiveInterval') session.setMaxInactiveInterval(value);
+    else if (key === 'cookieMaxAge') session.setCookieMaxAge(value);
+    else if (RESERVED_MEMBERS.has(key)) throw reserved(key);
+    else session.setAttribute(key, value);
+    return true;
+  }
+
+  has({ session }: ProxyTarget, key: PropertyKey): boolean {
+    return typeof key === 'string' && session.attributes.has(key);
+  }
+
+  deleteProperty({ session }: ProxyTarget, key: PropertyKey): boolean {
+    if (typeof key !== 'string') return true;
+    session.useCount += 1;
+    if (RESERVED_MEMBERS.has(key)) throw reserved(key);
+    session.deleteAttribute(key);
+    return true;
+  }
+
+  ownKeys({ session }: ProxyTarget): string[] {
+    return session.attributes.names();
+  }
+
+  getOwnPropertyDescriptor({ session }: ProxyTarget, key: PropertyKey): PropertyDescriptor | undefined {
+    if (typeof key !== 'string' || !session.attributes.has(key)) return undefined;
+    session.useCount += 1;
+    const value = session.attributes.get(key);
+    return { value, writable: true, enumerable: true, configurable: true };
+  }
+
+  defineProperty(target: ProxyTarget, key: PropertyKey, descriptor: PropertyDescriptor): boolean {
+    if (!('value' in descriptor)) {
+      throw new SessionUsageError('A session attribute cannot be an accessor. Assign a value instead.');
+    }
+    return this.#assign(target, key, descriptor.value);
+  }
+
+  setPrototypeOf(): boolean {
+    return false;
+  }
+
+  preventExtensions(): boolean {
+    return false;
+  }
+
+  /** None, for the application: the target's own is nobody's business. */
+  getPrototypeOf(): null {
+    return null;
+  }
+}
+
+/** An object that leaves it to the receiver what becomes of a property that is set. */
+const NOTHING: object = Object.freeze(Object.create(null) as object);
+
+const HANDLER = new HttpSessionHandler();
+
+function memberOf(target: ProxyTarget, name: string): unknown {
+  const { session } = target;
+  switch (name) {
+    case 'id':
+      return session.id;
+    case 'isNew':
+      return session.state.isNew;
+    case 'createdAt':
+      return session.state.createdAt;
+    case 'lastAccessedAt':
+      return session.state.lastAccessedAt;
+    case 'expiresAt':
+      return session.state.expiresAt;
+    case 'maxInactiveInterval':
+      return session.state.times.maxInactiveInterval;
+    case 'cookieMaxAge':
+      return session.state.cookieMaxAge;
+    case 'principal':
+      return session.state.principal;
+    case 'authenticatedAt':
+      return dateOf(session.state.authenticatedAt);
+    default:
+      return target.methods[name];
+  }
+}
+
+function methodsOf(session: ProxiedSession): Record<string, unknown> {
+  return {
+    authenticate: rejecting(session, session.authenticate.bind(session)),
+    regenerateId: rejecting(session, session.regenerateId.bind(session)),
+    save: rejecting(session, session.save.bind(session)),
+    markDirty: session.markDirty.bind(session),
+    update: rejecting(session, session.update.bind(session)),
+    reload: rejecting(session, session.reload.bind(session)),
+    destroy: rejecting(session, session.destroy.bind(session)),
+    csrfToken: session.csrfToken.bind(session),
+  };
+}
+
+/** A method whose promise rejects with what applications are to get. */
+function rejecting<A extends unknown[], T>(
+  session: ProxiedSession,
+  method: (...args: A) => Promise<T>,
+): (...args: A) => Promise<T> {
+  return (...args) =>
+    method(...args).catch((error: unknown) => {
+      throw session.asThrown(error);
+    });
+}
+
+function dateOf(epochMs: number | undefined): Date | undefined {
+  return epochMs === undefined ? undefined : new Date(epochMs);
+}
+
+function toPrimitive(): string {
+  return '[object HttpSession]';
+}
+
+function reserved(name: string): SessionReservedMemberError {
+  return new SessionReservedMemberError(
+    `'${name}' is a member of HttpSession and cannot be an attribute. Use another name for the attribute.`,
+  );
+}
+
+const SYMBOL_KEY = 'A session attribute is named by a string: a symbol cannot be stored.';

@@ -1,0 +1,332 @@
+import { Attributes, type AttributeDifference, type RefusalListener } from './attributes.js';
+import type { SessionEnvironment, SessionRules } from './environment.js';
+import { SessionUnstorableValueError } from './errors.js';
+import type { DropReason } from './events.js';
+import { expiryOf, newTimes, timesAfter, type SessionTimes } from './times.js';
+import { reasonFor, type Unstorable } from './storable.js';
+import { nameInLog } from './storable.js';
+import type { CookieLife, Found, NotThere, Written } from './store.js';
+import { idOf, newToken, type SessionId, type SessionToken } from './token.js';
+
+/**
+ * Where a session stands with its store.
+ *
+ * - `new`: the store does not know it.
+ * - `stored`: the store has it.
+ * - `detached`: the request came with the token of a session that was renewed or ended a moment ago, or has
+ *   destroyed one that had ended. It sees an empty session; nothing of it is stored and no cookie is sent, so that
+ *   a straggler cannot replace the cookie of a newer login. Only `authenticate()` leads out.
+ * - `gone`: it was stored and ended meanwhile by somebody else's doing. Never brought back.
+ * - `destroyed`: through this object, outside a request, where no other can begin.
+ */
+export type SessionPhase = 'new' | 'stored' | 'detached' | 'gone' | 'destroyed';
+
+/** What the response owes the browser. */
+export type CookieInstruction =
+  /** `maxAge`: seconds; undefined: until the browser ends. */
+  | { readonly action: 'set'; readonly token: SessionToken; readonly maxAge: number | undefined }
+  | { readonly action: 'clear' };
+
+/** What a stored session is called. Outside a request its token is not known. */
+export interface SessionHandle {
+  readonly id: SessionId;
+  readonly token?: SessionToken | undefined;
+  /** The token is that of an id before, which is still served. */
+  readonly inGrace?: boolean | undefined;
+}
+
+/** What a write has said of a session's limits. */
+export interface WrittenLimits {
+  /** Seconds, as of when it was sent. */
+  readonly maxInactiveInterval: number;
+  readonly cookie: CookieLife | undefined;
+}
+
+/** A session whose token a request brought. */
+export interface BroughtSession {
+  readonly id: SessionId;
+  readonly token: SessionToken;
+}
+
+/** What is known of one session, and how it changes when the store answers. Decides nothing and writes nothing. */
+export class SessionState implements RefusalListener {
+  readonly attributes: Attributes;
+  isNew: boolean;
+  phase: SessionPhase;
+  times: SessionTimes;
+  principal: string | undefined;
+  /** When the principal logged in, epoch milliseconds of the store's clock. */
+  authenticatedAt: number | undefined;
+  /** Once true, it stays: whatever made the session authenticated is stored with it. */
+  authenticated = false;
+  /** `maxInactiveInterval` differs from the stored one. */
+  intervalChanged = false;
+  /** Seconds a browser keeps the cookie; undefined: as the settings say. */
+  cookieMaxAge: number | undefined;
+  /** `cookieMaxAge` differs from the stored one. */
+  cookieChanged = false;
+  /** When the cookie was sent last, epoch milliseconds of the store's clock; 0 or undefined: it is to be sent. */
+  cookieSentAt: number | undefined;
+  /** A save was asked for, changed or not. */
+  dirty = false;
+  /** A new session is to be stored even if it stays empty: something that was given out hangs on its token. */
+  mustPersist = false;
+  /** The store has been written to through this object, so that a policy which asks for a write is content. */
+  written = false;
+  cookie: CookieInstruction | undefined;
+  /** That of a session which has ended, and with which the request came. Opens nothing. */
+  endedToken: SessionToken | undefined;
+  /** Live sessions whose tokens the request brought beside each other, so that none of them is its own. */
+  rivals: readonly BroughtSession[] = [];
+  readonly #environment: SessionEnvironment;
+  #told: Set<string> | undefined;
+  /** Whether the token that is not the session's own any more is still served. */
+  #inGrace: boolean;
+  #dropReason: DropReason = 'ended';
+  #droppedNames: Set<string> | undefined;
+  #token: SessionToken | undefined;
+  #id: SessionId | undefined;
+
+  constructor(
+    environment: SessionEnvironment,
+    phase: SessionPhase,
+    times: SessionTimes,
+    name?: SessionHandle,
+  ) {
+    this.#environment = environment;
+    this.phase = phase;
+    this.times = times;
+    this.#token = name?.token;
+    this.#id = name?.id;
+    this.#inGrace = name?.inGrace === true;
+    this.isNew = phase !== 'stored';
+    this.attributes = new Attributes(environment.codec, environment.rules, this);
+  }
+
+  unstorable(name: string, what: Unstorable): void {
+    const reason = reasonFor(name, what);
+    if (this.#environment.rules.unstorable !== 'error')
+      return this.refused(name, reason, what.path === '' ? reason : `${what.reason} inside`);
+    throw new SessionUnstorableValueError(
+      `Attribute ${nameInLog(name)} cannot be stored: ${reason}. Store plain data, or an instance with a toJSON(); ` +
+        'REDIS_SESSION_UNSTORABLE=warn leaves such a value out and saves the rest.',
+      { path: what.path },
+    );
+  }
+
+  refused(name: string, reason: string, kind = reason): void {
+    const refusal = `attribute ${nameInLog(name)} is left out: ${reason}.`;
+    // Once each: a value is looked at again at every step of a response, and one line is enough.
+    const told = (this.#told ??= new Set<string>());
+    if (told.has(refusal)) return;
+    told.add(refusal);
+    this.#environment.log.warn(`Session ${this.id}: ${refusal}`, `${nameInLog(name)} ${kind}`);
+  }
+
+  /** Made up when first asked for: most new sessions never need one. */
+  get id(): SessionId {
+    return (this.#id ??= idOf(this.token));
+  }
+
+  get createdAt(): Date {
+    return new Date(this.times.createdAt);
+  }
+
+  get lastAccessedAt(): Date {
+    return new Date(this.times.lastAccessedAt);
+  }
+
+  get expiresAt(): Date | undefined {
+    return expiryOf(this.times);
+  }
+
+  /** Milliseconds from the login to this request; undefined: nobody is logged in. */
+  get loginAgeMs(): number | undefined {
+    return this.authenticatedAt === undefined ? undefined : this.times.accessedAt - this.authenticatedAt;
+  }
+
+  get token(): SessionToken {
+    return (this.#token ??= newToken(this.#environment.random));
+  }
+
+  /** The next id asked for is another one. Only for a session that no store knows. */
+  forgetName(): void {
+    this.#token = undefined;
+    this.#id = undefined;
+  }
+
+  /** Starts from what the store has. */
+  adopt({ record }: Found): void {
+    const { codecByName, codec } = this.#environment;
+    this.attributes.load(record.attributes, codecByName(record.codec) ?? codec);
+    this.principal = record.principal;
+    this.authenticatedAt = record.authenticatedAt;
+    this.authenticated = record.authenticated;
+    this.cookieMaxAge = record.cookieMaxAge;
+    this.cookieSentAt = record.cookieSentAt;
+    this.intervalChanged = this.cookieChanged = false;
+  }
+
+  /** The store has acknowledged a new record. */
+  created(difference: AttributeDifference, written: Written, limits: WrittenLimits): void {
+    this.phase = 'stored';
+    this.isNew = true;
+    this.times = { ...this.times, createdAt: written.now, lastAccessedAt: written.now };
+    this.settled(difference, written, limits);
+    this.offerCookie();
+  }
+
+  /** The store has acknowledged a change and a new name. */
+  renewed(
+    token: SessionToken,
+    difference: AttributeDifference | undefined,
+    written: Written,
+    limits: WrittenLimits,
+  ): void {
+    this.#token = token;
+    this.#id = idOf(token);
+    this.settled(difference, written, limits);
+    this.offerCookie();
+  }
+
+  /** The store has acknowledged a change. What was set anew while it was under way is still to be written. */
+  settled(difference: AttributeDifference | undefined, written: Written, limits: WrittenLimits): void {
+    if (difference !== undefined) this.attributes.settle(difference);
+    this.intervalChanged &&= this.times.maxInactiveInterval !== limits.maxInactiveInterval;
+    this.cookieChanged &&= this.cookieMaxAge !== limits.cookie?.maxAge;
+    if (limits.cookie !== undefined) this.cookieSentAt = limits.cookie.sent ? written.now : 0;
+    if (limits.cookie?.sent === true) this.offerCookie();
+    this.dirty = false;
+    this.used(written);
+  }
+
+  /** The store has seen a use of the session. */
+  used(written: Written): void {
+    this.written = true;
+    this.mustPersist = false;
+    this.times = timesAfter(this.times, written);
+  }
+
+  /** Another request has given it another id, and has the token to that. The one that this request came with is dead. */
+  moved(id: SessionId, inGrace: boolean): void {
+    this.#environment.log.debug(
+      `Session ${this.id}: followed to ${id}, which another request has made its id.`,
+    );
+    this.#id = id;
+    this.#inGrace = inGrace;
+    this.cookie = undefined;
+  }
+
+  /** Whether the request's token is the session's own: no other request has given it another id since. */
+  get hasCurrentToken(): boolean {
+    return this.#token !== undefined && idOf(this.#token) === this.#id;
+  }
+
+  /** Whether an id change by another request does for this one as well, which leaves the old token such a grace. */
+  isRenewedFor(graceSeconds: number): boolean {
+    return !this.hasCurrentToken && (graceSeconds > 0 || !this.#inGrace);
+  }
+
+  /** The store does not have it any more. The cookie may belong to a newer login by now: hands off. */
+  lost(outcome: NotThere): void {
+    this.phase = 'gone';
+    this.cookie = undefined;
+    this.#dropReason = outcome.byLogin === true ? 'login' : 'ended';
+    this.#environment.events.emit({ type: 'rejected', reason: 'gone', id: this.id });
+  }
+
+  /** A change will not be stored, since the session is not there to take it. Told once for each attribute. */
+  dropped({ set, remove }: AttributeDifference): void {
+    const late = this.phase === 'detached';
+    // Who comes too late has nothing to remove.
+    const names = late ? [...set.keys()] : [...set.keys(), ...remove];
+    const attributes = names.filter((name) => !this.#droppedNames?.has(name));
+    if (attributes.length === 0) return;
+    this.#droppedNames = new Set([...(this.#droppedNames ?? []), ...attributes]);
+    const reason = late ? 'late' : this.#dropReason;
+    this.#environment.events.emit({ type: 'dropped', id: this.id, attributes, reason });
+  }
+
+  /** It becomes another principal's, whom limits that were set for the one before do not concern. */
+  resetLimits({ maxInactiveInterval }: SessionRules): void {
+    if (!this.intervalChanged) this.setMaxInactiveInterval(maxInactiveInterval);
+    if (!this.cookieChanged) this.setCookieMaxAge(undefined);
+  }
+
+  /** Seconds. Returns whether that is another one. */
+  setMaxInactiveInterval(maxInactiveInterval: number): boolean {
+    if (maxInactiveInterval === this.times.maxInactiveInterval) return false;
+    this.times = { ...this.times, maxInactiveInterval };
+    return (this.intervalChanged = true);
+  }
+
+  /** Seconds. Returns whether that is another one. */
+  setCookieMaxAge(cookieMaxAge: number | undefined): boolean {
+    if (cookieMaxAge === this.cookieMaxAge) return false;
+    this.cookieMaxAge = cookieMaxAge;
+    return (this.cookieChanged = true);
+  }
+
+  /**
+   * Whether a write would do anything. A new session that is empty is not stored, unless something that was given out
+   * hangs on its token.
+   * @param force Also if nothing differs.
+   */
+  owesWrite(difference: AttributeDifference | undefined, force: boolean): boolean {
+    if (this.phase === 'new')
+      return this.mustPersist || (difference !== undefined && difference.set.size > 0);
+    if (this.phase !== 'stored') return false;
+    return force || difference !== undefined || this.intervalChanged || this.cookieChanged;
+  }
+
+  /** Whether the cookie is to be sent, since its life was set anew, or a tenth of that has passed since it was sent. */
+  get isCookieDue(): boolean {
+    const { effectiveCookieMaxAge: maxAge, cookieSentAt } = this;
+    if (cookieSentAt === 0) return true;
+    return maxAge !== undefined && this.times.accessedAt - (cookieSentAt ?? 0) >= maxAge * 100;
+  }
+
+  /** How long the browser is to keep the cookie, in seconds; undefined: as long as it runs. */
+  get effectiveCookieMaxAge(): number | undefined {
+    return this.cookieMaxAge ?? this.#environment.rules.cookieMaxAge;
+  }
+
+  /** Its last write was a login. */
+  loggedIn(principal: string): void {
+    this.principal = principal;
+    this.authenticatedAt = this.times.accessedAt;
+    this.authenticated = true;
+  }
+
+  /** It is over, by our own doing: what follows is a new, empty session. */
+  beginAnew(phase: 'new' | 'detached' | 'destroyed'): void {
+    const { now, rules, codec } = this.#environment;
+    if (this.phase === 'stored' || this.phase === 'gone') this.endedToken = this.#token;
+    this.phase = phase;
+    this.isNew = true;
+    // What is over keeps its name where nothing can follow.
+    if (phase !== 'destroyed') this.forgetName();
+    this.times = newTimes(now(), rules);
+    this.principal = undefined;
+    this.authenticatedAt = undefined;
+    this.authenticated = this.intervalChanged = this.dirty = this.mustPersist = this.written = false;
+    this.cookieMaxAge = this.cookieSentAt = undefined;
+    this.cookieChanged = false;
+    if (this.cookie?.action === 'set') this.cookie = undefined;
+    this.attributes.load(new Map(), codec);
+  }
+
+  /**
+   * The store has ended the session that this one follows. `byUs`: it was there until then, so the cookie is its own.
+   * Otherwise somebody else was faster, and the cookie may belong to a newer login by now: hands off.
+   */
+  afterEnd(byUs: boolean): void {
+    if (byUs) this.cookie ??= { action: 'clear' };
+    else if (this.phase === 'new' && this.cookie === undefined) this.phase = 'detached';
+  }
+
+  /** The response is to send the cookie. */
+  offerCookie(): void {
+    this.cookie = { action: 'set', token: this.token, maxAge: this.effectiveCookieMaxAge };
+  }
+}

@@ -1,0 +1,79 @@
+import { resolveCodec } from '../codecs/choice.js';
+import type { ResolvedSettings } from '../config/settings.js';
+import type { SessionEnvironment } from '../core/environment.js';
+import type { SessionEvents } from '../core/events.js';
+import { KeyedLock } from '../core/keyed-lock.js';
+import { SessionManager } from '../core/manager.js';
+import { Bag } from '../core/bag.js';
+import { SessionsInUse, type UseClock } from '../core/sessions-in-use.js';
+import type { RequestSessionOptions } from '../http/request-session.js';
+import { DROPPED_COOKIE_WARNING, SessionCookie } from '../http/session-cookie.js';
+import { HeaderTransport } from '../http/token-transport-header.js';
+import type { TokenTransport } from '../http/token-transport.js';
+import type { SessionBackend } from '../stores/backend.js';
+import { nestLog } from './nest-log.js';
+import { asHttpException } from './session.exceptions.js';
+
+/** Puts together what the sessions of all requests share. */
+export function createRequestSessionOptions(
+  settings: ResolvedSettings,
+  backend: Pick<SessionBackend, 'store' | 'confirmEnds'>,
+  events: SessionEvents,
+): RequestSessionOptions {
+  return {
+    manager: new SessionManager(createEnvironment(settings, backend, events)),
+    transport: createTransport(settings),
+    events,
+    inUse: new SessionsInUse(backend.store, useClock(settings)),
+    saveOnServerError: settings.saveOnServerError,
+    log: nestLog('RequestSession'),
+  };
+}
+
+function useClock({ now }: ResolvedSettings): UseClock {
+  return {
+    now,
+    // Does not keep the process alive.
+    after: (milliseconds, call) => void setTimeout(call, milliseconds).unref(),
+  };
+}
+
+function createTransport({ cookie, secrets, transport }: ResolvedSettings): TokenTransport {
+  if (transport.header !== undefined) return new HeaderTransport(transport.header, secrets);
+  const log = nestLog('SessionCookie');
+  const dropped = (): void => log.warn(DROPPED_COOKIE_WARNING, 'dropped cookie');
+  return new SessionCookie({ ...cookie, names: cookie.names }, secrets, dropped);
+}
+
+function createEnvironment(
+  settings: ResolvedSettings,
+  { store, confirmEnds }: Pick<SessionBackend, 'store' | 'confirmEnds'>,
+  events: SessionEvents,
+): SessionEnvironment {
+  const { codec, byName } = resolveCodec(settings.codec);
+  return {
+    store,
+    codec,
+    codecByName: byName,
+    rules: {
+      maxInactiveInterval: settings.idleTimeoutSeconds,
+      absoluteTimeout: settings.absoluteTimeoutSeconds,
+      cookieMaxAge: settings.transport.header === undefined ? settings.cookie.maxAgeSeconds : undefined,
+      saveOnChange: settings.policies.includes('SAVE_ON_CHANGE'),
+      alwaysSave: settings.policies.includes('ALWAYS_SAVE_AFTER_REQUEST'),
+      manualDirtyAttribute: settings.manualDirtyTracking ? settings.manualDirtyAttribute : undefined,
+      persistOnDemandAttribute: settings.persistOnDemand ? settings.persistOnDemandAttribute : undefined,
+      unstorable: settings.unstorable,
+      maxSessionBytes: settings.maxSessionBytes,
+      maxAttributes: settings.maxAttributes,
+    },
+    log: nestLog('SessionManager'),
+    events,
+    locks: new KeyedLock(),
+    busy: new Bag(),
+    now: settings.now,
+    confirmEnds,
+    asThrown: asHttpException,
+    isAuthenticated: settings.isAuthenticated,
+  };
+}
