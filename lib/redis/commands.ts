@@ -1,3 +1,4 @@
+import { SessionStoreUnavailableError } from '../core/errors.js';
 import slotOf from 'cluster-key-slot';
 import type { Redis } from 'ioredis';
 import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises';
@@ -78,8 +79,8 @@ export class RedisCommands implements RedisExecutor {
       // Its outcome is told by the events of the client.
       client.connect().catch(nothing);
     }
-    return this.#deadlines.limit(async () => {
-      await state.ready();
+    return this.#deadlines.limit(async (turn) => {
+      await this.#opened(turn);
       // Of a cluster any node would be asked, which might be the one that is down.
       if (!ping || client.isCluster) return;
       await client.call('PING').catch((error: unknown) => {
@@ -87,6 +88,20 @@ export class RedisCommands implements RedisExecutor {
         if (!isReply(error) || isOutage(storeUnavailable(error, this.endpoint))) throw error;
       });
     });
+  }
+
+  /** A cluster whose nodes are slow to tell where the slots are is asked again as long as there is time. */
+  async #opened(turn: Turn): Promise<void> {
+    for (;;) {
+      try {
+        return await this.state.ready();
+      } catch (error) {
+        const isSlow = error instanceof SessionStoreUnavailableError && error.reason === 'TIMEOUT';
+        if (!this.client.isCluster || !isSlow || turn.left <= TRY_AGAIN_MS) throw error;
+        await sleep(TRY_AGAIN_MS);
+        this.state.begin();
+      }
+    }
   }
 
   load(key: string): Promise<[Buffer[], number | undefined]> {

@@ -1,5 +1,5 @@
 import type { Redis } from 'ioredis';
-import type { NetConnectOpts, Socket } from 'node:net';
+import type { NetConnectOpts } from 'node:net';
 import { isCluster, type RedisClient } from './client.js';
 import { cause, causeOf, isVague, unavailable, type Cause, type Endpoint } from './failure.js';
 import { lastWordsOf } from './last-words.js';
@@ -153,7 +153,8 @@ export class ConnectionState {
   #sentinelErred(error: unknown): void {
     const { message } = error as Error;
     const why = message.split(' because ')[1];
-    if (why === undefined) this.#sentinels = cause('SENTINEL_MASTER_UNKNOWN');
+    if (why === undefined || why.includes('No such master'))
+      this.#sentinels = cause('SENTINEL_MASTER_UNKNOWN');
     else if (/^(NOAUTH|WRONGPASS|NOPERM)/.test(why)) {
       this.#sentinels = cause('SENTINEL_AUTH', `${why.split(' ')[0] ?? ''} from a sentinel`);
     } else this.#sentinels ??= cause('SENTINELS_UNREACHABLE');
@@ -163,7 +164,7 @@ export class ConnectionState {
     this.#isInDatabase = true;
     if (isCluster(this.#client) || this.#endpoint.tls === true) return;
     const { path, host, port, sentinels } = this.#client.options;
-    const { remoteAddress, remotePort } = this.#client.stream as Socket;
+    const { remoteAddress, remotePort } = this.#client.stream;
     if (path !== undefined && path !== null) this.#peer = { path };
     else if (remoteAddress !== undefined && remotePort !== undefined) {
       this.#peer = { host: remoteAddress, port: remotePort };

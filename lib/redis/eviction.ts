@@ -1,4 +1,5 @@
 import type { Timer } from '../core/clock.js';
+import { SessionStoreUnavailableError } from '../core/errors.js';
 import type { AvailabilityLog } from './availability.js';
 import type { RedisExecutor } from './executor.js';
 
@@ -42,7 +43,9 @@ export async function uncheckable(redis: RedisExecutor): Promise<string | undefi
     ['ROLE', 'health shows no role'],
     ['INFO', 'whether it evicts sessions when it is full is not known', 'memory'],
   ] as const) {
-    await redis.call(name, ...args).catch(() => refused.push([name, effect]));
+    await redis.call(name, ...args).catch((error: unknown) => {
+      if (isRefusal(error)) refused.push([name, effect]);
+    });
   }
   const [first, ...rest] = refused;
   if (first === undefined) return undefined;
@@ -95,6 +98,13 @@ export class EvictionWatch {
         'others: whoever loses one is logged out. Raise maxmemory, and set maxmemory-policy noeviction.',
     );
   }
+}
+
+function isRefusal(error: unknown): boolean {
+  return (
+    error instanceof SessionStoreUnavailableError &&
+    (error.reason === 'NOPERM' || error.reason === 'UNKNOWN_COMMAND')
+  );
 }
 
 /** Of each server that tells. */

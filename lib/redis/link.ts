@@ -100,21 +100,24 @@ export function createRedisLink(options: RedisLinkOptions, use: LinkUse, log: Av
     if (!closing) await logouts?.connect().catch(() => undefined);
     return warnings;
   };
-  const connect = async (rehearsal: Rehearsal = () => Promise.resolve([])): Promise<boolean> => {
-    const warnings = await start(rehearsal);
-    if (closing) return false;
-    const notes = [...warnings, ...risksOf(client)];
-    // One after the other: a pool would open a connection for each.
+  /** Tells what an operator should know of the server. One question after the other: a pool would open a connection for each. */
+  const lookAround = async (): Promise<void> => {
     for (const look of [
       () => uncheckable(link),
       () => logouts?.risk(link),
       () => missingSlots(link, endpoint),
     ]) {
       const note = await look();
-      if (note !== undefined) notes.push(note);
+      if (note !== undefined && !closing) log.warn(note);
     }
-    for (const note of notes) log.warn(note);
     await watch.begin();
+  };
+  const connect = async (rehearsal: Rehearsal = () => Promise.resolve([])): Promise<boolean> => {
+    const warnings = await start(rehearsal);
+    if (closing) return false;
+    for (const warning of [...warnings, ...risksOf(client)]) log.warn(warning);
+    // One that is down keeps nobody waiting for more than the time of one command.
+    await Promise.race([lookAround(), sleep(options.timeoutMs, undefined, { ref: false })]);
     return !closing;
   };
   return {

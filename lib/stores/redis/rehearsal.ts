@@ -36,9 +36,9 @@ export async function rehearse(executor: RedisExecutor, options: RedisStoreOptio
     [...ids.values()].map((id) => perform(store, id, executor, options.keyPrefix)),
   );
   const warnings: string[] = [];
-  const failures: unknown[] = [];
+  const failures: Error[] = [];
   outcomes.forEach((outcome, at) => {
-    if (outcome.status === 'rejected') failures.push(outcome.reason);
+    if (outcome.status === 'rejected') failures.push(outcome.reason as Error);
     else if (outcome.value !== undefined) warnings.push(`For now: ${outcome.value.message}`);
     if (outcome.status === 'rejected' && isOutage(outcome.reason)) {
       warnings.push(
@@ -48,12 +48,13 @@ export async function rehearse(executor: RedisExecutor, options: RedisStoreOptio
   });
   const refusal = failures.find((failure) => !isDownNode(failure));
   if (refusal !== undefined) throw refusal;
-  if (failures.length === outcomes.length) throw failures[0];
+  const [first] = failures;
+  if (first !== undefined && failures.length === outcomes.length) throw first;
   return [...new Set(warnings)];
 }
 
 /** Of a cluster; the rest of it may serve. */
-function isDownNode(failure: unknown): boolean {
+function isDownNode(failure: Error): boolean {
   return (
     isOutage(failure) || (failure instanceof SessionStoreUnavailableError && failure.reason === 'CLUSTERDOWN')
   );
@@ -87,12 +88,19 @@ async function perform(
       });
     }
   } catch (error) {
-    throw (await named(error, executor, [key, newKey])) ?? error;
-  } finally {
-    // Nothing remains of it, not even a tombstone.
-    await executor.call('DEL', key, newKey).catch(() => undefined);
+    // A node that is down is not asked again.
+    if (isOutage(error)) throw error;
+    const refusal = await named(error, executor, [key, newKey]);
+    await forget(executor, key, newKey);
+    throw refusal ?? error;
   }
+  await forget(executor, key, newKey);
   return passing;
+}
+
+/** Nothing remains of it, not even a tombstone. */
+async function forget(executor: RedisExecutor, ...keys: string[]): Promise<void> {
+  await executor.call('DEL', ...keys).catch(() => undefined);
 }
 
 /** The commands of scripts, with arguments that do no harm to keys of our own. */
