@@ -1,7 +1,7 @@
 import { SessionStoreUnavailableError } from '../core/errors.js';
 import slotOf from 'cluster-key-slot';
 import type { Redis } from 'ioredis';
-import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { isCluster, type RedisClient } from './client.js';
 import { ConnectionState, type ConnectionEvents } from './connection-state.js';
 import { Deadlines, type Turn } from './deadline.js';
@@ -17,6 +17,7 @@ import {
   unavailable,
   type Endpoint,
 } from './failure.js';
+import { IdlePause } from './idle-pause.js';
 import { SCRIPT_STATUS, TIME_OF, type Script } from './script.js';
 import { ServerClocks } from './server-clocks.js';
 
@@ -24,12 +25,6 @@ import { ServerClocks } from './server-clocks.js';
 export const DEADLINE_MARGIN_MS = 5;
 /** Pause before a cluster that moves a slot is asked again. */
 const TRY_AGAIN_MS = 50;
-
-/**
- * Since the last command, after which a connection may have been closed without our noticing: whatever lies in the sockets is
- * read before the next one is sent.
- */
-const IDLE_MS = 1000;
 
 /** What the owner of a connection may want to hear of its commands. */
 export interface CommandEvents extends ConnectionEvents {
@@ -51,8 +46,7 @@ export class RedisCommands implements RedisExecutor {
   readonly #deadlines: Deadlines;
   readonly #clocks: ServerClocks;
   #batching = false;
-  #usedAt = performance.now();
-  #reading: Promise<void> | undefined;
+  readonly #idle = new IdlePause();
 
   constructor(client: RedisClient, endpoint: Endpoint, timeoutMs: number, events: CommandEvents = {}) {
     this.client = client;
@@ -231,21 +225,9 @@ export class RedisCommands implements RedisExecutor {
 
   /** Undefined: commands can be sent now. Else it settles once they can, or rejects. */
   #obstacle(turn: Turn): Promise<void> | undefined {
-    const now = performance.now();
-    if (this.#reading === undefined && now - this.#usedAt < IDLE_MS) {
-      this.#usedAt = now;
-      return this.state.ready()?.then(() => this.#assertWanted(turn));
-    }
-    return this.#afterReading().then(() => this.#assertWanted(turn));
-  }
-
-  /** A process that was frozen finds its connections closed, but only once it has looked. */
-  #afterReading(): Promise<void> {
-    this.#reading ??= nextTurn().then(() => {
-      this.#reading = undefined;
-      this.#usedAt = performance.now();
-    });
-    return this.#reading.then(() => this.state.ready());
+    const pause = this.#idle.take();
+    const ready = pause === undefined ? this.state.ready() : pause.then(() => this.state.ready());
+    return ready?.then(() => this.#assertWanted(turn));
   }
 
   /** What was reported as failed is not begun. */

@@ -257,7 +257,7 @@ describe('a cluster that serves what it can', () => {
     ['killed', (server: RedisProcess) => server.kill()],
   ])(
     'boots while one master is %s, each time, and says whose sessions it cannot serve',
-    async (_how, fail) => {
+    async (how, fail) => {
       const [dead, ...others] = cluster.servers as [RedisProcess, ...RedisProcess[]];
       await fail(dead);
       const name = `127.0.0.1:${dead.port}`;
@@ -277,9 +277,11 @@ describe('a cluster that serves what it can', () => {
       expect(await store.create(id, newSession())).toMatchObject({ status: 'written' });
       expect(others.length).toBe(5);
       dead.resume();
+      // A cluster would make its replica the master after the node timeout.
+      if (how === 'killed') return;
       await eventually('it is back', async () =>
         (await store.health()).unreachable === undefined ? true : undefined,
-      ).catch(() => undefined);
+      );
     },
     60_000,
   );
