@@ -32,11 +32,11 @@ export function successLine(settings: ResolvedSettings): string {
 
 /** The value of a setting that is in effect, as the banner has it. */
 function shown(setting: CatalogEntry, settings: ResolvedSettings): string | undefined {
-  const { property, kind, show } = setting;
-  const section = setting.sectionOf(settings);
-  if (section === undefined || setting.unmet(settings)) return undefined;
+  const { property, kind } = setting;
+  const { section, unmet } = setting.find(settings);
+  if (unmet) return undefined;
   const value: unknown = Reflect.get(section, property);
-  if (show) return show(value, section);
+  if (setting.show) return setting.show(value, section);
   if (setting.name === undefined) return undefined;
   // That a secret is not set is worth a line.
   if (value === undefined && kind.show !== setOrNot) return undefined;

@@ -138,7 +138,7 @@ export class SessionSettings extends Redacted {
   @Setting<SessionSettings>('CLUSTER_ID', text('1 to 64 of letters, digits and _.:-', CLUSTER_ID), {
     oldNames: ['DOT_DOTCMS_CLUSTER_ID'],
     when: [IN_REDIS],
-    show: (id) => (id === undefined ? '- Not Set -' : String(id)),
+    show: (id) => (id as string | undefined) ?? '- Not Set -',
   })
   readonly clusterId: string | undefined;
   /**
