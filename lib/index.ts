@@ -51,4 +51,5 @@ export {
   SessionUpdateConflictError,
   SessionUsageError,
   type SessionErrorCode,
+  type StoreUnavailableReason,
 } from './core/errors.js';

@@ -23,13 +23,13 @@ interface Import {
 const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   core: [],
   codecs: ['core/'],
-  redis: ['core/'],
+  redis: ['core/', 'compat/'],
   stores: ['core/', 'redis/'],
   compat: [],
   http: ['core/', 'compat/'],
   config: ['core/'],
   nest: ['core/', 'codecs/', 'compat/', 'redis/', 'stores/', 'http/', 'config/'],
-  health: ['core/store.ts', 'nest/tokens.ts', 'nest/backend.ts', 'nest/session.lifecycle.ts'],
+  health: ['core/store.ts', 'nest/tokens.ts', 'stores/backend.ts', 'nest/session.lifecycle.ts'],
   'index.ts': ['core/', 'codecs/', 'config/', 'nest/'],
 };
 
@@ -39,7 +39,7 @@ const MAY_USE: Readonly<Record<string, RegExp>> = {
   codecs: /^node:util$/,
   redis: /^(ioredis|cockatiel|generic-pool|cluster-key-slot|node:[\w/]+)$/,
   stores: /^(lru-cache|cluster-key-slot|node:[\w/]+)$/,
-  compat: /^(@nestjs\/common|node:(http|http2|net))$/,
+  compat: /^(@nestjs\/common|ioredis|node:(events|http|http2|net))$/,
   http: /^(cookie|lru-cache|node:(http|https|http2|net|crypto|events|stream))$/,
   config: /^(class-validator|class-transformer|ioredis|node:fs|node:util)$/,
   nest: /^(@nestjs\/(common|core|config)|rxjs|node:[\w/]+)$/,

@@ -1,6 +1,6 @@
 import { SessionFormatError } from '../../core/errors.js';
 import { TOMBSTONE_MS, type LoadOutcome, type NotThere, type SessionRecord } from '../../core/store.js';
-import type { SessionId } from '../../core/token.js';
+import { tagOf, type SessionId } from '../../core/token.js';
 
 /**
  * Version of the record's layout. A record of a higher one is left alone: see SessionFormatError. In every version the
@@ -11,6 +11,12 @@ import type { SessionId } from '../../core/token.js';
  * better would read a record wrongly, and then in two releases: the first reads both, and writes the old one.
  */
 export const FORMAT_VERSION = 1;
+
+/** The key of a session: its tag stands in braces, so that what it is renewed to shares its slot. */
+export function keyOf(keyPrefix: string, id: SessionId): string {
+  const tag = tagOf(id);
+  return `${keyPrefix}{${tag}}${id.slice(tag.length)}`;
+}
 
 /** How many letters of its id a record repeats, from the end: 144 bits of a hash. */
 export const NAME_LENGTH = 24;

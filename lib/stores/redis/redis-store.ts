@@ -18,11 +18,12 @@ import type {
 import { TOMBSTONE_MS } from '../../core/store.js';
 import { SessionFormatError, SessionStoreUnavailableError } from '../../core/errors.js';
 import type { SessionLimits } from '../../core/limits.js';
-import { tagOf, type SessionId } from '../../core/token.js';
+import type { SessionId } from '../../core/token.js';
 import type { Argument, RedisExecutor } from '../../redis/executor.js';
+import { healthOf } from './health.js';
 import { opaque } from './opaque.js';
 import { RecordLimits, type SessionOverhead } from './record-limits.js';
-import { cookieField, fieldOf, readRecord } from './record.js';
+import { cookieField, fieldOf, keyOf, readRecord } from './record.js';
 import { SCRIPT_STATUS, type Script } from '../../redis/script.js';
 import { COMPARE_AND_SET, CREATE, DESTROY, RENEW, SAVE, QUARANTINE, TOUCH } from './scripts.js';
 import { isTouchDue } from './touch-interval.js';
@@ -77,8 +78,7 @@ export class RedisStore implements SessionStore, Quarantine {
       // Of a record whose absolute deadline has passed, a touch is the end.
       isTouchDue = outcome.status === 'found' ? this.#isTouchDue(outcome) : isLeftOver(outcome, reply);
     } catch (error) {
-      if (!(error instanceof SessionStoreUnavailableError && error.message.includes('WRONGTYPE')))
-        throw error;
+      if (!(error instanceof SessionStoreUnavailableError && error.reason === 'WRONGTYPE')) throw error;
       outcome = { status: 'unreadable', reason: 'its key holds no hash' };
     }
     if (outcome.status === 'unreadable') await this.quarantine(id, outcome.damaged === true);
@@ -102,8 +102,9 @@ export class RedisStore implements SessionStore, Quarantine {
     const outcome = await this.#create(id, session, { absoluteTimeout, cookie: own });
     if (outcome.status === 'written') return outcome;
     throw new SessionStoreUnavailableError(
-      `Redis at ${this.#commands.address} holds a record under the id of a new session (${id}). Ids are 256 random ` +
+      `Redis at ${this.#commands.endpoint.address} holds a record under the id of a new session (${id}). Ids are 256 random ` +
         'bits, so the randomness or the server is not sound. Nothing was overwritten.',
+      { reason: 'DUPLICATE_ID' },
     );
   }
 
@@ -180,12 +181,8 @@ export class RedisStore implements SessionStore, Quarantine {
     await this.#commands.run(QUARANTINE, [key, `${key}:unreadable`], args).catch(() => undefined);
   }
 
-  async health(): Promise<StoreHealth> {
-    const start = performance.now();
-    const reply = await this.#commands.call('ROLE');
-    const latencyMs = Math.round((performance.now() - start) * 100) / 100;
-    const role = Array.isArray(reply) ? String(reply[0]) : undefined;
-    return { kind: 'redis', topology: this.#options.topology, role, latencyMs };
+  health(): Promise<StoreHealth> {
+    return healthOf(this.#commands, this.#options);
   }
 
   close(): Promise<void> {
@@ -270,14 +267,14 @@ export class RedisStore implements SessionStore, Quarantine {
   #assertInTime(status: number): void {
     if (status !== SCRIPT_STATUS.late) return;
     throw new SessionStoreUnavailableError(
-      `Redis at ${this.#commands.address} got to a write later than ${this.#commands.timeoutMs} ms after it was sent ` +
+      `Redis at ${this.#commands.endpoint.address} got to a write later than ${this.#commands.timeoutMs} ms after it was sent ` +
         'and did not apply it. Check its load, or raise REDIS_SESSION_TIMEOUT.',
+      { reason: 'LATE' },
     );
   }
 
   #key(id: SessionId): string {
-    const tag = tagOf(id);
-    return `${this.#options.keyPrefix}{${tag}}${id.slice(tag.length)}`;
+    return keyOf(this.#options.keyPrefix, id);
   }
 }
 
