@@ -3,8 +3,10 @@ import { SessionFormatError } from './errors.js';
 import { hasMoved, MOST_MOVES } from './following.js';
 import { ManagedSession } from './managed-session.js';
 import { allIdle } from './operation-queue.js';
+import { PeekedSession } from './peeked-session.js';
 import type { BroughtSession, SessionHandle } from './session-state.js';
 import type { LoadOptions, LoadOutcome } from './store.js';
+import type { UserSessions } from './user-sessions.js';
 import { idOf, isSessionId, type SessionId, type SessionToken } from './token.js';
 
 /** Tokens of one request that are looked at. A browser has one or two; more than this is somebody's attack. */
@@ -35,7 +37,7 @@ export class SessionManager {
   }
 
   async #openOne(token: SessionToken, client: ResponseContext): Promise<ManagedSession> {
-    const { name, outcome } = await this.#find(token);
+    const { name, outcome } = await this.#findInUse(token);
     const loaded = this.#opened(name, outcome, client);
     if (typeof loaded !== 'string') return loaded;
     return this.#fresh(client, loaded === 'ended' ? 'detached' : 'new', token);
@@ -75,6 +77,19 @@ export class SessionManager {
     return { name, outcome };
   }
 
+  /** The same, for use. */
+  async #findInUse(token: SessionToken): Promise<{ name: Brought; outcome: LoadOutcome }> {
+    const { name, outcome } = await this.#find(token);
+    return (await this.#isOver(name.id, outcome)) ? { name, outcome: { status: 'ended' } } : { name, outcome };
+  }
+
+  /** Whether a session that is there has been ended with all of its user before it was known to be one of them. */
+  async #isOver(id: SessionId, outcome: LoadOutcome): Promise<boolean> {
+    if (outcome.status !== 'found') return false;
+    const known = this.#environment.users?.used(id, outcome);
+    return known !== undefined && !(await known);
+  }
+
   #fresh(client: ResponseContext, phase: 'new' | 'detached', endedToken?: SessionToken): ManagedSession {
     return ManagedSession.fresh(this.#environment, client, phase, { endedToken });
   }
@@ -112,9 +127,23 @@ export class SessionManager {
   async openById(id: string): Promise<ManagedSession | undefined> {
     if (!isSessionId(id)) return undefined;
     const outcome = await this.#environment.store.load(id);
-    if (outcome.status !== 'found') return undefined;
+    if (outcome.status !== 'found' || (await this.#isOver(id, outcome))) return undefined;
     this.#assertReadable(outcome.record.codec, id);
     return ManagedSession.stored(this.#environment, { id }, outcome, undefined);
+  }
+
+  /** The same, only to be looked at: it is not used by that, and cannot be changed. */
+  async peekById(id: string): Promise<PeekedSession | undefined> {
+    if (!isSessionId(id)) return undefined;
+    const outcome = await this.#environment.store.load(id, { touch: false });
+    if (outcome.status !== 'found') return undefined;
+    this.#assertReadable(outcome.record.codec, id);
+    return new PeekedSession(ManagedSession.stored(this.#environment, { id }, outcome, undefined));
+  }
+
+  /** Which sessions users have. */
+  get users(): UserSessions | undefined {
+    return this.#environment.users;
   }
 
   /** Ends a session by its public id, wherever it is used. Unknown ids are not an error. */

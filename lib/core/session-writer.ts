@@ -3,13 +3,21 @@ import type { ResponseContext, SessionEnvironment } from './environment.js';
 import type { SessionState, WrittenLimits } from './session-state.js';
 import { following, hasMoved } from './following.js';
 import type { CookieLife, NewSession, NotThere, SessionChange, SessionRenewal } from './store.js';
-import { idOf, newToken, tagOf, type SessionId } from './token.js';
+import { goneError } from './session-assertions.js';
+import { idOf, newToken, tagOf, type SessionId, type SessionToken } from './token.js';
+import type { Reservation } from './user-sessions.js';
 
 /** A login that comes with a write. */
 export interface Login {
   readonly principal: string;
   /** Seconds; 0: none. Starts anew with a login. */
   readonly absoluteTimeout: number;
+}
+
+/** The name of a session that is about to log in: its place in the index is kept, whichever way it is written. */
+export interface LoginName {
+  readonly token: SessionToken;
+  readonly reservation: Reservation | undefined;
 }
 
 const NOTHING: AttributeDifference = { set: new Map(), remove: [] };
@@ -56,6 +64,11 @@ export class SessionWriter {
     }
     if (state.phase !== 'stored') return;
     if (difference === undefined && !state.intervalChanged && !state.cookieChanged && !force) return;
+    const { users } = this.#environment;
+    if (state.intervalChanged && state.principal !== undefined) {
+      const { maxInactiveInterval } = state.times;
+      await users?.prolonged(state.principal, state.id, maxInactiveInterval, state.authenticatedAt ?? 0);
+    }
     let limits = this.#limits(undefined);
     const outcome = await following(state, (id) => {
       // Anew at each id: who follows to one has not its token, and no cookie to send.
@@ -72,11 +85,29 @@ export class SessionWriter {
     log.debug(`Session ${state.id}: saved because ${why}.`);
   }
 
-  /** Moves a stored session to a new name by a login, with its differences. Returns false if it is not there any more. */
-  async renewByLogin(login: Login): Promise<boolean> {
+  /** Before a login is written: names it in the index. @throws SessionCountError */
+  async reserve({ principal }: Login): Promise<LoginName> {
     const state = this.#state;
-    const renewed = await following(state, (id) => this.#renew(id, { login, authenticated: true }));
+    const isStored = state.phase === 'stored';
+    const token = newToken(this.#environment.random, isStored ? tagOf(state.id) : undefined);
+    const reservation = await this.#environment.users?.reserve(
+      principal,
+      idOf(token),
+      state.times.maxInactiveInterval,
+      {
+        device: this.#client?.device,
+        replaces: isStored && state.principal === principal ? state.id : undefined,
+      },
+    );
+    return { token, reservation };
+  }
+
+  /** Moves a stored session to a new name by a login, with its differences. Returns false if it is not there any more. */
+  async renewByLogin(login: Login, name: LoginName): Promise<boolean> {
+    const state = this.#state;
+    const renewed = await following(state, (id) => this.#renew(id, { login, authenticated: true }, name));
     if (renewed.status !== 'renewed') {
+      if (renewed.newIdEnded === true) throw goneError('log in', idOf(name.token));
       state.lost(renewed);
       return false;
     }
@@ -123,26 +154,48 @@ export class SessionWriter {
   async #renew(
     oldId: SessionId,
     how: Partial<SessionRenewal>,
+    name?: LoginName,
   ): Promise<NotThere | { readonly status: 'renewed'; readonly oldId: SessionId }> {
     const state = this.#state;
+    const { token, reservation } = name ?? (await this.#reserveRenewal(oldId));
     const difference = state.attributes.difference();
-    const token = newToken(this.#environment.random, tagOf(oldId));
     const change = this.#change(difference, this.#firstCookie());
     const limits = this.#limits(change.cookie);
-    const renewal = { ...change, newId: idOf(token), ...how };
-    const outcome = await this.#environment.store.renew(oldId, renewal);
-    if (outcome.status !== 'written') return outcome;
+    const indexed = reservation === undefined ? undefined : true;
+    const renewal = { ...change, newId: idOf(token), indexed, ...how };
+    const outcome = await this.#environment.store.renew(oldId, renewal).catch(async (error: unknown) => {
+      if (name === undefined) await reservation?.released();
+      throw error;
+    });
+    if (outcome.status !== 'written') {
+      if (name === undefined) await reservation?.released();
+      return outcome;
+    }
+    if ((await reservation?.written()) === false) return { status: 'ended', newIdEnded: true };
     state.renewed(token, difference, outcome, limits);
     return { status: 'renewed', oldId };
   }
 
+  async #reserveRenewal(oldId: SessionId): Promise<LoginName> {
+    const { principal, times } = this.#state;
+    const token = newToken(this.#environment.random, tagOf(oldId));
+    if (principal === undefined) return { token, reservation: undefined };
+    const reservation = await this.#environment.users?.reserve(
+      principal,
+      idOf(token),
+      times.maxInactiveInterval,
+      { replaces: oldId, keepsLogin: true },
+    );
+    return { token, reservation };
+  }
+
   /** Writes a login as a session of its own. What a record that ended meanwhile held is not brought back. */
-  async createByLogin(login: Login): Promise<void> {
+  async createByLogin(login: Login, name: LoginName): Promise<void> {
     const state = this.#state;
     if (state.phase !== 'new') state.attributes.forgetStored();
     const difference = state.attributes.difference() ?? NOTHING;
-    state.forgetName();
-    await this.#create(difference, login);
+    state.forgetName(name.token);
+    await this.#create(difference, login, name.reservation);
     const { log, events } = this.#environment;
     const { id } = state;
     log.debug(`Session ${id}: created by a login.`);
@@ -197,11 +250,18 @@ export class SessionWriter {
     return { maxInactiveInterval: this.#state.times.maxInactiveInterval, cookie };
   }
 
-  async #create(difference: AttributeDifference, login: Login | undefined): Promise<void> {
+  async #create(
+    difference: AttributeDifference,
+    login: Login | undefined,
+    reservation?: Reservation,
+  ): Promise<void> {
     const state = this.#state;
-    const record = this.#record(difference, login);
+    const record = { ...this.#record(difference, login), indexed: reservation === undefined ? undefined : true };
     const limits = this.#limits(record.cookie);
-    state.created(difference, await this.#environment.store.create(state.id, record), limits);
+    const outcome = await this.#environment.store.create(state.id, record);
+    if (outcome.status !== 'written' || (await reservation?.written()) === false)
+      throw goneError(login === undefined ? 'begin' : 'log in', state.id);
+    state.created(difference, outcome, limits);
   }
 
   #record(difference: AttributeDifference, login: Login | undefined): NewSession {

@@ -1,12 +1,15 @@
 import { Logger } from '@nestjs/common';
 import type { ResolvedSettings } from '../config/settings.js';
+import type { SessionIndex } from '../core/session-index.js';
 import { TOMBSTONE_MS, type SessionStore } from '../core/store.js';
 import { GuestStore } from '../stores/layers/guest-store.js';
 import { ENCRYPTION_OVERHEAD, EncryptedStore } from '../stores/layers/encrypted-store.js';
 import { KeyRing } from '../stores/layers/key-ring.js';
 import { LocalCopies } from '../stores/layers/local-copies.js';
+import { MemorySessionIndex } from '../stores/memory-index.js';
 import { MemoryStore } from '../stores/memory-store.js';
 import type { Quarantine } from '../stores/quarantine.js';
+import { RedisSessionIndex } from '../stores/redis/redis-index.js';
 import { RedisStore } from '../stores/redis/redis-store.js';
 import { ObservedStore } from '../stores/layers/observed-store.js';
 import { FailureLog, type FailureClock } from './failure-log.js';
@@ -20,6 +23,7 @@ const FAILURE_CLOCK: FailureClock = {
 /** The store of a module and what has to be done before its first use. */
 export interface SessionBackend {
   readonly store: SessionStore;
+  readonly index: SessionIndex;
   /**
    * Resolves once Redis has answered, which may take for ever where the settings say to wait for it; rejects where
    * they say that it must be there. Nothing for memory.
@@ -32,7 +36,11 @@ export interface SessionBackend {
 /** Builds what the settings ask for. Nothing is connected yet. */
 export function createBackend(settings: ResolvedSettings): SessionBackend {
   if (!settings.enabled) {
-    return { store: memoryStore(settings), connect: () => Promise.resolve() };
+    return {
+      store: memoryStore(settings),
+      index: new MemorySessionIndex(settings.now),
+      connect: () => Promise.resolve(),
+    };
   }
   const { redis, keyPrefix, anonymousTraffic } = settings;
   const link = createRedisLink(redis, keyPrefix);
@@ -54,16 +62,17 @@ export function createBackend(settings: ResolvedSettings): SessionBackend {
   const store = anonymousTraffic ? shared : withCopies(shared, settings, copyLifeMs);
   const failures = new FailureLog(new Logger('SessionStore'), FAILURE_CLOCK);
   const { confirmEnds } = link;
+  const encryptionKeys = settings.encryptionKeys.map((key) => Buffer.from(key, 'base64'));
   return {
-    store: new ObservedStore(encrypted(store, settings.encryptionKeys), failures.note),
+    store: new ObservedStore(encrypted(store, encryptionKeys), failures.note),
+    index: new RedisSessionIndex(link.executor, { keyPrefix, encryptionKeys }),
     confirmEnds: confirmEnds && (() => confirmEnds().catch(failures.note)),
     connect: async () => void (await link.connect()),
   };
 }
 
-function encrypted(store: SessionStore & Quarantine, keys: readonly string[]): SessionStore {
-  if (keys.length === 0) return store;
-  return new EncryptedStore(store, new KeyRing(keys.map((key) => Buffer.from(key, 'base64'))));
+function encrypted(store: SessionStore & Quarantine, keys: readonly Uint8Array[]): SessionStore {
+  return keys.length === 0 ? store : new EncryptedStore(store, new KeyRing(keys));
 }
 
 function withCopies(shared: RedisStore, settings: ResolvedSettings, lifeMs: number): GuestStore {

@@ -6,6 +6,7 @@ import type { SessionEnvironment } from '../core/environment.js';
 import type { SessionEvents } from '../core/events.js';
 import { KeyedLock } from '../core/keyed-lock.js';
 import { SessionManager } from '../core/manager.js';
+import { UserSessions } from '../core/user-sessions.js';
 import { SessionsInUse, type UseClock } from '../core/sessions-in-use.js';
 import type { RequestSessionOptions } from '../http/request-session.js';
 import { SessionCookie } from '../http/session-cookie.js';
@@ -19,7 +20,7 @@ import { asHttpException } from './session.exceptions.js';
 /** Puts together what the sessions of all requests share. */
 export function createRequestSessionOptions(
   settings: ResolvedSettings,
-  backend: Pick<SessionBackend, 'store' | 'confirmEnds'>,
+  backend: Pick<SessionBackend, 'store' | 'index' | 'confirmEnds'>,
   events: SessionEvents,
 ): RequestSessionOptions {
   return {
@@ -48,12 +49,23 @@ function createTransport({ cookie, secrets, transport }: ResolvedSettings): Toke
 
 function createEnvironment(
   settings: ResolvedSettings,
-  { store, confirmEnds }: Pick<SessionBackend, 'store' | 'confirmEnds'>,
+  { store, index, confirmEnds }: Pick<SessionBackend, 'store' | 'index' | 'confirmEnds'>,
   events: SessionEvents,
 ): SessionEnvironment {
   const { codec, byName } = resolveCodec(settings.codec);
   return {
     store,
+    users: new UserSessions({
+      store,
+      index,
+      rules: {
+        maxSessionsPerUser: settings.maxSessionsPerUser,
+        sessionLimitPolicy: settings.sessionLimitPolicy,
+      },
+      events,
+      log: nestLog('UserSessions'),
+      now: () => performance.now(),
+    }),
     codec,
     codecByName: byName,
     rules: {

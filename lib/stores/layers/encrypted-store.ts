@@ -1,6 +1,7 @@
 import { LRUCache } from 'lru-cache';
 import type {
   CompareAndSetOutcome,
+  DestroyOptions,
   DestroyOutcome,
   LoadOptions,
   LoadOutcome,
@@ -13,7 +14,6 @@ import type {
   StoreHealth,
   Unreadable,
   WriteOutcome,
-  Written,
 } from '../../core/store.js';
 import type { SessionId } from '../../core/token.js';
 import type { Quarantine } from '../quarantine.js';
@@ -72,8 +72,9 @@ export class EncryptedStore implements SessionStore {
     this.#locks = new SessionLocks(ring);
   }
 
-  async load(id: SessionId, options?: LoadOptions): Promise<LoadOutcome> {
-    const outcome = await this.#store.load(id, options);
+  async load(id: SessionId, options: LoadOptions = {}): Promise<LoadOutcome> {
+    const only = options.only && [KEY_FIELD, ...options.only.map(fieldOf)];
+    const outcome = await this.#store.load(id, { ...options, only });
     if (outcome.status !== 'found') return outcome;
     const record = this.#open(id, outcome.record);
     if ('attributes' in record) return { ...outcome, record };
@@ -86,7 +87,7 @@ export class EncryptedStore implements SessionStore {
     return this.#store.touch(id);
   }
 
-  async create(id: SessionId, session: NewSession): Promise<Written> {
+  async create(id: SessionId, session: NewSession): Promise<WriteOutcome> {
     const { principal } = session;
     const fresh = this.#locks.fresh(session.codec);
     const sealed = principal === undefined ? undefined : sealPrincipal(fresh.key, principal);
@@ -99,6 +100,7 @@ export class EncryptedStore implements SessionStore {
       codec: fresh.codec,
       principal: sealed,
     });
+    if (written.status !== 'written') return written;
     if (sealed === undefined) this.#keys.set(id, guest);
     else await this.#finish(id, { ...fresh, login: { principal: sealed, at: written.now } }, session);
     return written;
@@ -202,10 +204,18 @@ export class EncryptedStore implements SessionStore {
     }
   }
 
-  async destroy(id: SessionId): Promise<DestroyOutcome> {
-    const outcome = await this.#store.destroy(id);
+  async destroy(id: SessionId, options?: DestroyOptions): Promise<DestroyOutcome> {
+    const outcome = await this.#store.destroy(id, options);
     this.#keys.delete(id);
     return outcome;
+  }
+
+  async endCopies(id: SessionId): Promise<void> {
+    await this.#store.endCopies?.(id);
+  }
+
+  ids(): AsyncIterable<SessionId> {
+    return this.#store.ids();
   }
 
   health(): Promise<StoreHealth> {

@@ -1,5 +1,6 @@
 import type {
   CompareAndSetOutcome,
+  DestroyOptions,
   DestroyOutcome,
   LoadOptions,
   LoadOutcome,
@@ -39,9 +40,9 @@ export class GuestStore implements SessionStore, Quarantine {
     this.#copies = copies;
   }
 
-  load(id: SessionId, { touch = true }: LoadOptions = {}): Promise<LoadOutcome> {
+  load(id: SessionId, { touch = true, only }: LoadOptions = {}): Promise<LoadOutcome> {
     return this.#visiting(id, async (visit) => {
-      const outcome = await this.#shared.load(id, { touch });
+      const outcome = await this.#shared.load(id, { touch, only });
       switch (outcome.status) {
         case 'found':
           if (touch) visit.loaded(outcome.record, outcome.now);
@@ -65,10 +66,10 @@ export class GuestStore implements SessionStore, Quarantine {
     await this.load(id);
   }
 
-  create(id: SessionId, session: NewSession): Promise<Written> {
+  create(id: SessionId, session: NewSession): Promise<WriteOutcome> {
     return this.#visiting(id, async (visit) => {
       const written = await this.#shared.create(id, session);
-      visit.created(recordOf(session, written), written.now);
+      if (written.status === 'written') visit.created(recordOf(session, written), written.now);
       return written;
     });
   }
@@ -108,14 +109,42 @@ export class GuestStore implements SessionStore, Quarantine {
     });
   }
 
-  destroy(id: SessionId): Promise<DestroyOutcome> {
+  destroy(id: SessionId, options?: DestroyOptions): Promise<DestroyOutcome> {
     return this.#visiting(id, async (visit) => {
-      const outcome = await this.#shared.destroy(id);
+      const outcome = await this.#shared.destroy(id, options);
       const held = visit.copy !== undefined;
       visit.ended();
       // The shared copy had expired, and the session lived here.
       return outcome.status === 'absent' && held ? { status: 'removed', renewed: false } : outcome;
     });
+  }
+
+  /**
+   * Where the shared copy has expired, a node that does not hold the local one knows nothing of the session. Whoever holds it
+   * is asked to end it, which leaves the tombstone that an end leaves; for an id that somebody has made up nothing is written.
+   */
+  async endCopies(id: SessionId): Promise<void> {
+    if (this.#copies.has(id)) await this.destroy(id);
+    else await this.#shared.tellUnknown(id);
+  }
+
+  /** Another node has asked for the end of a session that it does not know. */
+  async endIfHeld(id: SessionId): Promise<void> {
+    if (this.#copies.has(id)) await this.destroy(id);
+  }
+
+  /** Another node has ended it. */
+  ended(id: SessionId): void {
+    this.#copies.end(id);
+  }
+
+  /** Ends may have been missed: what is kept here may be of sessions that have ended. */
+  forgetCopies(): void {
+    this.#copies.clear();
+  }
+
+  ids(): AsyncIterable<SessionId> {
+    return this.#shared.ids();
   }
 
   quarantine(id: SessionId): Promise<void> {

@@ -1,5 +1,6 @@
 import type {
   CompareAndSetOutcome,
+  DestroyOptions,
   DestroyOutcome,
   LoadOptions,
   LoadOutcome,
@@ -9,7 +10,6 @@ import type {
   SessionStore,
   StoreHealth,
   WriteOutcome,
-  Written,
 } from '../../core/store.js';
 import type { SessionId } from '../../core/token.js';
 
@@ -32,7 +32,7 @@ export class ObservedStore implements SessionStore {
     return this.#store.touch(id).catch(this.#failed);
   }
 
-  create(id: SessionId, session: NewSession): Promise<Written> {
+  create(id: SessionId, session: NewSession): Promise<WriteOutcome> {
     return this.#store.create(id, session).catch(this.#failed);
   }
 
@@ -54,8 +54,20 @@ export class ObservedStore implements SessionStore {
     return this.#store.compareAndSet(id, name, expected, next, authenticated).catch(this.#failed);
   }
 
-  destroy(id: SessionId): Promise<DestroyOutcome> {
-    return this.#store.destroy(id).catch(this.#failed);
+  destroy(id: SessionId, options?: DestroyOptions): Promise<DestroyOutcome> {
+    return this.#store.destroy(id, options).catch(this.#failed);
+  }
+
+  async endCopies(id: SessionId): Promise<void> {
+    await this.#store.endCopies?.(id).catch(this.#failed);
+  }
+
+  async *ids(): AsyncIterable<SessionId> {
+    try {
+      yield* this.#store.ids();
+    } catch (error) {
+      this.#failed(error);
+    }
   }
 
   health(): Promise<StoreHealth> {

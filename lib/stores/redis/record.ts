@@ -15,6 +15,18 @@ export const FORMAT_VERSION = 1;
 /** How many letters of its id a record repeats, from the end: 144 bits of a hash. */
 export const NAME_LENGTH = 24;
 
+/** The own fields that tell what there is to know of a session. */
+export const LOOK_FIELDS = [
+  '@v',
+  '@ended',
+  '@next',
+  '@follow',
+  '@used',
+  '@info',
+  '@cookie',
+  '@index',
+] as const;
+
 const OWN = '@';
 const OWN_CODE = OWN.charCodeAt(0);
 
@@ -38,6 +50,11 @@ export function cookieField(maxAge: number | undefined, sentAt: number): [string
   return ['@cookie', `${maxAge ?? '-'} ${sentAt}`];
 }
 
+/** The name and bytes of our own field that says when the index of users' sessions was told of it. */
+export function indexField(at: number): [string, string] {
+  return ['@index', String(at)];
+}
+
 /** The fields of a record that are not attributes; see scripts.ts. */
 interface OwnFields {
   head?: string;
@@ -47,6 +64,7 @@ interface OwnFields {
   next?: string;
   follow?: string;
   cookie?: string;
+  index?: string;
 }
 
 /**
@@ -84,6 +102,7 @@ function takeApart(reply: readonly Buffer[], attributes: Map<string, Uint8Array>
     else if (name === '@next') own.next = value.toString();
     else if (name === '@follow') own.follow = value.toString();
     else if (name === '@cookie') own.cookie = value.toString();
+    else if (name === '@index') own.index = value.toString();
   }
   return own;
 }
@@ -112,7 +131,7 @@ function strange(id: SessionId, head: string): LoadOutcome {
 
 function recordOf(
   limits: string,
-  { used = '', info = '', cookie = '' }: OwnFields,
+  { used = '', info = '', cookie = '', index = '' }: OwnFields,
   attributes: ReadonlyMap<string, Uint8Array>,
 ): SessionRecord | undefined {
   const [, idle, until, authenticated] = LIMITS.exec(limits) ?? [];
@@ -133,5 +152,6 @@ function recordOf(
     authenticated: authenticated === '1',
     cookieMaxAge: maxAge === undefined || maxAge === '-' ? undefined : Number(maxAge),
     cookieSentAt: sentAt === undefined ? undefined : Number(sentAt),
+    indexedAt: USED.test(index) ? Number(index) : undefined,
   };
 }
