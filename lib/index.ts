@@ -19,7 +19,7 @@ export type {
   SessionMembers,
 } from './core/members.js';
 export type { RejectionReason, SessionEvent } from './core/events.js';
-export { SESSION_POLICIES, type SessionPolicy } from './core/policy.js';
+export { SESSION_POLICIES, type SessionPolicy } from './core/environment.js';
 export type { SessionCodec } from './core/codec.js';
 export { msgpackCodec } from './codecs/msgpack.js';
 export { jsonCodec } from './codecs/json.js';

@@ -1,8 +1,8 @@
 import { SessionUnstorableValueError } from '../core/errors.js';
 import { kindOfObject, type ObjectKind } from '../core/object-kind.js';
-import { OWN_PROTO, plainForm } from '../core/plain-form.js';
+import { OWN_PROTO, plainForm } from '../core/object-kind.js';
 import { MAX_HOLES, MAX_NESTING } from '../core/storable.js';
-import { pathOf, type Step } from '../core/value-path.js';
+import { pathOf, type Step } from '../core/storable.js';
 import { looksLikeTag, type TagStyle } from './tags.js';
 
 /** Objects of one value, each counted as often as it is written: a bound on what shared references can blow up to. */

@@ -1,4 +1,4 @@
-import { steadyClock } from '../core/steady-clock.js';
+import { steadyClock } from '../core/clock.js';
 import type { Draft, Fault } from './draft.js';
 import type { SettingPath } from './names.js';
 import { readPem } from './pem.js';

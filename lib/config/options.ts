@@ -1,7 +1,7 @@
 import type { Cluster, Redis } from 'ioredis';
 import type { SessionCodec } from '../core/codec.js';
 import type { HttpSession } from '../core/members.js';
-import type { SessionPolicy } from '../core/policy.js';
+import type { SessionPolicy } from '../core/environment.js';
 import type { TimeoutPreset } from './presets.js';
 
 /**

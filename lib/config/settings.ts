@@ -11,7 +11,7 @@ import {
 } from 'class-validator';
 import type { SessionCodec } from '../core/codec.js';
 import type { HttpSession } from '../core/members.js';
-import { SESSION_POLICIES, type SessionPolicy } from '../core/policy.js';
+import { SESSION_POLICIES, type SessionPolicy } from '../core/environment.js';
 import { PRESETS, type TimeoutPreset } from './presets.js';
 import { IntegerBetween, isFunction, Satisfies, Text, YesOrNo } from './checks.js';
 import { Discreet } from './discreet.js';

@@ -1,6 +1,6 @@
 import type { SessionCodec } from './codec.js';
-import { encodeIfChanged, encodeStorable, UNCHANGED } from './encode-if-changed.js';
-import { SessionSize, type SessionLimits } from './session-size.js';
+import { encodeIfChanged, encodeStorable, UNCHANGED } from './encoding.js';
+import { SessionSize, type SessionLimits } from './limits.js';
 import { findUnstorable, isWellFormed, standsForNothing, type Unstorable } from './storable.js';
 
 /** What differs from the store. */

@@ -1,4 +1,4 @@
-import type { SessionLimits } from './session-size.js';
+import type { SessionLimits } from './limits.js';
 import type { SessionCodec } from './codec.js';
 import type { SessionEvents } from './events.js';
 import type { KeyedLock } from './keyed-lock.js';
@@ -6,9 +6,21 @@ import type { HttpSession } from './members.js';
 import type { OperationQueue } from './operation-queue.js';
 import type { SessionDevice } from './session-index.js';
 import type { SessionStore } from './store.js';
-import type { Timer } from './timer.js';
+import type { Timer } from './clock.js';
 import type { RandomSource } from './token.js';
 import type { UserSessions } from './user-sessions.js';
+
+/**
+ * When a session is saved; combinable.
+ *
+ * - `DEFAULT`: at the end of the request, what differs from what was loaded.
+ * - `SAVE_ON_CHANGE`: a save starts at each set or delete (those of one tick are one write); the response waits for it.
+ * - `ALWAYS_SAVE_AFTER_REQUEST`: after each request that used the session, changed or not.
+ */
+export const SESSION_POLICIES = ['DEFAULT', 'SAVE_ON_CHANGE', 'ALWAYS_SAVE_AFTER_REQUEST'] as const;
+
+/** One of {@link SESSION_POLICIES}. */
+export type SessionPolicy = (typeof SESSION_POLICIES)[number];
 
 /** Where decisions are told. Messages carry public ids and attribute names, never a value or a token. */
 export interface SessionLog {
@@ -54,14 +66,14 @@ export interface SessionEnvironment {
   readonly locks: KeyedLock;
   /** The queues of sessions that have something under way, for whoever has to wait for that. */
   readonly busy: Set<OperationQueue>;
-  /** Randomness of tokens. */
-  readonly random: RandomSource;
   /** This node's clock, epoch milliseconds. Only for sessions that no store has seen yet. */
   readonly now: () => number;
-  /** Resolves after some milliseconds; a parameter so that tests need not wait. */
-  readonly sleep: (milliseconds: number) => Promise<void>;
-  /** For what must not take for ever; undefined: as time passes. */
+  /** Randomness of tokens; undefined: the system's. */
+  readonly random?: RandomSource | undefined;
+  /** Bounds what must not take for ever; undefined: as time passes. */
   readonly timer?: Timer | undefined;
+  /** The pause after a lost race; undefined: as time passes. */
+  readonly sleep?: ((milliseconds: number) => Promise<void>) | undefined;
   /**
    * Resolves once replicas have every end of a session that the store has acknowledged so far; rejects with
    * SessionStoreUnavailableError where they do not in time. Undefined: the store's word is enough.

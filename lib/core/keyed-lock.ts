@@ -1,5 +1,5 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
-import { realTimer, type Timer } from './timer.js';
+import { realTimer, type Timer } from './clock.js';
 
 /** Milliseconds that a task may keep the others of its key waiting. */
 export const MAX_TURN_MS = 5_000;

@@ -1,10 +1,10 @@
 import type { ResponseContext, SessionEnvironment } from './environment.js';
 import { SessionFormatError } from './errors.js';
-import { hasMoved, MOST_MOVES } from './following.js';
-import { ManagedSession } from './managed-session.js';
+import { hasMoved, MOST_MOVES } from './changes.js';
+import { ManagedSession } from './session.js';
 import { allIdle } from './operation-queue.js';
 import { PeekedSession } from './peeked-session.js';
-import type { BroughtSession, SessionHandle } from './session-state.js';
+import type { BroughtSession, SessionHandle } from './state.js';
 import type { LoadOptions, LoadOutcome } from './store.js';
 import type { UserSessions } from './user-sessions.js';
 import { idOf, isSessionId, type SessionId, type SessionToken } from './token.js';

@@ -1,8 +1,8 @@
 import type { Attributes } from './attributes.js';
 import { SessionUsageError } from './errors.js';
-import { httpSessionOf, type ProxiedSession } from './http-session.js';
+import { httpSessionOf, type ProxiedSession } from './proxy.js';
 import type { HttpSession } from './members.js';
-import type { SessionState } from './session-state.js';
+import type { SessionState } from './state.js';
 
 /** A session that is only looked at: whatever would change it, or count as a use of it, is refused. */
 export class PeekedSession implements ProxiedSession {

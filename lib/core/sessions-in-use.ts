@@ -1,4 +1,4 @@
-import type { ManagedSession } from './managed-session.js';
+import type { ManagedSession } from './session.js';
 import type { SessionStore } from './store.js';
 
 /** Time and timers; a parameter so that tests need not wait. */
@@ -23,12 +23,16 @@ const MAX_TOUCHES = 100;
  * touched here, until the response closes.
  *
  * One timer looks at all of them, and only while there are any: a request that is over sooner costs a place
- * in a set and no timer of its own.
+ * in a list and no timer of its own.
  */
 export class SessionsInUse {
   readonly #store: Pick<SessionStore, 'touch'>;
   readonly #clock: UseClock;
-  readonly #open = new Set<Use>();
+  /**
+   * In no order, each at its own `place`. Not a set: the table of one that changes with each request is replaced again and
+   * again, and what old tables still hold (sessions, and by them requests and responses) outlives them in the garbage collector.
+   */
+  readonly #open: Use[] = [];
   #isWatched = false;
   #touches = 0;
 
@@ -42,20 +46,36 @@ export class SessionsInUse {
    * since a client left before its response began.
    */
   during(session: OpenSession, isOver: () => boolean): () => void {
-    const use: Use = { session, isOver, usedAt: this.#clock.now(), isTouched: false };
-    this.#open.add(use);
+    const use: Use = {
+      session,
+      isOver,
+      usedAt: this.#clock.now(),
+      isTouched: false,
+      place: this.#open.length,
+    };
+    this.#open.push(use);
     if (!this.#isWatched) this.#watch();
-    return () => this.#open.delete(use);
+    return () => this.#end(use);
+  }
+
+  #end(use: Use): void {
+    if (this.#open[use.place] !== use) return;
+    const last = this.#open.pop() as Use;
+    if (last === use) return;
+    last.place = use.place;
+    this.#open[use.place] = last;
   }
 
   #watch(): void {
-    this.#isWatched = this.#open.size > 0;
+    this.#isWatched = this.#open.length > 0;
     if (this.#isWatched) this.#clock.after(BEAT_MS, this.#look);
   }
 
   readonly #look = (): void => {
-    for (const use of this.#open) {
-      if (use.isOver()) this.#open.delete(use);
+    // From behind: what takes the place of one that ends has been looked at.
+    for (let place = this.#open.length - 1; place >= 0; place -= 1) {
+      const use = this.#open[place] as Use;
+      if (use.isOver()) this.#end(use);
       else this.#touchIfDue(use);
     }
     this.#watch();
@@ -90,4 +110,5 @@ interface Use {
   usedAt: number;
   /** A touch is under way. */
   isTouched: boolean;
+  place: number;
 }

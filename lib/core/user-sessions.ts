@@ -9,7 +9,7 @@ import {
   type SessionDevice,
   type SessionIndex,
 } from './session-index.js';
-import { NEVER_MS } from './session-times.js';
+import { NEVER_MS } from './times.js';
 import { TOMBSTONE_MS, type Found, type LoadOutcome, type SessionRecord, type SessionStore } from './store.js';
 import type { SessionId } from './token.js';
 

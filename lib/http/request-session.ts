@@ -2,7 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { ResponseContext, SessionLog } from '../core/environment.js';
 import { SessionFormatError, SessionGoneError, SessionStoreUnavailableError } from '../core/errors.js';
 import type { SessionEvents } from '../core/events.js';
-import type { ManagedSession } from '../core/managed-session.js';
+import type { ManagedSession } from '../core/session.js';
 import type { SessionManager } from '../core/manager.js';
 import { deferResponse } from './deferred-response.js';
 import type { Deferral, DeferralHooks, ErrorAnswer, OwnHeader, ResponseHead } from './deferral.js';

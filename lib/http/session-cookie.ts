@@ -1,7 +1,7 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import { stringifySetCookie } from 'cookie';
 import { MAX_TOKENS } from '../core/manager.js';
-import type { CookieInstruction } from '../core/session-state.js';
+import type { CookieInstruction } from '../core/state.js';
 import { isToken, type SessionToken } from '../core/token.js';
 import { cookieValues } from './cookie-header.js';
 import { CookieSigner } from './signer.js';

@@ -1,5 +1,5 @@
 import type { IncomingHttpHeaders } from 'node:http';
-import type { CookieInstruction } from '../core/session-state.js';
+import type { CookieInstruction } from '../core/state.js';
 import { isToken } from '../core/token.js';
 import { CookieSigner } from './signer.js';
 import type { ReceivedTokens, TokenTransport } from './token-transport.js';

@@ -1,5 +1,5 @@
 import type { IncomingHttpHeaders } from 'node:http';
-import type { CookieInstruction } from '../core/session-state.js';
+import type { CookieInstruction } from '../core/state.js';
 import type { SessionToken } from '../core/token.js';
 
 /** What a request brings. */

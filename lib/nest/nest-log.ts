@@ -1,6 +1,6 @@
 import { ConsoleLogger, Logger, type LogLevel } from '@nestjs/common';
 import type { SessionLog } from '../core/environment.js';
-import { realTimer, type Timer } from '../core/timer.js';
+import { realTimer, type Timer } from '../core/clock.js';
 import { RepeatedLines } from './repeated-lines.js';
 
 /**

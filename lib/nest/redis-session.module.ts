@@ -6,7 +6,7 @@ import { resolveSettings, type ReadSetting } from '../config/resolve.js';
 import type { ResolvedSettings } from '../config/settings.js';
 import { SessionConfigError } from '../core/errors.js';
 import { createBackend, type SessionBackend } from './backend.js';
-import { createRequestSessionOptions } from './environment.js';
+import { createRequestSessionOptions } from './request-session-options.js';
 import { nestLog } from './nest-log.js';
 import { RejectionLog, type LogClock } from './rejection-log.js';
 import { SessionEventStream } from './session-events.js';

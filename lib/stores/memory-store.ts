@@ -1,7 +1,7 @@
 import { LRUCache } from 'lru-cache';
 import { SessionStoreUnavailableError } from '../core/errors.js';
-import { SessionSize, type SessionLimits } from '../core/session-size.js';
-import { NEVER_MS } from '../core/session-times.js';
+import { SessionSize, type SessionLimits } from '../core/limits.js';
+import { NEVER_MS } from '../core/times.js';
 import type {
   CompareAndSetOutcome,
   CookieLife,

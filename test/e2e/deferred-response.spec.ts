@@ -11,7 +11,10 @@ import {
   type MessageEvent,
 } from '@nestjs/common';
 import { Session, SessionService, type AnyRequest, type SessionModuleOptions } from 'nestjs-redis-session';
+import { once } from 'node:events';
 import { type IncomingMessage, type ServerResponse } from 'node:http';
+import { connect } from 'node:net';
+import { text } from 'node:stream/consumers';
 import { of, type Observable } from 'rxjs';
 import { eachAdapter, type TestApplication } from '../support/apps.js';
 import { watchCommands, type CommandWatch } from '../support/commands.js';
@@ -210,6 +213,33 @@ eachAdapter('the deferred response', (adapter) => {
         await closed();
         await stored(id, 'other', 'during');
       });
+    });
+
+    it('a client that closes its half behind its request gets the answer that was given by then', async () => {
+      const proxy = await startProxy(redis.port);
+      let ended: Promise<unknown> | undefined;
+      const browser = await start(
+        redisAt(proxy),
+        (app) =>
+          void app.use(async (request: IncomingMessage, response: ServerResponse, next: () => void) => {
+            if (request.url !== '/half') return next();
+            (await app.get(SessionService).of<{ value?: string }>(request, response)).value = 'half';
+            proxy.stall();
+            ended = once(request.socket, 'end');
+            response.end('answered');
+          }),
+      );
+      const { hostname, port } = new URL(site.url);
+      const client = connect({ host: hostname, port: Number(port), allowHalfOpen: true });
+      client.write(
+        `GET /half HTTP/1.1\r\nHost: ${hostname}\r\nCookie: ${browser.jar.header('/') ?? ''}\r\n\r\n`,
+      );
+      await eventually('the handler has answered', () => ended !== undefined || undefined);
+      client.end();
+      await ended;
+      proxy.unstall();
+      expect(await text(client)).toMatch(/^HTTP\/1\.1 200 [^]*answered$/);
+      expect(await attributesOf(browser)).toEqual({ value: 'half' });
     });
 
     it('an error after the answer: that leaves all the same, whoever destroys the connection then', async () => {

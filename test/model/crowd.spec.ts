@@ -10,7 +10,7 @@ import { RedisCommands } from '../../lib/redis/commands.js';
 import type { RedisStore } from '../../lib/stores/redis/redis-store.js';
 import { connect, MARKER_MS, redisStore } from '../contract/redis-rig.js';
 import { startRedis } from '../support/redis-server.js';
-import { CoreRig } from '../unit/core/rig.js';
+import { CoreFixture } from '../unit/core/helpers.js';
 import { crowdViolations } from './crowd-history.js';
 import { crowdPrograms, type CrowdProgram } from './crowd-program.js';
 import { CrowdRun } from './run-crowd.js';
@@ -58,7 +58,7 @@ function nodesFor({ guests }: CrowdProgram): SessionManager[] {
     const copies = { lifeMs: MARKER_MS / 2, now: (): number => rig.clock.now() };
     const layers = (local: MemoryStore): RedisStore | GuestStore =>
       guests === 'in Redis' ? shared : new GuestStore(shared, new LocalCopies(local, copies));
-    const rig: CoreRig = new CoreRig({
+    const rig: CoreFixture = new CoreFixture({
       wrap: layers,
       memory: { tombstoneMs: MARKER_MS },
       environment: { random: randomBytes },

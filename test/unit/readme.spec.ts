@@ -7,7 +7,7 @@ import { poolSettingNames, REFUSED_POOL_SETTINGS, SETTING_NAMES } from '../../li
 import { resolveSettings } from '../../lib/config/resolve.js';
 import { bannerLines } from '../../lib/config/banner.js';
 import { RESERVED_MEMBERS } from '../../lib/core/members.js';
-import { SESSION_POLICIES } from '../../lib/core/policy.js';
+import { SESSION_POLICIES } from '../../lib/core/environment.js';
 import { LEAST_PRIVILEGES } from '../../lib/redis/privileges.js';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));

@@ -1,5 +1,5 @@
 import type { SessionLimitError } from '../../core/errors.js';
-import { limitError, type SessionLimits } from '../../core/session-size.js';
+import { limitError, type SessionLimits } from '../../core/limits.js';
 import type { Argument } from '../../redis/executor.js';
 import { sizeOf } from './script-limits.js';
 

@@ -16,7 +16,7 @@ import type {
 } from '../../core/store.js';
 import { TOMBSTONE_MS } from '../../core/store.js';
 import { SessionFormatError, SessionStoreUnavailableError } from '../../core/errors.js';
-import type { SessionLimits } from '../../core/session-size.js';
+import type { SessionLimits } from '../../core/limits.js';
 import { tagOf, type SessionId } from '../../core/token.js';
 import type { Argument, RedisExecutor } from '../../redis/executor.js';
 import { opaque } from './opaque.js';

@@ -1,4 +1,4 @@
-import { NEVER_MS } from '../../core/session-times.js';
+import { NEVER_MS } from '../../core/times.js';
 import { FORMAT_VERSION, LOOK_FIELDS, NAME_LENGTH } from './record.js';
 import { SIZE_PAIR, withinLimits } from './script-limits.js';
 import { UNNOTED_SHARE } from './touch-interval.js';

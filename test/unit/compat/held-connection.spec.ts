@@ -1,6 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
-import { createServer, request, type Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { createServer, request, type Server, type ServerResponse } from 'node:http';
+import { connect, type AddressInfo } from 'node:net';
+import { text } from 'node:stream/consumers';
 import { once } from 'node:events';
 import { holdConnection } from '../../../lib/compat/held-connection.js';
 import type { NodeResponse } from '../../../lib/compat/outgoing-message.js';
@@ -61,6 +62,29 @@ describe('a response that was ended and has not left', () => {
     response.req.socket.destroy();
     expect(response.req.socket.destroyed).toBe(true);
     letGo();
+    server.close();
+  });
+
+  it.each([
+    ['ended', true, 'HTTP/1.1 200 OK'],
+    ['not ended, as in plain Node', false, ''],
+  ])('a client that closes its half gets its answer, where that was %s', async (_, finished, answer) => {
+    const server = createServer();
+    server.listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    const { port } = server.address() as AddressInfo;
+    const client = connect({ port, host: '127.0.0.1', allowHalfOpen: true });
+    client.end('GET / HTTP/1.1\r\nHost: here\r\n\r\n');
+    const [, response] = (await once(server, 'request')) as [unknown, NodeResponse & ServerResponse];
+    const letGo = holdConnection(response);
+    const { socket } = response.req;
+    response.finished = finished;
+    await once(socket, 'end');
+    expect((server as unknown as { httpAllowHalfOpen: boolean }).httpAllowHalfOpen).toBe(false);
+    response.finished = false;
+    response.end('here');
+    letGo();
+    expect(await text(client)).toMatch(answer === '' ? /^$/ : answer);
     server.close();
   });
 

@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import { randomBytes } from 'node:crypto';
 import type { SessionModuleOptions } from '../../../lib/config/options.js';
-import { SESSION_POLICIES } from '../../../lib/core/policy.js';
+import { SESSION_POLICIES } from '../../../lib/core/environment.js';
 import { RESERVED_MEMBERS } from '../../../lib/core/members.js';
 import { faultLines, onlyFault, type Environment } from './environment.js';
 

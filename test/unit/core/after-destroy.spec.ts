@@ -1,11 +1,11 @@
 import { describe, expect, it } from '@jest/globals';
 import { SessionDestroyedError, SessionStoreUnavailableError } from '../../../lib/core/errors.js';
-import { CoreRig, overriding, type AnySession, type FakeBrowser } from './rig.js';
+import { CoreFixture, overriding, type AnySession, type FakeBrowser } from './helpers.js';
 
 const DOWN = new SessionStoreUnavailableError('The store is down.');
 
-async function loggedIn(rig: CoreRig): Promise<FakeBrowser> {
-  const browser = rig.browser();
+async function loggedIn(fixture: CoreFixture): Promise<FakeBrowser> {
+  const browser = fixture.browser();
   await browser.visit(async (session) => {
     session['cart'] = ['tea'];
     session.maxInactiveInterval = 86_400;
@@ -17,8 +17,8 @@ async function loggedIn(rig: CoreRig): Promise<FakeBrowser> {
 const look = (session: AnySession): unknown => [session.principal, { ...session }];
 
 /** A store that refuses the first so many ends. */
-const failingEnds = (failures: number): CoreRig =>
-  new CoreRig({
+const failingEnds = (failures: number): CoreFixture =>
+  new CoreFixture({
     wrap: (store) => {
       let left = failures;
       return overriding(store, {
@@ -29,9 +29,9 @@ const failingEnds = (failures: number): CoreRig =>
 
 describe('after destroy() the same request', () => {
   it('has a new, empty session', async () => {
-    const rig = new CoreRig();
-    const browser = await loggedIn(rig);
-    rig.clock.advance(100);
+    const fixture = new CoreFixture();
+    const browser = await loggedIn(fixture);
+    fixture.clock.advance(100);
     await browser.visit(async (session) => {
       const before = session.id;
       await session.destroy();
@@ -42,17 +42,17 @@ describe('after destroy() the same request', () => {
         1800,
         undefined,
       ]);
-      expect(session.createdAt.getTime()).toBe(rig.clock.now());
+      expect(session.createdAt.getTime()).toBe(fixture.clock.now());
     });
   });
 
   it('that begins nothing clears the cookie and stores nothing', async () => {
-    const rig = new CoreRig();
-    const browser = await loggedIn(rig);
+    const fixture = new CoreFixture();
+    const browser = await loggedIn(fixture);
     const request = await browser.request();
     await request.session.destroy();
     expect(await request.answer()).toEqual({ action: 'clear' });
-    expect(rig.events.filter(({ type }) => type === 'created')).toHaveLength(1);
+    expect(fixture.events.filter(({ type }) => type === 'created')).toHaveLength(1);
   });
 
   it.each<[string, (session: AnySession) => unknown]>([
@@ -73,8 +73,8 @@ describe('after destroy() the same request', () => {
       },
     ],
   ])('may %s: the cookie is that of the new session', async (_what, use) => {
-    const rig = new CoreRig();
-    const browser = await loggedIn(rig);
+    const fixture = new CoreFixture();
+    const browser = await loggedIn(fixture);
     const old = browser.clone();
     await browser.visit(async (session) => {
       await session.destroy();
@@ -86,8 +86,8 @@ describe('after destroy() the same request', () => {
   });
 
   it('may log in as somebody else', async () => {
-    const rig = new CoreRig();
-    const browser = await loggedIn(rig);
+    const fixture = new CoreFixture();
+    const browser = await loggedIn(fixture);
     await browser.visit(async (session) => {
       await session.destroy();
       await session.authenticate('bob');
@@ -96,8 +96,8 @@ describe('after destroy() the same request', () => {
   });
 
   it('may give out a CSRF token of the new session', async () => {
-    const rig = new CoreRig();
-    const browser = await loggedIn(rig);
+    const fixture = new CoreFixture();
+    const browser = await loggedIn(fixture);
     const csrf = await browser.visit(async (session) => {
       await session.destroy();
       return session.csrfToken();
@@ -106,8 +106,8 @@ describe('after destroy() the same request', () => {
   });
 
   it.each([false, true])('need not await it to write (a save at each change: %p)', async (saveOnChange) => {
-    const rig = new CoreRig({ rules: { saveOnChange } });
-    const browser = await loggedIn(rig);
+    const fixture = new CoreFixture({ rules: { saveOnChange } });
+    const browser = await loggedIn(fixture);
     const old = browser.clone();
     await browser.visit((session) => {
       session['cart'] = ['late'];
@@ -119,8 +119,8 @@ describe('after destroy() the same request', () => {
   });
 
   it('is told to await it where it has to wait for what was begun before', async () => {
-    const rig = new CoreRig();
-    const browser = await loggedIn(rig);
+    const fixture = new CoreFixture();
+    const browser = await loggedIn(fixture);
     await browser.visit((session) => {
       session['cart'] = ['late'];
       void session.save();
@@ -132,8 +132,8 @@ describe('after destroy() the same request', () => {
   });
 
   it('may end what it has begun, as often as it likes', async () => {
-    const rig = new CoreRig();
-    const browser = await loggedIn(rig);
+    const fixture = new CoreFixture();
+    const browser = await loggedIn(fixture);
     const request = await browser.request();
     await request.session.destroy();
     request.session['flash'] = 'bye';
@@ -141,14 +141,14 @@ describe('after destroy() the same request', () => {
     await request.session.destroy();
     await request.session.destroy();
     expect(await request.answer()).toEqual({ action: 'clear' });
-    expect(rig.events.filter(({ type }) => type === 'destroyed')).toHaveLength(2);
+    expect(fixture.events.filter(({ type }) => type === 'destroyed')).toHaveLength(2);
   });
 });
 
 describe('an end that the store refuses', () => {
   it('is an error of the response, without a cookie, whatever was written after it', async () => {
-    const rig = failingEnds(2);
-    const browser = await loggedIn(rig);
+    const fixture = failingEnds(2);
+    const browser = await loggedIn(fixture);
     const request = await browser.request();
     await expect(request.session.destroy()).rejects.toBe(DOWN);
     request.session['flash'] = 'bye';
@@ -158,8 +158,8 @@ describe('an end that the store refuses', () => {
   });
 
   it('is not tried again behind the back of an application that tells its user so', async () => {
-    const rig = failingEnds(1);
-    const browser = await loggedIn(rig);
+    const fixture = failingEnds(1);
+    const browser = await loggedIn(fixture);
     const request = await browser.request();
     await expect(request.session.destroy()).rejects.toBe(DOWN);
     await expect(request.answer()).rejects.toBe(DOWN);
@@ -167,8 +167,8 @@ describe('an end that the store refuses', () => {
   });
 
   it('is an error of the response also where nobody waited for it', async () => {
-    const rig = failingEnds(1);
-    const browser = await loggedIn(rig);
+    const fixture = failingEnds(1);
+    const browser = await loggedIn(fixture);
     const request = await browser.request();
     void request.session.destroy().catch(() => undefined);
     request.session['flash'] = 'bye';
@@ -177,8 +177,8 @@ describe('an end that the store refuses', () => {
   });
 
   it('is an error of the response also where a login followed it', async () => {
-    const rig = failingEnds(1);
-    const browser = await loggedIn(rig);
+    const fixture = failingEnds(1);
+    const browser = await loggedIn(fixture);
     const request = await browser.request();
     await expect(request.session.destroy()).rejects.toBe(DOWN);
     await request.session.authenticate('bob');
@@ -186,8 +186,8 @@ describe('an end that the store refuses', () => {
   });
 
   it('is tried again by the next call', async () => {
-    const rig = failingEnds(1);
-    const browser = await loggedIn(rig);
+    const fixture = failingEnds(1);
+    const browser = await loggedIn(fixture);
     const old = browser.clone();
     await browser.visit(async (session) => {
       await expect(session.destroy()).rejects.toBe(DOWN);
@@ -200,10 +200,10 @@ describe('an end that the store refuses', () => {
 });
 
 it('outside a request nothing can begin after destroy()', async () => {
-  const rig = new CoreRig();
-  const browser = await loggedIn(rig);
+  const fixture = new CoreFixture();
+  const browser = await loggedIn(fixture);
   const id = await browser.visit((session) => session.id);
-  const opened = await rig.manager.openById(id);
+  const opened = await fixture.manager.openById(id);
   const session = opened?.httpSession as AnySession;
   await session.destroy();
   expect(look(session)).toEqual([undefined, {}]);

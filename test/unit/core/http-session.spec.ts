@@ -1,10 +1,10 @@
 import { beforeEach, describe, expect, it } from '@jest/globals';
-import { CoreRig, type AnySession, type FakeBrowser } from './rig.js';
+import { CoreFixture, type AnySession, type FakeBrowser } from './helpers.js';
 
 describe('an object that is made of a session', () => {
   let browser: FakeBrowser;
   beforeEach(async () => {
-    browser = new CoreRig().browser();
+    browser = new CoreFixture().browser();
     await browser.visit((session) => void (session['cart'] = 'tea'));
   });
 
@@ -53,7 +53,7 @@ describe('an object that is made of a session', () => {
 
 describe('a proxy around a session', () => {
   it('writes to it, also over what is there', async () => {
-    const browser = new CoreRig().browser();
+    const browser = new CoreFixture().browser();
     await browser.visit((session) => void (session['cart'] = 'tea'));
     await browser.visit((session) => {
       const around = new Proxy(session, {});

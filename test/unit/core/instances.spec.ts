@@ -3,7 +3,7 @@ import { jsonCodec } from '../../../lib/codecs/json.js';
 import { msgpackCodec } from '../../../lib/codecs/msgpack.js';
 import type { SessionCodec } from '../../../lib/core/codec.js';
 import { inspectionOf } from '../../../lib/core/storable.js';
-import { CoreRig, type FakeBrowser } from './rig.js';
+import { CoreFixture, type FakeBrowser } from './helpers.js';
 
 /** Knows nothing of classes, and would say so: the core gives it plain forms. */
 const ownCodec: SessionCodec = {
@@ -199,16 +199,16 @@ const REFUSED: readonly (readonly [name: string, make: () => unknown, told: stri
 ];
 
 describe.each([msgpackCodec, jsonCodec, ownCodec])('class instances with the $name codec', (codec) => {
-  function start(rules = {}): { rig: CoreRig; browser: FakeBrowser } {
-    const rig = new CoreRig({ rules, environment: { codec, codecByName: () => codec } });
-    return { rig, browser: rig.browser() };
+  function start(rules = {}): { fixture: CoreFixture; browser: FakeBrowser } {
+    const fixture = new CoreFixture({ rules, environment: { codec, codecByName: () => codec } });
+    return { fixture, browser: fixture.browser() };
   }
-  const warnings = ({ lines }: CoreRig): string[] => lines.filter((line) => line.startsWith('warn'));
+  const warnings = ({ lines }: CoreFixture): string[] => lines.filter((line) => line.startsWith('warn'));
 
   it.each(INSTANCES)(
     '%s: stored as JSON would have it, read back as plain data',
     async (_name, make, plain) => {
-      const { rig, browser } = start();
+      const { fixture, browser } = start();
       const instance = make();
       await browser.visit((session) => {
         session['value'] = instance;
@@ -216,33 +216,33 @@ describe.each([msgpackCodec, jsonCodec, ownCodec])('class instances with the $na
         expect(session['value']).toBe(instance);
       });
       expect(await browser.visit((session) => session['value'])).toStrictEqual(plain);
-      expect(warnings(rig)).toEqual([]);
+      expect(warnings(fixture)).toEqual([]);
     },
   );
 
   it.each(INSTANCES)(
     '%s: the bytes are those of the plain form, so that reading is no change',
     async (_name, make, plain) => {
-      const { rig, browser } = start();
+      const { fixture, browser } = start();
       await browser.visit((session) => void (session['value'] = make()));
-      rig.lines.length = 0;
+      fixture.lines.length = 0;
       await browser.visit((session) => session['value']);
       await browser.visit((session) => void (session['value'] = plain));
       await browser.visit((session) => void (session['value'] = make()));
-      expect(rig.lines).toEqual([]);
+      expect(fixture.lines).toEqual([]);
     },
   );
 
   it.each(REFUSED)('%s is refused, with where and why', async (_name, make, told) => {
-    const { rig, browser } = start();
+    const { fixture, browser } = start();
     await browser.visit((session) => {
       session['value'] = make();
       session['other'] = 1;
     });
     expect(await browser.visit((session) => Object.keys(session))).toEqual(['other']);
-    expect(warnings(rig)).toHaveLength(1);
-    expect(warnings(rig)[0]).toContain(`attribute "value" is left out: ${told}`);
-    expect(rig.lines.join()).not.toContain('canary');
+    expect(warnings(fixture)).toHaveLength(1);
+    expect(warnings(fixture)[0]).toContain(`attribute "value" is left out: ${told}`);
+    expect(fixture.lines.join()).not.toContain('canary');
   });
 
   it('replaces what was stored', async () => {
@@ -263,11 +263,11 @@ describe.each([msgpackCodec, jsonCodec, ownCodec])('class instances with the $na
   });
 
   it('takes an instance that stands for null as null, which removes', async () => {
-    const { rig, browser } = start();
+    const { fixture, browser } = start();
     await browser.visit((session) => void (session['due'] = 'tomorrow'));
     await browser.visit((session) => void (session['due'] = new Wrapped(null)));
     expect(await browser.visit((session) => Object.keys(session))).toEqual([]);
-    expect(warnings(rig)).toEqual([]);
+    expect(warnings(fixture)).toEqual([]);
   });
 
   it('lets update() return one', async () => {
@@ -279,7 +279,7 @@ describe.each([msgpackCodec, jsonCodec, ownCodec])('class instances with the $na
   });
 
   it('keeps or refuses cycles through instances as it does those of plain objects', async () => {
-    const { rig, browser } = start();
+    const { fixture, browser } = start();
     await browser.visit((session) => {
       const root = new Tree();
       new Tree(root);
@@ -293,20 +293,20 @@ describe.each([msgpackCodec, jsonCodec, ownCodec])('class instances with the $na
     const tree = await browser.visit((session) => session['tree'] as PlainTree | undefined);
     if (codec === jsonCodec) {
       expect(tree).toBeUndefined();
-      expect(warnings(rig)).toEqual([
+      expect(warnings(fixture)).toEqual([
         expect.stringMatching(/"tree" is left out: a cycle, .* at tree\.children\[0\]\.parent\./),
       ]);
     } else {
       expect(tree?.children[0]?.parent).toBe(tree);
       expect(Object.getPrototypeOf(tree)).toBe(Object.prototype);
-      rig.lines.length = 0;
+      fixture.lines.length = 0;
       await browser.visit((session) => session['tree']);
-      expect(rig.lines).toEqual([]);
+      expect(fixture.lines).toEqual([]);
     }
   });
 
   it('keeps half a change away, and says by which attribute and path', async () => {
-    const { rig, browser } = start();
+    const { fixture, browser } = start();
     await browser.visit((session) => void (session['cart'] = { items: [1] }));
     await browser.visit((session) => {
       const cart = session['cart'] as { items: number[]; owner?: unknown };
@@ -314,10 +314,10 @@ describe.each([msgpackCodec, jsonCodec, ownCodec])('class instances with the $na
       cart.owner = function canary() {};
     });
     expect(await browser.visit((session) => session['cart'])).toEqual({ items: [1] });
-    expect(warnings(rig)).toEqual([
+    expect(warnings(fixture)).toEqual([
       expect.stringMatching(/attribute "cart" is left out: a function at cart\.owner\.$/),
     ]);
-    expect(rig.lines.join()).not.toContain('canary');
+    expect(fixture.lines.join()).not.toContain('canary');
   });
 
   describe('UNSTORABLE=error', () => {

@@ -1,10 +1,10 @@
 import { describe, expect, it } from '@jest/globals';
-import { CoreRig, type AnySession, type FakeBrowser } from './rig.js';
+import { CoreFixture, type AnySession, type FakeBrowser } from './helpers.js';
 
 const look = (session: AnySession): unknown => [session.principal, { ...session }];
 
-async function loggedIn(rig: CoreRig): Promise<FakeBrowser> {
-  const browser = rig.browser();
+async function loggedIn(fixture: CoreFixture): Promise<FakeBrowser> {
+  const browser = fixture.browser();
   await browser.visit((session) => session.authenticate('ann'));
   return browser;
 }
@@ -23,12 +23,12 @@ describe('a request that is late against a newer login', () => {
     ],
     ['changes nothing', () => undefined],
   ])('with the token of before the logout, and %s, sets and clears no cookie', async (_what, use) => {
-    const rig = new CoreRig();
-    const browser = await loggedIn(rig);
+    const fixture = new CoreFixture();
+    const browser = await loggedIn(fixture);
     const late = browser.clone();
     await browser.visit((session) => session.destroy());
     await browser.visit((session) => session.authenticate('ann'));
-    rig.clock.advance(59);
+    fixture.clock.advance(59);
     const request = await late.request();
     expect(look(request.session)).toEqual([undefined, {}]);
     await use(request.session);
@@ -37,8 +37,8 @@ describe('a request that is late against a newer login', () => {
   });
 
   it('a second logout that ends after it clears no cookie, and begins nothing, since it removed nothing', async () => {
-    const rig = new CoreRig();
-    const browser = await loggedIn(rig);
+    const fixture = new CoreFixture();
+    const browser = await loggedIn(fixture);
     const second = await browser.request();
     await browser.visit((session) => session.destroy());
     await browser.visit((session) => session.authenticate('ann'));
@@ -46,12 +46,12 @@ describe('a request that is late against a newer login', () => {
     second.session['flash'] = 'bye';
     expect(await second.answer()).toBeUndefined();
     expect(await browser.visit(look)).toEqual(['ann', {}]);
-    expect(rig.events.filter(({ type }) => type === 'destroyed')).toHaveLength(1);
+    expect(fixture.events.filter(({ type }) => type === 'destroyed')).toHaveLength(1);
   });
 
   it('a logout that ends what a login has made of its session clears no cookie: there may be a newer one', async () => {
-    const rig = new CoreRig();
-    const browser = rig.browser();
+    const fixture = new CoreFixture();
+    const browser = fixture.browser();
     await browser.visit((session) => (session['cart'] = ['tea']));
     const [logout, login] = [await browser.request(), await browser.request()];
     await browser.visit((session) => session.authenticate('ann'));
@@ -66,8 +66,8 @@ describe('a request that is late against a newer login', () => {
   });
 
   it('may log in itself, at once, also after a logout that found nothing', async () => {
-    const rig = new CoreRig();
-    const browser = await loggedIn(rig);
+    const fixture = new CoreFixture();
+    const browser = await loggedIn(fixture);
     const second = await browser.request();
     await browser.visit((session) => session.destroy());
     await second.session.destroy();
@@ -77,11 +77,11 @@ describe('a request that is late against a newer login', () => {
   });
 
   it('is an ordinary one when a minute has passed', async () => {
-    const rig = new CoreRig();
-    const browser = await loggedIn(rig);
+    const fixture = new CoreFixture();
+    const browser = await loggedIn(fixture);
     const late = browser.clone();
     await browser.visit((session) => session.destroy());
-    rig.clock.advance(61);
+    fixture.clock.advance(61);
     await late.visit((session) => (session['fresh'] = 1));
     expect(await late.visit(look)).toEqual([undefined, { fresh: 1 }]);
   });

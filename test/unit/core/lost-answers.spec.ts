@@ -1,12 +1,12 @@
 import { describe, expect, it } from '@jest/globals';
 import type { SessionStore } from '../../../lib/core/store.js';
-import { CoreRig, overriding, type AnySession, type FakeBrowser } from './rig.js';
+import { CoreFixture, overriding, type AnySession, type FakeBrowser } from './helpers.js';
 
 const look = (session: AnySession): unknown => [session.principal, { ...session }];
 
 /** A browser that never got the answer to its login, and goes on with the cookie of before. */
-async function answerLost(rig: CoreRig): Promise<FakeBrowser> {
-  const browser = rig.browser();
+async function answerLost(fixture: CoreFixture): Promise<FakeBrowser> {
+  const browser = fixture.browser();
   await browser.visit((session) => (session['cart'] = ['tea']));
   const login = await browser.request();
   await login.session.authenticate('ann');
@@ -22,8 +22,8 @@ async function sent(browser: FakeBrowser, csrf: string): Promise<AnySession | un
 
 describe('a client that never got the answer to its login', () => {
   it('logs in again at once, by a form that is protected against CSRF', async () => {
-    const rig = new CoreRig();
-    const browser = await answerLost(rig);
+    const fixture = new CoreFixture();
+    const browser = await answerLost(fixture);
     const csrf = await browser.visit((session) => session.csrfToken());
     const request = await browser.request();
     expect(request.managed.isCsrfToken(csrf)).toBe(true);
@@ -33,29 +33,29 @@ describe('a client that never got the answer to its login', () => {
   });
 
   it('gets no cookie by asking for a CSRF token, and nothing is stored', async () => {
-    const rig = new CoreRig();
-    const browser = await answerLost(rig);
-    const entries = rig.memory.size;
+    const fixture = new CoreFixture();
+    const browser = await answerLost(fixture);
+    const entries = fixture.memory.size;
     const request = await browser.request();
     expect(request.session.csrfToken()).not.toBe(request.session.csrfToken());
     expect(await request.answer()).toBeUndefined();
-    expect(rig.memory.size).toBe(entries);
+    expect(fixture.memory.size).toBe(entries);
   });
 
   it('may take longer for the form than the tombstone lasts', async () => {
-    const rig = new CoreRig();
-    const browser = await answerLost(rig);
-    rig.clock.advance(30);
+    const fixture = new CoreFixture();
+    const browser = await answerLost(fixture);
+    fixture.clock.advance(30);
     const csrf = await browser.visit((session) => session.csrfToken());
-    rig.clock.advance(300);
+    fixture.clock.advance(300);
     const session = await sent(browser, csrf);
     expect(session).toBeDefined();
     expect(look(session as AnySession)).toEqual([undefined, {}]);
   });
 
   it('that was under way when the session ended gets one that works, too', async () => {
-    const rig = new CoreRig();
-    const browser = rig.browser();
+    const fixture = new CoreFixture();
+    const browser = fixture.browser();
     await browser.visit((session) => (session['cart'] = ['tea']));
     const slow = await browser.request();
     const login = await browser.request();
@@ -68,11 +68,11 @@ describe('a client that never got the answer to its login', () => {
   });
 
   it('is an ordinary guest again after a minute, whatever the store knows for the sake of copies', async () => {
-    const rig = new CoreRig({ memory: { tombstoneMs: 1_800_000 }, wrap: withAges });
-    const browser = await answerLost(rig);
+    const fixture = new CoreFixture({ memory: { tombstoneMs: 1_800_000 }, wrap: withAges });
+    const browser = await answerLost(fixture);
     await browser.visit((session) => (session['dropped'] = 1));
     expect(await browser.visit(look)).toEqual([undefined, {}]);
-    rig.clock.advance(61);
+    fixture.clock.advance(61);
     await browser.visit((session) => (session['kept'] = 1));
     expect(await browser.visit(look)).toEqual([undefined, { kept: 1 }]);
 
@@ -81,13 +81,13 @@ describe('a client that never got the answer to its login', () => {
       const endedAt = new Map<string, number>();
       return overriding(store, {
         renew: (id, renewal) => {
-          endedAt.set(id, rig.clock.now());
+          endedAt.set(id, fixture.clock.now());
           return store.renew(id, renewal);
         },
         load: async (id) => {
           const outcome = await store.load(id);
           if (outcome.status !== 'ended') return outcome;
-          return { ...outcome, longAgo: rig.clock.now() - (endedAt.get(id) ?? 0) >= 60_000 };
+          return { ...outcome, longAgo: fixture.clock.now() - (endedAt.get(id) ?? 0) >= 60_000 };
         },
       });
     }
@@ -96,8 +96,8 @@ describe('a client that never got the answer to its login', () => {
 
 describe('a CSRF token', () => {
   it('of a session is worth nothing once that has ended or been renewed, nor the other way round', async () => {
-    const rig = new CoreRig();
-    const browser = rig.browser();
+    const fixture = new CoreFixture();
+    const browser = fixture.browser();
     const live = await browser.visit((session) => session.csrfToken());
     const old = browser.clone();
     await browser.visit((session) => session.authenticate('ann'));
@@ -108,10 +108,10 @@ describe('a CSRF token', () => {
   });
 
   it('of somebody else is worth nothing to who comes with a dead cookie', async () => {
-    const rig = new CoreRig();
-    const [browser, other] = [await answerLost(rig), await answerLost(rig)];
+    const fixture = new CoreFixture();
+    const [browser, other] = [await answerLost(fixture), await answerLost(fixture)];
     const csrf = await other.visit((session) => session.csrfToken());
     expect(await sent(browser, csrf)).toBeUndefined();
-    expect(await sent(rig.browser(), csrf)).toBeUndefined();
+    expect(await sent(fixture.browser(), csrf)).toBeUndefined();
   });
 });

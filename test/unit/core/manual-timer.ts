@@ -1,4 +1,4 @@
-import type { Timer } from '../../../lib/core/timer.js';
+import type { Timer } from '../../../lib/core/clock.js';
 
 /** Timers that go off only when a test says how much time has passed. */
 export class ManualTimer {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { CoreRig, type AnySession, type FakeBrowser } from './rig.js';
+import { CoreFixture, type AnySession, type FakeBrowser } from './helpers.js';
 
 /** What a request sees of its session. */
 function look(session: AnySession): unknown {
@@ -7,8 +7,8 @@ function look(session: AnySession): unknown {
 }
 
 describe('a login over the live session of somebody else', () => {
-  const annsBrowser = async (rig: CoreRig): Promise<FakeBrowser> => {
-    const browser = rig.browser();
+  const annsBrowser = async (fixture: CoreFixture): Promise<FakeBrowser> => {
+    const browser = fixture.browser();
     await browser.visit(async (session) => {
       await session.authenticate('ann');
       session['card'] = '4711';
@@ -18,8 +18,8 @@ describe('a login over the live session of somebody else', () => {
   };
 
   it('hands on none of the attributes that were stored, read, or changed inside', async () => {
-    const rig = new CoreRig();
-    const browser = await annsBrowser(rig);
+    const fixture = new CoreFixture();
+    const browser = await annsBrowser(fixture);
     await browser.visit(async (session) => {
       (session['inner'] as { list: string[] }).list.push(String(session['card']));
       await session.authenticate('bob');
@@ -29,8 +29,8 @@ describe('a login over the live session of somebody else', () => {
   });
 
   it('hands on none that another request stores while it is under way', async () => {
-    const rig = new CoreRig();
-    const browser = await annsBrowser(rig);
+    const fixture = new CoreFixture();
+    const browser = await annsBrowser(fixture);
     const login = await browser.request();
     await browser.visit((session) => (session['late'] = 'hers'));
     await login.session.authenticate('bob');
@@ -42,8 +42,8 @@ describe('a login over the live session of somebody else', () => {
     ['before', false],
     ['before it, and saved at once,', true],
   ])('keeps what its own request assigned %s', async (_when, saveOnChange) => {
-    const rig = new CoreRig({ rules: { saveOnChange } });
-    const browser = await annsBrowser(rig);
+    const fixture = new CoreFixture({ rules: { saveOnChange } });
+    const browser = await annsBrowser(fixture);
     await browser.visit(async (session) => {
       session['card'] = 'his';
       await Promise.resolve();
@@ -59,8 +59,8 @@ describe('a login over the live session of somebody else', () => {
   });
 
   it('ends the session of the other, for whoever still has its token', async () => {
-    const rig = new CoreRig();
-    const browser = await annsBrowser(rig);
+    const fixture = new CoreFixture();
+    const browser = await annsBrowser(fixture);
     const ann = browser.clone();
     const slow = await ann.request();
     await browser.visit((session) => session.authenticate('bob'));
@@ -73,27 +73,27 @@ describe('a login over the live session of somebody else', () => {
   });
 
   it('begins with an idle life and times of its own', async () => {
-    const rig = new CoreRig();
-    const browser = await annsBrowser(rig);
+    const fixture = new CoreFixture();
+    const browser = await annsBrowser(fixture);
     await browser.visit((session) => (session.maxInactiveInterval = 86_400));
-    rig.clock.advance(100);
+    fixture.clock.advance(100);
     await browser.visit((session) => session.authenticate('bob'));
     await browser.visit((session) => {
       expect(session.maxInactiveInterval).toBe(1800);
-      expect(session.createdAt.getTime()).toBe(rig.clock.now());
+      expect(session.createdAt.getTime()).toBe(fixture.clock.now());
     });
   });
 
   it('tells of an end and a login, not of a renewal', async () => {
-    const rig = new CoreRig();
-    const browser = await annsBrowser(rig);
+    const fixture = new CoreFixture();
+    const browser = await annsBrowser(fixture);
     const before = await browser.visit((session) => session.id);
-    rig.events.length = 0;
+    fixture.events.length = 0;
     const after = await browser.visit(async (session) => {
       await session.authenticate('bob');
       return session.id;
     });
-    expect(rig.events).toEqual([
+    expect(fixture.events).toEqual([
       { type: 'destroyed', id: before },
       { type: 'created', id: after },
       { type: 'authenticated', id: after, previousId: undefined, principal: 'bob' },
@@ -101,8 +101,8 @@ describe('a login over the live session of somebody else', () => {
   });
 
   it('keeps the attributes where it is told to, but not the idle life', async () => {
-    const rig = new CoreRig();
-    const browser = await annsBrowser(rig);
+    const fixture = new CoreFixture();
+    const browser = await annsBrowser(fixture);
     await browser.visit((session) => (session.maxInactiveInterval = 86_400));
     await browser.visit((session) => session.authenticate('bob', { keepAttributes: true }));
     expect(await browser.visit(look)).toEqual({
@@ -114,15 +114,15 @@ describe('a login over the live session of somebody else', () => {
 });
 
 describe('a login', () => {
-  const withCart = async (rig: CoreRig): Promise<FakeBrowser> => {
-    const browser = rig.browser();
+  const withCart = async (fixture: CoreFixture): Promise<FakeBrowser> => {
+    const browser = fixture.browser();
     await browser.visit((session) => (session['cart'] = ['tea']));
     return browser;
   };
 
   it('keeps what a guest had, and what it had of oneself', async () => {
-    const rig = new CoreRig();
-    const browser = await withCart(rig);
+    const fixture = new CoreFixture();
+    const browser = await withCart(fixture);
     await browser.visit((session) => session.authenticate('ann'));
     expect(await browser.visit(look)).toEqual({ principal: 'ann', attributes: { cart: ['tea'] } });
     await browser.visit((session) => session.authenticate('ann'));
@@ -130,8 +130,8 @@ describe('a login', () => {
   });
 
   it('drops them where it is told to', async () => {
-    const rig = new CoreRig();
-    const browser = await withCart(rig);
+    const fixture = new CoreFixture();
+    const browser = await withCart(fixture);
     const guest = browser.clone();
     await browser.visit(async (session) => {
       session['own'] = 1;
@@ -142,7 +142,7 @@ describe('a login', () => {
   });
 
   it.each([null, 1, 'yes', ['cart']])('refuses %p for keepAttributes', async (keepAttributes) => {
-    const browser = await withCart(new CoreRig());
+    const browser = await withCart(new CoreFixture());
     await browser.visit(async (session) => {
       const options = { keepAttributes } as unknown as { keepAttributes: boolean };
       await expect(session.authenticate('ann', options)).rejects.toThrow(/keepAttributes/);

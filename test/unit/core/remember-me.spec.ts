@@ -1,15 +1,15 @@
 import { describe, expect, it } from '@jest/globals';
 import { SessionStoreUnavailableError, SessionUsageError } from '../../../lib/core/errors.js';
 import { Gate } from '../../e2e/rig/gate.js';
-import { CoreRig, overriding, type AnySession, type FakeBrowser } from './rig.js';
+import { CoreFixture, overriding, type AnySession, type FakeBrowser } from './helpers.js';
 
 const DAY = 86_400;
 const configured = (cookieMaxAge: number | undefined): { rules: { cookieMaxAge: number | undefined } } => ({
   rules: { cookieMaxAge },
 });
 
-async function withCart(rig: CoreRig): Promise<FakeBrowser> {
-  const browser = rig.browser();
+async function withCart(fixture: CoreFixture): Promise<FakeBrowser> {
+  const browser = fixture.browser();
   await browser.visit((session) => (session['cart'] = ['tea']));
   return browser;
 }
@@ -27,12 +27,12 @@ async function sent(browser: FakeBrowser, use: (session: AnySession) => unknown 
 
 describe('a cookie with a life of its own', () => {
   it('is sent again on use, at most once per tenth of it, so that an active user keeps it', async () => {
-    const rig = new CoreRig({ rules: { cookieMaxAge: 1000, maxInactiveInterval: 1000 } });
-    const browser = rig.browser();
+    const fixture = new CoreFixture({ rules: { cookieMaxAge: 1000, maxInactiveInterval: 1000 } });
+    const browser = fixture.browser();
     expect(await sent(browser, (session) => (session['a'] = 1))).toBe(1000);
     const seen: unknown[] = [];
     for (let i = 0; i < 40; i += 1) {
-      rig.clock.advance(25);
+      fixture.clock.advance(25);
       seen.push(await sent(browser, (session) => session['a']));
     }
     const often = seen.filter((maxAge) => maxAge === 1000).length;
@@ -41,18 +41,18 @@ describe('a cookie with a life of its own', () => {
   });
 
   it('is sent with the write of its request, where there is one', async () => {
-    const rig = new CoreRig(configured(1000));
-    const browser = await withCart(rig);
-    rig.clock.advance(100);
+    const fixture = new CoreFixture(configured(1000));
+    const browser = await withCart(fixture);
+    fixture.clock.advance(100);
     expect(await sent(browser, (session) => (session['a'] = 1))).toBe(1000);
     expect(await sent(browser, (session) => (session['a'] = 2))).toBe('not sent');
   });
 
   it('is sent after a change of the setting, once', async () => {
-    const rig = new CoreRig();
-    const browser = await withCart(rig);
+    const fixture = new CoreFixture();
+    const browser = await withCart(fixture);
     expect(await sent(browser)).toBe('not sent');
-    const later = new CoreRig({ ...configured(1000), wrap: () => rig.memory });
+    const later = new CoreFixture({ ...configured(1000), wrap: () => fixture.memory });
     const sameBrowser = later.browser();
     sameBrowser.token = browser.token;
     expect(await sent(sameBrowser)).toBe(1000);
@@ -60,11 +60,11 @@ describe('a cookie with a life of its own', () => {
   });
 
   it('is not sent where nobody says how long, nor when the headers have left, nor by who has an old token', async () => {
-    const rig = new CoreRig();
-    const browser = await withCart(rig);
-    rig.clock.advance(1000);
+    const fixture = new CoreFixture();
+    const browser = await withCart(fixture);
+    fixture.clock.advance(1000);
     expect(await sent(browser)).toBe('not sent');
-    const limited = new CoreRig(configured(1000));
+    const limited = new CoreFixture(configured(1000));
     const other = await withCart(limited);
     limited.clock.advance(500);
     const request = await other.request();
@@ -80,12 +80,12 @@ describe('a cookie with a life of its own', () => {
   it('is not sent, and the request served, where the store cannot note it: reads outlive writes', async () => {
     let down = false;
     const refused = (): Promise<never> => Promise.reject(new SessionStoreUnavailableError('It is full.'));
-    const rig = new CoreRig({
+    const fixture = new CoreFixture({
       ...configured(1000),
       wrap: (store) => overriding(store, { save: (...args) => (down ? refused() : store.save(...args)) }),
     });
-    const browser = await withCart(rig);
-    rig.clock.advance(100);
+    const browser = await withCart(fixture);
+    fixture.clock.advance(100);
     down = true;
     expect(await sent(browser)).toBe('not sent');
     down = false;
@@ -104,9 +104,9 @@ describe('a cookie with a life of its own', () => {
     'is not sent by a request that %s while a login or an id change gives another token',
     async (_what, use) => {
       for (const change of ['authenticate', 'regenerateId'] as const) {
-        const rig = new CoreRig(configured(1000));
-        const browser = await withCart(rig);
-        rig.clock.advance(500);
+        const fixture = new CoreFixture(configured(1000));
+        const browser = await withCart(fixture);
+        fixture.clock.advance(500);
         const slow = await browser.request();
         await browser.visit((session) =>
           change === 'authenticate' ? session.authenticate('ann') : session.regenerateId(),
@@ -118,8 +118,8 @@ describe('a cookie with a life of its own', () => {
   );
 
   it('that a save in the middle of a request has noted is sent at its end, if it is still the right one', async () => {
-    const rig = new CoreRig();
-    const browser = await withCart(rig);
+    const fixture = new CoreFixture();
+    const browser = await withCart(fixture);
     const old = browser.clone();
     const early = async (session: AnySession): Promise<void> => {
       session.cookieMaxAge = 2000;
@@ -136,7 +136,7 @@ describe('a cookie with a life of its own', () => {
 
   it('is the one of the last life that was set while a save was under way', async () => {
     const gate = new Gate();
-    const rig = new CoreRig({
+    const fixture = new CoreFixture({
       wrap: (store) =>
         overriding(store, {
           save: async (...args) => {
@@ -146,7 +146,7 @@ describe('a cookie with a life of its own', () => {
           },
         }),
     });
-    const browser = await withCart(rig);
+    const browser = await withCart(fixture);
     const request = await browser.request();
     request.session.cookieMaxAge = 100;
     request.session.maxInactiveInterval = 100;
@@ -165,20 +165,20 @@ describe('a cookie with a life of its own', () => {
 
 describe('cookieMaxAge', () => {
   it('is as the setting says unless the session has its own, which is kept with it', async () => {
-    const rig = new CoreRig(configured(1000));
-    const browser = await withCart(rig);
+    const fixture = new CoreFixture(configured(1000));
+    const browser = await withCart(fixture);
     expect(await browser.visit((session) => session.cookieMaxAge)).toBeUndefined();
     expect(await sent(browser, (session) => (session.cookieMaxAge = DAY))).toBe(DAY);
     expect(await sent(browser, (session) => expect(session.cookieMaxAge).toBe(DAY))).toBe('not sent');
-    rig.clock.advance(1000);
+    fixture.clock.advance(1000);
     expect(await sent(browser, (session) => (session['a'] = 1))).toBe('not sent');
     expect(await sent(browser, (session) => (session.cookieMaxAge = undefined))).toBe(1000);
     expect(await browser.visit((session) => session.cookieMaxAge)).toBeUndefined();
   });
 
   it('of a new session goes with its first cookie, and through id changes and the login of a guest', async () => {
-    const rig = new CoreRig();
-    const browser = rig.browser();
+    const fixture = new CoreFixture();
+    const browser = fixture.browser();
     const first = await sent(browser, (session) => {
       session.cookieMaxAge = DAY;
       session['cart'] = ['tea'];
@@ -190,10 +190,10 @@ describe('cookieMaxAge', () => {
   });
 
   it('that is changed outside a request is sent with the next use', async () => {
-    const rig = new CoreRig();
-    const browser = await withCart(rig);
+    const fixture = new CoreFixture();
+    const browser = await withCart(fixture);
     const id = await browser.visit((session) => session.id);
-    const opened = await rig.manager.openById(id);
+    const opened = await fixture.manager.openById(id);
     const session = opened?.httpSession as AnySession;
     session.cookieMaxAge = DAY;
     await session.save();
@@ -202,14 +202,14 @@ describe('cookieMaxAge', () => {
   });
 
   it('alone makes no session of a new, empty one', async () => {
-    const rig = new CoreRig();
-    const browser = rig.browser();
+    const fixture = new CoreFixture();
+    const browser = fixture.browser();
     expect(await sent(browser, (session) => (session.cookieMaxAge = DAY))).toBe('not sent');
-    expect(rig.memory.size).toBe(0);
+    expect(fixture.memory.size).toBe(0);
   });
 
   it.each([0, -1, 1.5, 34_560_001, Infinity, '60', null])('refuses %p', async (value) => {
-    const browser = await withCart(new CoreRig());
+    const browser = await withCart(new CoreFixture());
     await browser.visit((session) => {
       expect(() => (session.cookieMaxAge = value as number)).toThrow(SessionUsageError);
     });
@@ -218,34 +218,34 @@ describe('cookieMaxAge', () => {
 
 describe('authenticate({ rememberFor })', () => {
   it('lets the session and its cookie last that long', async () => {
-    const rig = new CoreRig(configured(1000));
-    const browser = await withCart(rig);
+    const fixture = new CoreFixture(configured(1000));
+    const browser = await withCart(fixture);
     const login = (session: AnySession): unknown => session.authenticate('ann', { rememberFor: 30 * DAY });
     expect(await sent(browser, login)).toBe(`${30 * DAY}, with a new token`);
-    rig.clock.advance(29 * DAY);
+    fixture.clock.advance(29 * DAY);
     const see = (session: AnySession): unknown => {
       expect([session.principal, session['cart']]).toEqual(['ann', ['tea']]);
       expect([session.maxInactiveInterval, session.cookieMaxAge]).toEqual([30 * DAY, 30 * DAY]);
       return undefined;
     };
     expect(await sent(browser, see)).toBe(30 * DAY);
-    rig.clock.advance(29 * DAY);
+    fixture.clock.advance(29 * DAY);
     expect(await browser.visit((session) => session.principal)).toBe('ann');
-    rig.clock.advance(31 * DAY);
+    fixture.clock.advance(31 * DAY);
     expect(await browser.visit((session) => session.principal)).toBeUndefined();
   });
 
   it('works without a session before it, and asks no browser for more than 400 days', async () => {
-    const rig = new CoreRig();
-    const browser = rig.browser();
+    const fixture = new CoreFixture();
+    const browser = fixture.browser();
     const login = (session: AnySession): unknown => session.authenticate('ann', { rememberFor: 1000 * DAY });
     expect(await sent(browser, login)).toBe(400 * DAY);
     expect(await browser.visit((session) => session.maxInactiveInterval)).toBe(1000 * DAY);
   });
 
   it('is not handed on to somebody else, nor to who comes after a logout', async () => {
-    const rig = new CoreRig(configured(1000));
-    const browser = rig.browser();
+    const fixture = new CoreFixture(configured(1000));
+    const browser = fixture.browser();
     const remembered = (session: AnySession): unknown => session.authenticate('ann', { rememberFor: DAY });
     const limits = (session: AnySession): unknown => [session.maxInactiveInterval, session.cookieMaxAge];
     for (const options of [{}, { keepAttributes: true }]) {
@@ -265,7 +265,7 @@ describe('authenticate({ rememberFor })', () => {
   });
 
   it.each([0, -1, 1.5, Infinity, '60', null, true])('refuses %p', async (rememberFor) => {
-    const browser = await withCart(new CoreRig());
+    const browser = await withCart(new CoreFixture());
     await browser.visit(async (session) => {
       const options = { rememberFor: rememberFor as number };
       await expect(session.authenticate('ann', options)).rejects.toThrow(/rememberFor/);

@@ -2,11 +2,11 @@ import { beforeEach, describe, expect, it } from '@jest/globals';
 import { SessionStoreUnavailableError } from '../../../lib/core/errors.js';
 import { SessionsInUse } from '../../../lib/core/sessions-in-use.js';
 import type { SessionStore } from '../../../lib/core/store.js';
-import { CoreRig, overriding, type FakeBrowser, type FakeRequest } from './rig.js';
+import { CoreFixture, overriding, type FakeBrowser, type FakeRequest } from './helpers.js';
 
 const IDLE_S = 60;
 
-let rig: CoreRig;
+let fixture: CoreFixture;
 let inUse: SessionsInUse;
 let touches: string[];
 let touch: (id: string, store: SessionStore) => Promise<void>;
@@ -19,7 +19,7 @@ beforeEach(() => {
   timers = [];
   started = 0;
   touch = (id, store) => store.touch(id as never);
-  rig = new CoreRig({
+  fixture = new CoreFixture({
     rules: { maxInactiveInterval: IDLE_S },
     wrap: (store) =>
       overriding(store, {
@@ -29,21 +29,21 @@ beforeEach(() => {
         },
       }),
   });
-  inUse = new SessionsInUse(rig.store, {
-    now: rig.clock.now,
+  inUse = new SessionsInUse(fixture.store, {
+    now: fixture.clock.now,
     after: (milliseconds, call) => {
       started += 1;
-      timers.push({ at: rig.clock.now() + milliseconds, call });
+      timers.push({ at: fixture.clock.now() + milliseconds, call });
     },
   });
 });
 
 /** Lets time pass, timers and what they begin included. */
 async function pass(seconds: number): Promise<void> {
-  const until = rig.clock.now() + seconds * 1000;
-  while (rig.clock.now() < until) {
+  const until = fixture.clock.now() + seconds * 1000;
+  while (fixture.clock.now() < until) {
     const next = Math.min(until, ...timers.map(({ at }) => at));
-    rig.clock.advance((next - rig.clock.now()) / 1000);
+    fixture.clock.advance((next - fixture.clock.now()) / 1000);
     const due = timers.filter(({ at }) => at <= next);
     timers = timers.filter(({ at }) => at > next);
     for (const { call } of due) call();
@@ -52,7 +52,7 @@ async function pass(seconds: number): Promise<void> {
 }
 
 async function loggedIn(): Promise<FakeBrowser> {
-  const browser = rig.browser();
+  const browser = fixture.browser();
   await browser.visit((session) => session.authenticate('ann'));
   return browser;
 }
@@ -132,7 +132,7 @@ describe('a session in use', () => {
     expect(new Set(touches)).toEqual(new Set([request.session.id]));
     await request.session.destroy();
     touches.length = 0;
-    await open(rig.browser());
+    await open(fixture.browser());
     const endless = await loggedIn();
     await endless.visit((session) => void (session.maxInactiveInterval = -1));
     await open(endless);

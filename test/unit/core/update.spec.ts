@@ -2,7 +2,7 @@ import { beforeEach, describe, expect, it } from '@jest/globals';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { KeyedLock, MAX_TURN_MS } from '../../../lib/core/keyed-lock.js';
 import { ManualTimer } from './manual-timer.js';
-import { CoreRig, type AnySession, type FakeBrowser } from './rig.js';
+import { CoreFixture, type AnySession, type FakeBrowser } from './helpers.js';
 
 const increment = (current: unknown): number => ((current as number | undefined) ?? 0) + 1;
 const never = (): Promise<never> => new Promise<never>(() => undefined);
@@ -14,7 +14,7 @@ async function settle(): Promise<void> {
 
 describe('update()', () => {
   let time: ManualTimer;
-  let rig: CoreRig;
+  let fixture: CoreFixture;
   let browser: FakeBrowser;
   /** The same session in one more request. */
   const another = async (): Promise<AnySession> => (await browser.request()).session;
@@ -24,8 +24,8 @@ describe('update()', () => {
     const { timer } = time;
     // The pauses of those who lost a race, long enough for the others to get on.
     const sleep = settle;
-    rig = new CoreRig({ environment: { locks: new KeyedLock(timer), timer, sleep } });
-    browser = rig.browser();
+    fixture = new CoreFixture({ environment: { locks: new KeyedLock(timer), timer, sleep } });
+    browser = fixture.browser();
     await browser.visit((session) => Object.assign(session, { a: 0, b: 0 }));
   });
 
@@ -141,7 +141,7 @@ describe('update()', () => {
     });
 
     it('does so in a new session too', async () => {
-      const session = (await rig.browser().request()).session;
+      const session = (await fixture.browser().request()).session;
       const update = session.update('a', never);
       await settle();
       time.advance(30_000);
@@ -152,7 +152,7 @@ describe('update()', () => {
   describe('of an attribute whose bytes are damaged', () => {
     const damage = async (session: AnySession): Promise<void> => {
       const change = { set: new Map([['a', Buffer.from([0xff])]]), remove: [], authenticated: false };
-      await rig.store.save(session.id as never, change);
+      await fixture.store.save(session.id as never, change);
     };
 
     it.each<[string, (session: AnySession) => unknown]>([
@@ -167,7 +167,7 @@ describe('update()', () => {
         expect(session['a']).toBe(1);
       });
       expect(await stored()).toEqual({ a: 1, b: 0 });
-      const told = rig.lines.filter((line) => line.startsWith('warn'));
+      const told = fixture.lines.filter((line) => line.startsWith('warn'));
       expect(told).toEqual([
         expect.stringMatching(
           /attribute "a" is left out: its stored bytes cannot be decoded by the json codec\.$/,

@@ -1,11 +1,11 @@
 import { describe, expect, it } from '@jest/globals';
 import { SessionGoneError } from '../../../lib/core/errors.js';
-import { CoreRig, type AnySession, type FakeBrowser, type FakeRequest } from './rig.js';
+import { CoreFixture, type AnySession, type FakeBrowser, type FakeRequest } from './helpers.js';
 
 const look = (session: AnySession): unknown => [session.principal, { ...session }];
 
-async function withCart(rig: CoreRig): Promise<FakeBrowser> {
-  const browser = rig.browser();
+async function withCart(fixture: CoreFixture): Promise<FakeBrowser> {
+  const browser = fixture.browser();
   await browser.visit((session) => {
     session['cart'] = ['tea'];
     session['theme'] = 'dark';
@@ -59,8 +59,8 @@ describe('a write that is under way while another request changes the id', () =>
     ],
   ])('follows it: %s', async (_what, use, expected) => {
     for (const saveOnChange of [false, true]) {
-      const rig = new CoreRig({ rules: { saveOnChange } });
-      const browser = await withCart(rig);
+      const fixture = new CoreFixture({ rules: { saveOnChange } });
+      const browser = await withCart(fixture);
       const request = await underWay(browser, regenerate);
       await use(request.session);
       // It does not know the new token, so it has no cookie to send.
@@ -71,8 +71,8 @@ describe('a write that is under way while another request changes the id', () =>
   });
 
   it('follows several in a row', async () => {
-    const rig = new CoreRig();
-    const browser = await withCart(rig);
+    const fixture = new CoreFixture();
+    const browser = await withCart(fixture);
     const request = await underWay(browser, regenerate);
     for (let i = 0; i < 4; i += 1) await browser.visit(regenerate);
     request.session['late'] = 1;
@@ -81,8 +81,8 @@ describe('a write that is under way while another request changes the id', () =>
   });
 
   it('and logs in takes the session along', async () => {
-    const rig = new CoreRig();
-    const browser = await withCart(rig);
+    const fixture = new CoreFixture();
+    const browser = await withCart(fixture);
     const request = await underWay(browser, regenerate);
     const regenerated = browser.clone();
     await request.session.authenticate('ann');
@@ -92,19 +92,19 @@ describe('a write that is under way while another request changes the id', () =>
   });
 
   it('and changes it too counts that as its own, with what it has written', async () => {
-    const rig = new CoreRig();
-    const browser = await withCart(rig);
+    const fixture = new CoreFixture();
+    const browser = await withCart(fixture);
     const request = await underWay(browser, regenerate);
     request.session['late'] = 1;
     await request.session.regenerateId();
     expect(await request.answer()).toBeUndefined();
     expect(await browser.visit((session) => session['late'])).toBe(1);
-    expect(rig.events.filter(({ type }) => type === 'regenerated')).toHaveLength(1);
+    expect(fixture.events.filter(({ type }) => type === 'regenerated')).toHaveLength(1);
   });
 
   it('and logs out ends it under its new id', async () => {
-    const rig = new CoreRig();
-    const browser = await withCart(rig);
+    const fixture = new CoreFixture();
+    const browser = await withCart(fixture);
     const request = await underWay(browser, regenerate);
     await request.session.destroy();
     const regenerated = browser.clone();
@@ -113,8 +113,8 @@ describe('a write that is under way while another request changes the id', () =>
   });
 
   it('does not follow where that has ended meanwhile', async () => {
-    const rig = new CoreRig();
-    const browser = await withCart(rig);
+    const fixture = new CoreFixture();
+    const browser = await withCart(fixture);
     const request = await underWay(browser, regenerate);
     await browser.visit(logOut);
     await expect(request.session.update('theme', () => 'late')).rejects.toThrow(SessionGoneError);
@@ -128,8 +128,8 @@ describe('a write that is under way while another request', () => {
     ['logs out', logOut, 'ended'],
   ])('%s is dropped, which is told once, with the names of what is lost', async (_what, end, reason) => {
     for (const saveOnChange of [false, true]) {
-      const rig = new CoreRig({ rules: { saveOnChange } });
-      const browser = await withCart(rig);
+      const fixture = new CoreFixture({ rules: { saveOnChange } });
+      const browser = await withCart(fixture);
       const request = await underWay(browser, end);
       const { id } = request.session;
       (request.session['cart'] as string[]).push('milk');
@@ -137,24 +137,24 @@ describe('a write that is under way while another request', () => {
       await new Promise(setImmediate);
       expect(await request.answer()).toBeUndefined();
       await request.managed.commit();
-      const dropped = rig.events.filter(({ type }) => type === 'dropped');
+      const dropped = fixture.events.filter(({ type }) => type === 'dropped');
       expect(dropped).toEqual([{ type: 'dropped', id, attributes: ['cart', 'late'], reason }]);
     }
   });
 
   it('ends it says nothing where nothing was written', async () => {
-    const rig = new CoreRig();
-    const browser = await withCart(rig);
+    const fixture = new CoreFixture();
+    const browser = await withCart(fixture);
     const request = await underWay(browser, logIn);
     expect(look(request.session)).toEqual([undefined, { cart: ['tea'], theme: 'dark' }]);
     await request.answer();
-    expect(rig.events.filter(({ type }) => type === 'dropped')).toEqual([]);
+    expect(fixture.events.filter(({ type }) => type === 'dropped')).toEqual([]);
   });
 });
 
 it('a write of a request that came too late is dropped, and told', async () => {
-  const rig = new CoreRig();
-  const browser = await withCart(rig);
+  const fixture = new CoreFixture();
+  const browser = await withCart(fixture);
   const late = browser.clone();
   await browser.visit(logIn);
   await late.visit((session) => {
@@ -162,7 +162,7 @@ it('a write of a request that came too late is dropped, and told', async () => {
     delete session['theme'];
   });
   await late.visit(look);
-  expect(rig.events.filter(({ type }) => type === 'dropped')).toMatchObject([
+  expect(fixture.events.filter(({ type }) => type === 'dropped')).toMatchObject([
     { attributes: ['late'], reason: 'late' },
   ]);
 });
@@ -176,23 +176,23 @@ describe('where each request is to be saved', () => {
     ['only read', look, false],
   ])('one that %s in a session which ended meanwhile is an error', async (_what, use, saveOnChange) => {
     for (const end of [logIn, logOut]) {
-      const rig = new CoreRig({ rules: { ...rules, saveOnChange } });
-      const request = await underWay(await withCart(rig), end);
+      const fixture = new CoreFixture({ rules: { ...rules, saveOnChange } });
+      const request = await underWay(await withCart(fixture), end);
       use(request.session);
       await new Promise(setImmediate);
       await expect(request.answer()).rejects.toThrow(SessionGoneError);
     }
-    const rig = new CoreRig({ rules: { ...rules, maxInactiveInterval: 60, saveOnChange } });
-    const request = await (await withCart(rig)).request();
-    rig.clock.advance(61);
+    const fixture = new CoreFixture({ rules: { ...rules, maxInactiveInterval: 60, saveOnChange } });
+    const request = await (await withCart(fixture)).request();
+    fixture.clock.advance(61);
     use(request.session);
     await new Promise(setImmediate);
     await expect(request.answer()).rejects.toThrow(SessionGoneError);
   });
 
   it('one that follows an id change is none, nor is one that comes too late, logs in itself, or logs out', async () => {
-    const rig = new CoreRig({ rules });
-    const browser = await withCart(rig);
+    const fixture = new CoreFixture({ rules });
+    const browser = await withCart(fixture);
     const follows = await underWay(browser, regenerate);
     await follows.answer();
     const [logsIn, logsOut, late] = [await browser.request(), await browser.request(), browser.clone()];

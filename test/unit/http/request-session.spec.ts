@@ -6,14 +6,14 @@ import { text } from 'node:stream/consumers';
 import { SessionStoreUnavailableError } from '../../../lib/core/errors.js';
 import { RequestSession } from '../../../lib/http/request-session.js';
 import { SessionCookie } from '../../../lib/http/session-cookie.js';
-import { CoreRig, overriding, type AnySession } from '../core/rig.js';
+import { CoreFixture, overriding, type AnySession } from '../core/helpers.js';
 
 const quiet = { verbose: () => undefined, debug: () => undefined, warn: () => undefined };
 
 /** What a client gets from a handler whose new session cannot be saved. */
 async function answerOf(handler: (session: RequestSession, response: ServerResponse) => void) {
   const down = (): Promise<never> => Promise.reject(new SessionStoreUnavailableError('Redis is down.'));
-  const rig = new CoreRig({ wrap: (store) => overriding(store, { create: down }) });
+  const rig = new CoreFixture({ wrap: (store) => overriding(store, { create: down }) });
   const options = {
     manager: rig.manager,
     transport: new SessionCookie(

@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, it } from '@jest/globals';
 import { Logger, type LoggerService } from '@nestjs/common';
 import { nestLog } from '../../../lib/nest/nest-log.js';
-import { CoreRig } from '../core/rig.js';
+import { CoreFixture } from '../core/helpers.js';
 import { ManualTimer } from '../core/manual-timer.js';
 
 const MINUTE = 60_000;
@@ -9,7 +9,7 @@ const MINUTE = 60_000;
 describe('lines that a client can provoke', () => {
   let lines: string[];
   let time: ManualTimer;
-  let rig: CoreRig;
+  let rig: CoreFixture;
   const quiet = (): void => undefined;
 
   beforeEach(() => {
@@ -20,7 +20,7 @@ describe('lines that a client can provoke', () => {
       warn: (line: string) => void lines.push(line),
     };
     Logger.overrideLogger(logger);
-    rig = new CoreRig({ environment: { log: nestLog('test', time.timer) } });
+    rig = new CoreFixture({ environment: { log: nestLog('test', time.timer) } });
   });
 
   /** Requests of as many visitors, each with a new session. */
@@ -71,7 +71,7 @@ describe('lines that a client can provoke', () => {
   });
 
   it('are those of saves in the background too', async () => {
-    rig = new CoreRig({
+    rig = new CoreFixture({
       rules: { saveOnChange: true, maxSessionBytes: 10 },
       environment: { log: nestLog('test', time.timer) },
     });

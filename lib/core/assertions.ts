@@ -5,7 +5,12 @@ import {
   SessionHeadersSentError,
   SessionUsageError,
 } from './errors.js';
-import type { SessionPhase } from './session-state.js';
+import type { SessionPhase } from './state.js';
+
+/** The default of a switch over all cases: the compiler refuses a case that was forgotten. */
+export function assertNever(value: never): never {
+  throw new Error(`Unhandled case: ${String(value)}`);
+}
 
 /** @throws SessionDestroyedError when the session was destroyed through the same object, outside a request. */
 export function assertUsable(phase: SessionPhase): void {

@@ -1,27 +1,27 @@
 import { describe, expect, it } from '@jest/globals';
-import { CoreRig, seededRandom } from './rig.js';
+import { CoreFixture, seededRandom } from './helpers.js';
 
-describe('the rig of core', () => {
+describe('the fixture of core', () => {
   it('carries a session from one request to the next by the cookie', async () => {
-    const rig = new CoreRig();
-    const browser = rig.browser();
+    const fixture = new CoreFixture();
+    const browser = fixture.browser();
     await browser.visit((session) => (session['cart'] = ['tea']));
     expect(await browser.visit((session) => session['cart'])).toEqual(['tea']);
-    expect(await rig.browser().visit((session) => Object.keys(session))).toEqual([]);
+    expect(await fixture.browser().visit((session) => Object.keys(session))).toEqual([]);
   });
 
   it('lets sessions expire by its own clock', async () => {
-    const rig = new CoreRig({ rules: { maxInactiveInterval: 60 } });
-    const browser = rig.browser();
+    const fixture = new CoreFixture({ rules: { maxInactiveInterval: 60 } });
+    const browser = fixture.browser();
     await browser.visit((session) => (session['cart'] = ['tea']));
-    rig.clock.advance(61);
+    fixture.clock.advance(61);
     expect(await browser.visit((session) => session['cart'])).toBeUndefined();
   });
 
   it('makes the same tokens in each run, and no two alike in one', async () => {
     const tokens = async (): Promise<unknown[]> => {
-      const rig = new CoreRig();
-      const browsers = [rig.browser(), rig.browser()];
+      const fixture = new CoreFixture();
+      const browsers = [fixture.browser(), fixture.browser()];
       for (const browser of browsers) await browser.visit((session) => (session['a'] = 1));
       return browsers.map(({ token }) => token);
     };

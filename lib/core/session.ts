@@ -1,31 +1,29 @@
-import type { Attributes } from './attributes.js';
-import type { ResponseContext, SessionEnvironment } from './environment.js';
-import { assertNever } from './assert-never.js';
-import { following } from './following.js';
-import { httpSessionOf } from './http-session.js';
-import type { AuthenticateOptions, HttpSession, RegenerateOptions } from './members.js';
-import { OperationQueue } from './operation-queue.js';
-import { giveOutCsrfToken, isCsrfTokenOf } from './session-csrf.js';
 import {
   assertCookieCanLeave,
+  assertNever,
   assertUsable,
   cookieSeconds,
   goneError,
   notAwaited,
   wholeSeconds,
-} from './session-assertions.js';
-import { SessionIdentity } from './session-identity.js';
-import { SessionSaver } from './session-saver.js';
-import { SessionState, type SessionHandle, type SessionPhase } from './session-state.js';
-import { newTimes, timesOf } from './session-times.js';
+} from './assertions.js';
+import type { Attributes } from './attributes.js';
+import { following, SessionChanges } from './changes.js';
+import { isCsrfTokenOf, issueCsrfToken } from './csrf.js';
+import type { ResponseContext, SessionEnvironment } from './environment.js';
+import { SessionIdentity } from './identity.js';
+import type { AuthenticateOptions, HttpSession, RegenerateOptions } from './members.js';
+import { OperationQueue } from './operation-queue.js';
+import { httpSessionOf } from './proxy.js';
+import { SessionState, type SessionHandle, type SessionPhase } from './state.js';
 import type { Found } from './store.js';
+import { newTimes, timesOf } from './times.js';
 import type { SessionId } from './token.js';
-import { settled, updateAttribute, updateInsideItself } from './update-attribute.js';
+import { settled, updateAttribute, updateInsideItself } from './update.js';
 
 /**
- * One session in one request (or outside any): what may be done with it, in which order, and what its request
- * owes at the end. Writes of one object go one after the other; what failed stays pending, so that the commit
- * tries it again.
+ * One session in one request (or outside any): what may be done with it, in which order, and what its request owes at
+ * the end. Writes of one object go one after the other; what failed stays pending, so that the commit tries it again.
  */
 export class ManagedSession {
   /** How often the application has read or changed something: while it stands still, nothing new can be owed. */
@@ -35,11 +33,13 @@ export class ManagedSession {
   readonly #state: SessionState;
   readonly #queue: OperationQueue;
   // Made when first needed: most sessions are only read.
-  #madeSaver: SessionSaver | undefined;
+  #madeChanges: SessionChanges | undefined;
   #madeIdentity: SessionIdentity | undefined;
   #httpSession: HttpSession | undefined;
   /** An end waits its turn: what is written until then would go to a session that is as good as over. */
   #leaving = false;
+  /** A write of the changes of this tick is going to begin. */
+  #isWriteScheduled = false;
 
   private constructor(
     environment: SessionEnvironment,
@@ -70,11 +70,11 @@ export class ManagedSession {
   /** A session that a store has. Without a client it is one outside any request: its id cannot change. */
   static stored(
     environment: SessionEnvironment,
-    name: SessionHandle,
+    handle: SessionHandle,
     found: Found,
     client: ResponseContext | undefined,
   ): ManagedSession {
-    const state = new SessionState(environment, 'stored', timesOf(found), name);
+    const state = new SessionState(environment, 'stored', timesOf(found), handle);
     state.adopt(found);
     return new ManagedSession(environment, client, state);
   }
@@ -104,27 +104,28 @@ export class ManagedSession {
   setMaxInactiveInterval(value: unknown): void {
     const seconds = wholeSeconds(value);
     this.#assertWritable();
-    if (this.#state.setMaxInactiveInterval(seconds)) this.#saver.noticeChange();
+    if (this.#state.setMaxInactiveInterval(seconds)) this.#noticeChange();
   }
 
   setCookieMaxAge(value: unknown): void {
     const seconds = cookieSeconds(value);
     this.#assertWritable();
-    if (this.#state.setCookieMaxAge(seconds)) this.#saver.noticeChange();
+    if (this.#state.setCookieMaxAge(seconds)) this.#noticeChange();
   }
 
   setAttribute(name: string, value: unknown): void {
     const { manualDirtyAttribute, persistOnDemandAttribute } = this.#environment.rules;
     this.#assertWritable();
     if (name === manualDirtyAttribute) return this.markDirty();
-    if (name === persistOnDemandAttribute) return this.#saver.writeInBackground(true);
+    if (name === persistOnDemandAttribute)
+      return this.#writeInBackground(true, 'persist on demand was asked for');
     if (this.phase === 'new' && !this.#canStillBegin(name)) return;
-    if (this.attributes.set(name, value)) this.#saver.noticeChange();
+    if (this.attributes.set(name, value)) this.#noticeChange();
   }
 
   deleteAttribute(name: string): void {
     this.#assertWritable();
-    if (this.attributes.delete(name)) this.#saver.noticeChange();
+    if (this.attributes.delete(name)) this.#noticeChange();
   }
 
   markDirty(): void {
@@ -134,21 +135,76 @@ export class ManagedSession {
 
   save(): Promise<void> {
     return this.#queue.run(async () => {
-      this.#assertUsable();
+      assertUsable(this.phase);
       if (this.phase === 'gone' || this.phase === 'detached') throw goneError('save', this.id);
-      await this.#saver.write(true, 'save() was called');
+      await this.#write(true, 'save() was called');
       if (this.#hasEnded()) throw goneError('save', this.id);
     });
   }
 
   /**
-   * What a request owes the store at its end. Returns undefined if that is nothing, so that such a response
-   * need not wait at all.
+   * What a request owes the store at its end. Returns undefined if that is nothing, so that such a response need not
+   * wait at all.
    */
   commit(): Promise<void> | undefined {
     // What was begun before. Not what goes on to be begun, by a job perhaps, for as long as that likes.
     if (this.#queue.busy) return this.#queue.settled().then(() => this.#commitNow());
     return this.#commitNow();
+  }
+
+  authenticate(principal: string | number, options?: AuthenticateOptions): Promise<void> {
+    return this.#queue.run(() => this.#identity.authenticate(principal, options));
+  }
+
+  regenerateId(options?: RegenerateOptions): Promise<void> {
+    return this.#queue.run(async () => this.#identity.regenerateId(this.#isAuthenticated(), options));
+  }
+
+  destroy(): Promise<void> {
+    this.#leaving = true;
+    return this.#queue.run(() => {
+      this.#leaving = false;
+      return this.#identity.destroy();
+    });
+  }
+
+  reload(): Promise<void> {
+    return this.#queue.run(async () => {
+      const state = this.#state;
+      assertUsable(state.phase);
+      if (state.phase === 'new') return state.attributes.clear();
+      const { store } = this.#environment;
+      const outcome = state.phase === 'stored' ? await following(state, (id) => store.load(id)) : undefined;
+      if (outcome?.status !== 'found') {
+        state.phase = 'gone';
+        throw goneError('reload', state.id);
+      }
+      state.times = { ...timesOf(outcome), lastAccessedAt: state.times.lastAccessedAt };
+      state.adopt(outcome);
+    });
+  }
+
+  update(name: string, change: (current: unknown) => unknown): Promise<unknown> {
+    const { locks } = this.#environment;
+    const key = `${this.id} ${name}`;
+    // One at a time in this process: only contenders of other nodes are left to race with.
+    const turn = locks.holds(key)
+      ? Promise.reject(updateInsideItself(name))
+      : locks.run(key, () => this.#update(name, change));
+    return this.#queue.beside(turn);
+  }
+
+  csrfToken(): string {
+    return issueCsrfToken(this.#state, this.#client, this.#environment.random);
+  }
+
+  /** Whether a client's text is a CSRF token of this session. */
+  isCsrfToken(given: unknown): boolean {
+    return this.#client !== undefined && isCsrfTokenOf(this.#state, given);
+  }
+
+  asThrown(error: unknown): unknown {
+    return this.#environment.asThrown === undefined ? error : this.#environment.asThrown(error);
   }
 
   #commitNow(): Promise<void> | undefined {
@@ -172,53 +228,59 @@ export class ManagedSession {
     }
   }
 
-  authenticate(principal: string | number, options?: AuthenticateOptions): Promise<void> {
-    return this.#queue.run(() => this.#identity.authenticate(principal, options));
+  #commitChanges(): Promise<void> | undefined {
+    const state = this.#state;
+    if (state.phase === 'new' && state.attributes.isEmpty && !state.mustPersist) return undefined;
+    // Asked several times on a response's way out; what has been saved owes no second save without a change.
+    const always = this.#environment.rules.alwaysSave && !state.written;
+    const force = state.dirty || state.mustPersist || always;
+    const difference = state.attributes.difference();
+    if (!state.owesWrite(difference, force)) {
+      if (state.phase === 'new' || !state.isCookieDue || !this.#changes.owesCookie) return undefined;
+      return this.#queue.run(async () => this.#changes.sendCookieAgain(this.#isAuthenticated()));
+    }
+    const why = 'the request ended';
+    const written = this.#queue.run(() =>
+      this.#changes.write({ difference, force, authenticated: this.#isAuthenticated(), why, last: true }),
+    );
+    // Where each request is to be saved, one that could not be is an error.
+    return written.then(() => (this.#hasEnded() ? this.#commitNow() : undefined));
   }
 
-  regenerateId(options?: RegenerateOptions): Promise<void> {
-    return this.#queue.run(() => this.#identity.regenerateId(options));
+  /** Writes at once, out of turn. */
+  async #write(force: boolean, why: string): Promise<void> {
+    const difference = this.attributes.difference();
+    if (this.phase === 'new' && difference !== undefined)
+      assertCookieCanLeave(this.#client, 'save a new session');
+    await this.#changes.write({ difference, force, authenticated: this.#isAuthenticated(), why });
   }
 
-  destroy(): Promise<void> {
-    this.#leaving = true;
-    return this.#queue.run(() => {
-      this.#leaving = false;
-      return this.#identity.destroy();
+  /** A write nobody awaits. What fails stays pending; the commit of the request tries it again and reports it. */
+  #writeInBackground(force: boolean, why: string): void {
+    this.#queue
+      .run(() => this.#write(force, why))
+      .catch((error: unknown) => {
+        const message = error instanceof Error ? error.message : 'unknown failure';
+        const kind = `background ${error instanceof Error ? error.name : ''}`;
+        this.#environment.log.warn(`Session ${this.id}: a save in the background failed: ${message}`, kind);
+      });
+  }
+
+  /** Something was set or deleted: where each change is to be saved, a write begins. */
+  #noticeChange(): void {
+    if (!this.#environment.rules.saveOnChange || this.#isWriteScheduled) return;
+    this.#isWriteScheduled = true;
+    // Not at once: the assignments of one tick are one write.
+    queueMicrotask(() => {
+      this.#isWriteScheduled = false;
+      this.#writeInBackground(false, 'an attribute changed');
     });
-  }
-
-  reload(): Promise<void> {
-    return this.#queue.run(async () => {
-      const state = this.#state;
-      this.#assertUsable();
-      if (state.phase === 'new') return state.attributes.clear();
-      const { store } = this.#environment;
-      const outcome = state.phase === 'stored' ? await following(state, (id) => store.load(id)) : undefined;
-      if (outcome?.status !== 'found') {
-        state.phase = 'gone';
-        throw goneError('reload', state.id);
-      }
-      state.times = { ...timesOf(outcome), lastAccessedAt: state.times.lastAccessedAt };
-      state.adopt(outcome);
-    });
-  }
-
-  update(name: string, change: (current: unknown) => unknown): Promise<unknown> {
-    const { locks } = this.#environment;
-    const key = `${this.id} ${name}`;
-    // One at a time in this process: only contenders of other nodes are left to race with.
-    const turn = locks.holds(key)
-      ? Promise.reject(updateInsideItself(name))
-      : locks.run(key, () => this.#update(name, change));
-    return this.#queue.beside(turn);
   }
 
   async #update(name: string, change: (current: unknown) => unknown): Promise<unknown> {
-    this.#assertUsable();
+    assertUsable(this.phase);
     // An own change that is still pending comes first, or the atomic one would start from what it replaces.
-    if (this.#saver.isPending(name))
-      await this.#queue.run(() => this.#saver.write(false, 'update() was called'));
+    if (this.#isPending(name)) await this.#queue.run(() => this.#write(false, 'update() was called'));
     if (this.phase === 'new') {
       assertCookieCanLeave(this.#client, 'write to a new session');
       const value = await settled(name, change(this.attributes.get(name)), this.#environment.timer);
@@ -227,43 +289,13 @@ export class ManagedSession {
       return value;
     }
     if (this.phase !== 'stored') throw goneError('update', this.id);
-    const context = {
-      environment: this.#environment,
-      state: this.#state,
-      authenticated: () => this.#isAuthenticated(),
-    };
-    return updateAttribute(context, name, change);
+    return updateAttribute(this.#environment, this.#state, this.#isAuthenticated(), name, change);
   }
 
-  csrfToken(): string {
-    return giveOutCsrfToken(this.#state, this.#client, this.#environment.random);
-  }
-
-  /** Whether a client's text is a CSRF token of this session. */
-  isCsrfToken(given: unknown): boolean {
-    return this.#client !== undefined && isCsrfTokenOf(this.#state, given);
-  }
-
-  asThrown(error: unknown): unknown {
-    return this.#environment.asThrown === undefined ? error : this.#environment.asThrown(error);
-  }
-
-  #commitChanges(): Promise<void> | undefined {
-    const state = this.#state;
-    if (state.phase === 'new' && state.attributes.isEmpty && !state.mustPersist) return undefined;
-    // Asked several times on a response's way out; what has been saved owes no second save without a change.
-    const always = this.#environment.rules.alwaysSave && !state.written;
-    const force = state.dirty || state.mustPersist || always;
+  /** Whether a change of this attribute waits to be saved. */
+  #isPending(name: string): boolean {
     const difference = this.attributes.difference();
-    if (difference === undefined && !state.intervalChanged && !state.cookieChanged && !force) {
-      if (!state.isCookieDue || !this.#saver.writer.owesCookie) return undefined;
-      return this.#queue.run(() => this.#saver.writer.sendCookieAgain());
-    }
-    const written = this.#queue.run(() =>
-      this.#saver.writer.write(force, 'the request ended', difference, true),
-    );
-    // Where each request is to be saved, one that could not be is an error.
-    return written.then(() => (this.#hasEnded() ? this.#commitNow() : undefined));
+    return difference !== undefined && (difference.set.has(name) || difference.remove.includes(name));
   }
 
   #tellDropped(): void {
@@ -272,8 +304,8 @@ export class ManagedSession {
   }
 
   /**
-   * Whether a new session can still be written to. After its response nobody could catch what is thrown (a timer, a job), and
-   * there is nobody to keep it for: it is told in the log.
+   * Whether a new session can still be written to. After its response nobody could catch what is thrown (a timer, a
+   * job), and there is nobody to keep it for: it is told in the log.
    */
   #canStillBegin(name: string): boolean {
     if (this.#client?.ended !== true || !this.#client.headersSent) {
@@ -287,11 +319,8 @@ export class ManagedSession {
     return false;
   }
 
-  get #saver(): SessionSaver {
-    return (this.#madeSaver ??= new SessionSaver(
-      { environment: this.#environment, client: this.#client, state: this.#state, queue: this.#queue },
-      () => this.#isAuthenticated(),
-    ));
+  get #changes(): SessionChanges {
+    return (this.#madeChanges ??= new SessionChanges(this.#environment, this.#client, this.#state));
   }
 
   get #identity(): SessionIdentity {
@@ -299,7 +328,7 @@ export class ManagedSession {
       this.#environment,
       this.#client,
       this.#state,
-      this.#saver.writer,
+      this.#changes,
     ));
   }
 
@@ -315,9 +344,5 @@ export class ManagedSession {
   #assertWritable(): void {
     assertUsable(this.phase);
     if (this.#leaving) throw notAwaited();
-  }
-
-  #assertUsable(): void {
-    assertUsable(this.phase);
   }
 }

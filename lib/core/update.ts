@@ -1,12 +1,11 @@
+import { goneError } from './assertions.js';
 import type { Attributes } from './attributes.js';
+import { hasMoved } from './changes.js';
+import { realSleep, realTimer, type Timer } from './clock.js';
 import type { SessionEnvironment } from './environment.js';
 import { SessionUnstorableValueError, SessionUpdateConflictError, SessionUsageError } from './errors.js';
-import { hasMoved } from './following.js';
-import { goneError } from './session-assertions.js';
-import type { SessionState } from './session-state.js';
-import { reasonFor, standsForNothing } from './storable.js';
-import { realTimer, type Timer } from './timer.js';
-import { nameInLog } from './value-path.js';
+import type { SessionState } from './state.js';
+import { nameInLog, reasonFor, standsForNothing } from './storable.js';
 
 /** Lost races after which an update gives up. With one contender a node this is never seen. */
 const MAX_ATTEMPTS = 100;
@@ -14,27 +13,23 @@ const MAX_PAUSE_MS = 50;
 /** How long a function may take. Others of this process go ahead sooner: see MAX_TURN_MS. */
 const MAX_FUNCTION_MS = 30_000;
 
-interface UpdateContext {
-  readonly environment: Pick<SessionEnvironment, 'store' | 'sleep' | 'timer'>;
-  readonly state: SessionState;
-  readonly authenticated: () => boolean;
-}
-
 /**
- * Compare-and-set with retries: starts from the bytes that were loaded, and after each lost race from those
- * that won it, with a random, growing pause so that contenders of several nodes come apart.
- * Resolves to the value that the store has acknowledged.
+ * Compare-and-set with retries: starts from the bytes that were loaded, and after each lost race from those that won
+ * it, with a random, growing pause so that contenders of several nodes come apart.
+ * @param authenticated Whether the session counts as authenticated.
+ * @returns The value that the store has acknowledged.
  * @throws SessionGoneError when the session is not there any more.
  * @throws SessionUpdateConflictError after {@link MAX_ATTEMPTS} lost races.
  * @throws SessionUnstorableValueError when `change` returns what cannot be stored.
  * @throws SessionUsageError when it takes longer than {@link MAX_FUNCTION_MS}.
  */
 export async function updateAttribute(
-  { environment, state, authenticated }: UpdateContext,
+  { store, sleep = realSleep, timer }: Pick<SessionEnvironment, 'store' | 'sleep' | 'timer'>,
+  state: SessionState,
+  authenticated: boolean,
   name: string,
   change: (current: unknown) => unknown,
 ): Promise<unknown> {
-  const { store, sleep, timer } = environment;
   const { attributes } = state;
   let expected = attributes.storedBytes(name);
   for (let attempt = 1; attempt <= MAX_ATTEMPTS; attempt += 1) {
@@ -42,7 +37,9 @@ export async function updateAttribute(
     const value = await settled(name, change(current), timer);
     const next = encoded(attributes, name, value);
     const { id } = state;
-    const outcome = await store.compareAndSet(id, name, expected, next, authenticated());
+    // The function itself may have logged in.
+    const isAuthenticated = state.authenticated || authenticated;
+    const outcome = await store.compareAndSet(id, name, expected, next, isAuthenticated);
     if (outcome.status === 'written') {
       attributes.replace(name, next, value);
       state.used(outcome);

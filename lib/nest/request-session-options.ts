@@ -1,6 +1,4 @@
-import { randomBytes } from 'node:crypto';
-import { setTimeout as sleep } from 'node:timers/promises';
-import { resolveCodec } from '../codecs/resolve.js';
+import { resolveCodec } from '../codecs/choice.js';
 import type { ResolvedSettings } from '../config/settings.js';
 import type { SessionEnvironment } from '../core/environment.js';
 import type { SessionEvents } from '../core/events.js';
@@ -84,9 +82,7 @@ function createEnvironment(
     events,
     locks: new KeyedLock(),
     busy: new Set(),
-    random: randomBytes,
     now: settings.now,
-    sleep: (milliseconds) => sleep(milliseconds),
     confirmEnds,
     asThrown: asHttpException,
     isAuthenticated: settings.isAuthenticated,

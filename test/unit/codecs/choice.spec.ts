@@ -3,7 +3,7 @@ import type { SessionCodec } from '../../../lib/core/codec.js';
 import { SessionConfigError } from '../../../lib/core/errors.js';
 import { jsonCodec } from '../../../lib/codecs/json.js';
 import { msgpackCodec } from '../../../lib/codecs/msgpack.js';
-import { resolveCodec } from '../../../lib/codecs/resolve.js';
+import { resolveCodec } from '../../../lib/codecs/choice.js';
 
 const custom = (name: string): SessionCodec => ({ ...jsonCodec, name });
 

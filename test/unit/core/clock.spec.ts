@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, it, jest } from '@jest/globals';
 import { resolveSettings } from '../../../lib/config/resolve.js';
-import { steadyClock } from '../../../lib/core/steady-clock.js';
+import { steadyClock } from '../../../lib/core/clock.js';
 import { MemoryStore } from '../../../lib/stores/memory-store.js';
 import { freshId, newSession } from '../../contract/builders.js';
 

@@ -1,18 +1,18 @@
-import { assertNever } from './assert-never.js';
-import type { ResponseContext, SessionEnvironment } from './environment.js';
-import { SessionFormatError, SessionStoreUnavailableError } from './errors.js';
-import type { AuthenticateOptions, RegenerateOptions } from './members.js';
 import {
   assertCookieCanLeave,
   assertGrace,
   assertKeepAttributes,
+  assertNever,
   assertUsable,
   goneError,
   principalOf,
   rememberedFor,
-} from './session-assertions.js';
-import type { SessionState } from './session-state.js';
-import type { SessionWriter } from './session-writer.js';
+} from './assertions.js';
+import type { SessionChanges } from './changes.js';
+import type { ResponseContext, SessionEnvironment } from './environment.js';
+import { SessionFormatError, SessionStoreUnavailableError } from './errors.js';
+import type { AuthenticateOptions, RegenerateOptions } from './members.js';
+import type { SessionState } from './state.js';
 import { idOf, type SessionId } from './token.js';
 
 /** The end of a session that this request has left, as long as the store has not acknowledged it. */
@@ -33,7 +33,7 @@ export class SessionIdentity {
   readonly #environment: SessionEnvironment;
   readonly #client: ResponseContext | undefined;
   readonly #state: SessionState;
-  readonly #writer: SessionWriter;
+  readonly #changes: SessionChanges;
   /** In this order. */
   readonly #owed: OwedEnd[] = [];
   #failure: Error | undefined;
@@ -42,12 +42,12 @@ export class SessionIdentity {
     environment: SessionEnvironment,
     client: ResponseContext | undefined,
     state: SessionState,
-    writer: SessionWriter,
+    changes: SessionChanges,
   ) {
     this.#environment = environment;
     this.#client = client;
     this.#state = state;
-    this.#writer = writer;
+    this.#changes = changes;
   }
 
   get failure(): Error | undefined {
@@ -72,10 +72,10 @@ export class SessionIdentity {
         state.setCookieMaxAge(remembered.cookie);
       }
       if (state.phase === 'stored' && !(keepAttributes ?? !another)) await this.#leave();
-      const name = await this.#writer.reserve(login);
+      const name = await this.#changes.reserve(login);
       try {
-        if (state.phase !== 'stored' || !(await this.#writer.renewByLogin(login, name)))
-          await this.#writer.createByLogin(login, name);
+        if (state.phase !== 'stored' || !(await this.#changes.renewByLogin(login, name)))
+          await this.#changes.createByLogin(login, name);
       } catch (error) {
         await name.reservation?.released();
         throw error;
@@ -84,14 +84,14 @@ export class SessionIdentity {
     });
   }
 
-  regenerateId({ graceSeconds = 0 }: RegenerateOptions = {}): Promise<void> {
+  regenerateId(authenticated: boolean, { graceSeconds = 0 }: RegenerateOptions = {}): Promise<void> {
     return this.#remembering(async () => {
       const state = this.#state;
       assertGrace(graceSeconds);
       assertUsable(state.phase);
       assertCookieCanLeave(this.#client, 'change its id');
       if (state.phase === 'new') return state.forgetName();
-      if (state.phase !== 'stored' || !(await this.#writer.renew(graceSeconds)))
+      if (state.phase !== 'stored' || !(await this.#changes.renew(graceSeconds, authenticated)))
         throw goneError('change its id', state.id);
     });
   }

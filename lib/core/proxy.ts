@@ -6,7 +6,7 @@ import {
   type HttpSession,
   type RegenerateOptions,
 } from './members.js';
-import type { SessionState } from './session-state.js';
+import type { SessionState } from './state.js';
 
 const INSPECT = Symbol.for('nodejs.util.inspect.custom');
 

@@ -3,10 +3,10 @@ import { jsonCodec } from '../../../lib/codecs/json.js';
 import type { ResponseContext, SessionEnvironment, SessionRules } from '../../../lib/core/environment.js';
 import type { SessionEvent } from '../../../lib/core/events.js';
 import { KeyedLock } from '../../../lib/core/keyed-lock.js';
-import type { ManagedSession } from '../../../lib/core/managed-session.js';
+import type { ManagedSession } from '../../../lib/core/session.js';
 import { SessionManager } from '../../../lib/core/manager.js';
 import type { HttpSession } from '../../../lib/core/members.js';
-import type { CookieInstruction } from '../../../lib/core/session-state.js';
+import type { CookieInstruction } from '../../../lib/core/state.js';
 import type { SessionStore } from '../../../lib/core/store.js';
 import type { RandomSource, SessionToken } from '../../../lib/core/token.js';
 import { MemoryStore, type MemoryStoreOptions } from '../../../lib/stores/memory-store.js';
@@ -53,7 +53,7 @@ export function overriding(store: SessionStore, calls: Partial<SessionStore>): S
 }
 
 /** What a test may choose. */
-export interface CoreRigOptions {
+export interface CoreFixtureOptions {
   readonly rules?: Partial<SessionRules>;
   /** Between the sessions and the memory store: see {@link overriding}. */
   readonly wrap?: (store: MemoryStore) => SessionStore;
@@ -63,7 +63,7 @@ export interface CoreRigOptions {
 }
 
 /** Sessions over a memory store: no server, no framework, time and chance in the hands of the test. */
-export class CoreRig {
+export class CoreFixture {
   readonly clock = new FakeClock();
   readonly events: SessionEvent[] = [];
   /** What was logged, `debug` and above, with its level in front. */
@@ -72,7 +72,7 @@ export class CoreRig {
   readonly store: SessionStore;
   readonly manager: SessionManager;
 
-  constructor({ rules, wrap = (store) => store, memory, environment }: CoreRigOptions = {}) {
+  constructor({ rules, wrap = (store) => store, memory, environment }: CoreFixtureOptions = {}) {
     const { now } = this.clock;
     this.memory = new MemoryStore({
       maxSessions: 1000,

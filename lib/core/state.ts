@@ -2,9 +2,9 @@ import { Attributes, type AttributeDifference, type RefusalListener } from './at
 import type { SessionEnvironment, SessionRules } from './environment.js';
 import { SessionUnstorableValueError } from './errors.js';
 import type { DropReason } from './events.js';
-import { expiryOf, newTimes, timesAfter, type SessionTimes } from './session-times.js';
+import { expiryOf, newTimes, timesAfter, type SessionTimes } from './times.js';
 import { reasonFor, type Unstorable } from './storable.js';
-import { nameInLog } from './value-path.js';
+import { nameInLog } from './storable.js';
 import type { CookieLife, Found, NotThere, Written } from './store.js';
 import { idOf, newToken, type SessionId, type SessionToken } from './token.js';
 
@@ -265,6 +265,18 @@ export class SessionState implements RefusalListener {
     if (cookieMaxAge === this.cookieMaxAge) return false;
     this.cookieMaxAge = cookieMaxAge;
     return (this.cookieChanged = true);
+  }
+
+  /**
+   * Whether a write would do anything. A new session that is empty is not stored, unless something that was given out
+   * hangs on its token.
+   * @param force Also if nothing differs.
+   */
+  owesWrite(difference: AttributeDifference | undefined, force: boolean): boolean {
+    if (this.phase === 'new')
+      return this.mustPersist || (difference !== undefined && difference.set.size > 0);
+    if (this.phase !== 'stored') return false;
+    return force || difference !== undefined || this.intervalChanged || this.cookieChanged;
   }
 
   /** Whether the cookie is to be sent, since its life was set anew, or a tenth of that has passed since it was sent. */
