@@ -150,6 +150,10 @@ function sessionLines(settings: ResolvedSettings): Line[] {
     ['unstorable', settings.unstorable],
     ['maxSessionBytes', settings.maxSessionBytes],
     ['maxAttributes', settings.maxAttributes],
+    ['maxSessionsPerUser', settings.maxSessionsPerUser],
+    ...(settings.maxSessionsPerUser === 0
+      ? []
+      : [['sessionLimitPolicy', settings.sessionLimitPolicy] as const]),
   ];
 }
 

@@ -62,12 +62,15 @@ export function buildSettings(draft: Draft, surroundings: Surroundings, faults: 
     unstorable: get('unstorable') ?? 'warn',
     maxSessionBytes: get('maxSessionBytes') ?? 65_536,
     maxAttributes: get('maxAttributes') ?? 1000,
+    maxSessionsPerUser: get('maxSessionsPerUser') ?? 0,
+    sessionLimitPolicy: get('sessionLimitPolicy') ?? 'evict-oldest',
     memory: fill(MemorySettings, {
       maxSessions: get('memory.maxSessions') ?? 10_000,
       maxBytes: get('memory.maxBytes') ?? 64 * 1024 * 1024,
     }),
     codec: get('codec') ?? 'msgpack',
     isAuthenticated: get('isAuthenticated'),
+    device: get('device'),
     // A sixtieth: what a session may outlive its idle time by.
     touchIntervalSeconds:
       get('touchIntervalSeconds') ?? Math.min(30, Math.floor(whole(idleTimeoutSeconds) / 60)),

@@ -125,6 +125,8 @@ export const SETTING_NAMES = [
   row('unstorable', 'UNSTORABLE', 'keyword'),
   row('maxSessionBytes', 'MAX_BYTES', 'integer'),
   row('maxAttributes', 'MAX_ATTRIBUTES', 'integer'),
+  row('maxSessionsPerUser', 'MAX_SESSIONS_PER_USER', 'integer'),
+  row('sessionLimitPolicy', 'SESSION_LIMIT_POLICY', 'keyword'),
   row('memory.maxSessions', 'MEMORY_MAX_SESSIONS', 'integer'),
   row('memory.maxBytes', 'MEMORY_MAX_BYTES', 'integer'),
   row('cookie.name', 'COOKIE_NAME', 'text'),
@@ -144,6 +146,7 @@ export const CODE_ONLY_PATHS = [
   'redis.client',
   'redis.cluster.natMap',
   'isAuthenticated',
+  'device',
   'saveOnServerError',
   'now',
 ] as const;

@@ -1,6 +1,7 @@
 import type { Cluster, Redis } from 'ioredis';
 import type { SessionCodec } from '../core/codec.js';
 import type { HttpSession } from '../core/members.js';
+import type { SessionDevice } from '../core/session-index.js';
 import type { SessionPolicy } from '../core/environment.js';
 import type { TimeoutPreset } from './presets.js';
 
@@ -67,12 +68,28 @@ export interface SessionModuleOptions {
   maxSessionBytes?: number | undefined;
   /** Most attributes of a session. Default 1000. */
   maxAttributes?: number | undefined;
+  /**
+   * Most sessions that one user may have at once, by the principal that logs in; 0: any number. Default 0. Exact, however many
+   * log in at the same time on however many nodes.
+   */
+  maxSessionsPerUser?: number | undefined;
+  /**
+   * What becomes of a login beyond `maxSessionsPerUser`. `evict-oldest`: the user's oldest login ends. `reject`: it fails with
+   * SessionCountError, which the client sees as 409. Default `evict-oldest`.
+   */
+  sessionLimitPolicy?: 'evict-oldest' | 'reject' | undefined;
   /** Bounds of what lives in this process. */
   memory?: MemoryOptions | undefined;
   /** How attributes become bytes: one of the two built in, or your own. Default `msgpack`. */
   codec?: 'msgpack' | 'json' | SessionCodec | undefined;
   /** Whether a session counts as authenticated although `authenticate()` was not called. Only in code. */
   isAuthenticated?: ((session: HttpSession) => boolean) | undefined;
+  /**
+   * What is kept of where somebody logs in, for lists of a user's sessions: see SessionInfo.device. `false`: nothing. A function
+   * from the framework's request: what it returns. Default: the client's address as the framework tells it, and its
+   * user agent. Only in code.
+   */
+  device?: false | ((request: unknown) => SessionDevice | undefined) | undefined;
   /**
    * A use of a session that is closer to the one before, in seconds, is not noted in Redis, and its record lives so much longer,
    * so that no session ends early. At most a tenth of `idleTimeoutSeconds`, and counts as a tenth of a session's own

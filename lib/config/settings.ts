@@ -11,6 +11,7 @@ import {
 } from 'class-validator';
 import type { SessionCodec } from '../core/codec.js';
 import type { HttpSession } from '../core/members.js';
+import type { SessionDevice } from '../core/session-index.js';
 import { SESSION_POLICIES, type SessionPolicy } from '../core/environment.js';
 import { PRESETS, type TimeoutPreset } from './presets.js';
 import { IntegerBetween, isFunction, Satisfies, Text, YesOrNo } from './checks.js';
@@ -118,12 +119,18 @@ export class SessionSettings extends Discreet {
   @IsIn(['warn', 'error'], { message: 'warn or error' }) readonly unstorable!: 'warn' | 'error';
   @IntegerBetween(1, 536_870_912, ' bytes') readonly maxSessionBytes!: number;
   @IntegerBetween(1, 1_000_000) readonly maxAttributes!: number;
+  @IntegerBetween(0, 1_000_000, ', 0 for any number') readonly maxSessionsPerUser!: number;
+  @IsIn(['evict-oldest', 'reject'], { message: 'evict-oldest or reject' })
+  readonly sessionLimitPolicy!: 'evict-oldest' | 'reject';
   @IsDefined() @ValidateNested() readonly memory!: MemorySettings;
   @Satisfies('msgpack or json, or in code a SessionCodec', isCodec)
   readonly codec!: 'msgpack' | 'json' | SessionCodec;
   @IsOptional()
   @Satisfies('a function from a session to a boolean', isFunction)
   readonly isAuthenticated!: ((session: HttpSession) => boolean) | undefined;
+  @IsOptional()
+  @Satisfies('false or a function from a request to a device', (value) => value === false || isFunction(value))
+  readonly device!: false | ((request: unknown) => SessionDevice | undefined) | undefined;
   /** 0: at each use. */
   @IntegerBetween(0, TEN_YEARS_SECONDS, ' seconds') readonly touchIntervalSeconds!: number;
   @YesOrNo() readonly saveOnServerError!: boolean;

@@ -1,5 +1,6 @@
 import { Logger } from '@nestjs/common';
 import type { ResolvedSettings } from '../config/settings.js';
+import type { SessionEvent, SessionEvents } from '../core/events.js';
 import type { SessionIndex } from '../core/session-index.js';
 import { TOMBSTONE_MS, type SessionStore } from '../core/store.js';
 import { GuestStore } from '../stores/layers/guest-store.js';
@@ -9,6 +10,9 @@ import { LocalCopies } from '../stores/layers/local-copies.js';
 import { MemorySessionIndex } from '../stores/memory-index.js';
 import { MemoryStore } from '../stores/memory-store.js';
 import type { Quarantine } from '../stores/quarantine.js';
+import { Subscriber, subscriberFactory } from '../redis/subscriber.js';
+import { newNodeName, NodeMessages } from '../stores/redis/node-messages.js';
+import { channelOf } from '../stores/redis/session-messages.js';
 import { RedisSessionIndex } from '../stores/redis/redis-index.js';
 import { RedisStore } from '../stores/redis/redis-store.js';
 import { ObservedStore } from '../stores/layers/observed-store.js';
@@ -24,6 +28,8 @@ const FAILURE_CLOCK: FailureClock = {
 export interface SessionBackend {
   readonly store: SessionStore;
   readonly index: SessionIndex;
+  /** Is told of this node's own events. */
+  readonly note: (event: SessionEvent) => void;
   /**
    * Resolves once Redis has answered, which may take for ever where the settings say to wait for it; rejects where
    * they say that it must be there. Nothing for memory.
@@ -33,22 +39,29 @@ export interface SessionBackend {
   readonly confirmEnds?: (() => Promise<void>) | undefined;
 }
 
-/** Builds what the settings ask for. Nothing is connected yet. */
-export function createBackend(settings: ResolvedSettings): SessionBackend {
+/**
+ * Builds what the settings ask for. Nothing is connected yet.
+ * @param events Where it is told what other nodes tell.
+ */
+export function createBackend(settings: ResolvedSettings, events: SessionEvents): SessionBackend {
   if (!settings.enabled) {
     return {
       store: memoryStore(settings),
       index: new MemorySessionIndex(settings.now),
+      note: () => undefined,
       connect: () => Promise.resolve(),
     };
   }
   const { redis, keyPrefix, anonymousTraffic } = settings;
   const link = createRedisLink(redis, keyPrefix);
   const copyLifeMs = Math.max(TOMBSTONE_MS, settings.idleTimeoutSeconds * 1000);
+  // Made after the store, which needs to know where it publishes.
+  const sender = { channel: channelOf(keyPrefix), node: newNodeName() };
   const shared = new RedisStore(
     link.executor,
     {
       keyPrefix,
+      messages: sender,
       topology: link.topology,
       touchIntervalMs: settings.touchIntervalSeconds * 1000,
       anonymousCopySeconds: anonymousTraffic ? undefined : settings.undefinedSessionTypeTimeoutSeconds,
@@ -57,9 +70,27 @@ export function createBackend(settings: ResolvedSettings): SessionBackend {
       limits: settings,
       overhead: settings.encryptionKeys.length > 0 ? ENCRYPTION_OVERHEAD : undefined,
     },
-    () => link.close(),
+    async () => {
+      subscriber.close();
+      await link.close();
+    },
   );
-  const store = anonymousTraffic ? shared : withCopies(shared, settings, copyLifeMs);
+  const guests = anonymousTraffic ? undefined : withCopies(shared, settings, copyLifeMs);
+  const store = guests ?? shared;
+  const messages = new NodeMessages(sender, {
+    keyPrefix,
+    database: redis.database,
+    sealed: settings.encryptionKeys.length > 0,
+    guests,
+    events,
+    log: new Logger('SessionEvents'),
+  });
+  const subscriber = new Subscriber(
+    subscriberFactory(redis, redis.client),
+    messages.subscriptions,
+    redis.timeoutMs,
+    messages,
+  );
   const failures = new FailureLog(new Logger('SessionStore'), FAILURE_CLOCK);
   const { confirmEnds } = link;
   const encryptionKeys = settings.encryptionKeys.map((key) => Buffer.from(key, 'base64'));
@@ -67,7 +98,10 @@ export function createBackend(settings: ResolvedSettings): SessionBackend {
     store: new ObservedStore(encrypted(store, encryptionKeys), failures.note),
     index: new RedisSessionIndex(link.executor, { keyPrefix, encryptionKeys }),
     confirmEnds: confirmEnds && (() => confirmEnds().catch(failures.note)),
-    connect: async () => void (await link.connect()),
+    note: (event) => messages.note(event),
+    connect: async () => {
+      if (await link.connect()) await subscriber.start();
+    },
   };
 }
 

@@ -13,6 +13,7 @@ import type { TokenTransport } from '../http/token-transport.js';
 import type { SessionBackend } from './backend.js';
 import { DroppedCookieLog } from './dropped-cookie-log.js';
 import { nestLog } from './nest-log.js';
+import { deviceOf, shortened } from './device.js';
 import { asHttpException } from './session.exceptions.js';
 
 /** Puts together what the sessions of all requests share. */
@@ -27,8 +28,14 @@ export function createRequestSessionOptions(
     events,
     inUse: new SessionsInUse(backend.store, useClock(settings)),
     saveOnServerError: settings.saveOnServerError,
+    device: deviceReader(settings.device),
     log: nestLog('RequestSession'),
   };
+}
+
+function deviceReader(device: ResolvedSettings['device']): RequestSessionOptions['device'] {
+  if (device === false) return undefined;
+  return ({ source = {} }) => shortened((device ?? deviceOf)(source));
 }
 
 function useClock({ now }: ResolvedSettings): UseClock {

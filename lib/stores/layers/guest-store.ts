@@ -114,8 +114,10 @@ export class GuestStore implements SessionStore, Quarantine {
       const outcome = await this.#shared.destroy(id, options);
       const held = visit.copy !== undefined;
       visit.ended();
+      if (outcome.status !== 'absent' || !held) return outcome;
       // The shared copy had expired, and the session lived here.
-      return outcome.status === 'absent' && held ? { status: 'removed', renewed: false } : outcome;
+      await this.#shared.tell('destroyed', id);
+      return { status: 'removed', renewed: false };
     });
   }
 
@@ -125,12 +127,12 @@ export class GuestStore implements SessionStore, Quarantine {
    */
   async endCopies(id: SessionId): Promise<void> {
     if (this.#copies.has(id)) await this.destroy(id);
-    else await this.#shared.tellUnknown(id);
+    else await this.#shared.tell('unknown', id);
   }
 
-  /** Another node has asked for the end of a session that it does not know. */
-  async endIfHeld(id: SessionId): Promise<void> {
-    if (this.#copies.has(id)) await this.destroy(id);
+  /** Another node has asked for the end of a session that it does not know. Resolves to whether this one has ended it. */
+  async endIfHeld(id: SessionId): Promise<boolean> {
+    return this.#copies.has(id) && (await this.destroy(id)).status === 'removed';
   }
 
   /** Another node has ended it. */

@@ -23,7 +23,7 @@ const put = (id: string, life: string): string => `
 local till = string.format('%.0f', now + ${life})
 redis.call('HSET', key, ${id}, till .. ' ' .. added .. ' ' .. login .. ' ' .. replaces .. ' ' .. device)
 if redis.call('PTTL', key) < tonumber(${life}) then redis.call('PEXPIRE', key, ${life}) end
-local prune = tonumber(redis.call('HGET', key, '@prune') or 32)
+local prune = tonumber(redis.call('HMGET', key, '@prune')[1] or 32)
 if redis.call('HLEN', key) > prune then
   local all, left = redis.call('HGETALL', key), 0
   for i = 1, #all, 2 do
@@ -73,7 +73,7 @@ if limit > 0 then
 end
 local added, login, replaces, device = this, this, ARGV[4] ~= '' and ARGV[4] or '-', ARGV[6]
 if ARGV[4] ~= '' then
-  local _, _, before, _, there = string.match(redis.call('HGET', key, ARGV[4]) or '', ${PARTS})
+  local _, _, before, _, there = string.match(redis.call('HMGET', key, ARGV[4])[1] or '', ${PARTS})
   if before and ARGV[5] == '1' then login, device = before, there end
 end
 ${put('id', 'ARGV[3]')}
@@ -123,11 +123,11 @@ return {1, now, redis.call('HGETALL', key)}
 export const REMOVE_ENTRIES = scriptOf(
   `${UNLESS_LATE}
 for i = 3, #ARGV do
-  local added = string.match(redis.call('HGET', key, ARGV[i]) or '', '^%d+ (%d+)')
+  local added = string.match(redis.call('HMGET', key, ARGV[i])[1] or '', '^%d+ (%d+)')
   if added and now - added >= tonumber(ARGV[2]) then redis.call('HDEL', key, ARGV[i]) end
 end
 local left = redis.call('HLEN', key)
-if left == 1 and redis.call('HEXISTS', key, '@prune') == 1 then redis.call('DEL', key) end
+if left == 1 and redis.call('HMGET', key, '@prune')[1] then redis.call('DEL', key) end
 return {1, now}
 `,
   { hasDeadline: true },

@@ -231,11 +231,14 @@ export class RedisStore implements SessionStore, Quarantine {
     );
   }
 
-  /** Tells the other nodes that somebody has asked for the end of a session that is not known here. */
-  async tellUnknown(id: SessionId): Promise<void> {
+  /**
+   * Tells the other nodes of a session that is not known here: that somebody has asked for its end, or that this node has
+   * ended what it held of it.
+   */
+  async tell(type: 'unknown' | 'destroyed', id: SessionId): Promise<void> {
     const { messages } = this.#options;
-    if (messages?.isOn !== true) return;
-    await this.#commands.run(TELL, [this.#key(id)], [messages.channel, `${messages.node} unknown ${id}`]);
+    if (messages === undefined) return;
+    await this.#commands.run(TELL, [this.#key(id)], [messages.channel, `${messages.node} ${type} ${id}`]);
   }
 
   async *ids(): AsyncIterable<SessionId> {
@@ -322,7 +325,7 @@ export class RedisStore implements SessionStore, Quarantine {
   /** What a script is told of the other nodes. */
   get #tells(): readonly Argument[] {
     const { messages } = this.#options;
-    return messages?.isOn === true ? [messages.channel, messages.node] : SILENT;
+    return messages === undefined ? SILENT : [messages.channel, messages.node];
   }
 
   #copy(authenticated: boolean): Argument {

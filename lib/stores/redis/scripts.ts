@@ -307,7 +307,8 @@ return {now, redis.call('HMGET', KEYS[1], ${LOOK_FIELDS.map((field) => `'${field
  * KEYS any · ARGV channel, message.
  */
 export const TELL = scriptOf(`
-return redis.call('PUBLISH', ARGV[1], ARGV[2])
+redis.pcall('PUBLISH', ARGV[1], ARGV[2])
+return 1
 `);
 
 /**

@@ -24,8 +24,6 @@ export interface MessageSender {
   readonly channel: string;
   /** This node's own name, so that it knows its own messages. */
   readonly node: string;
-  /** False: nothing is published, since the server refuses it. */
-  readonly isOn: boolean;
 }
 
 const MESSAGE =

@@ -180,6 +180,8 @@ const SAMPLES: Readonly<Record<Row['path'], Sample>> = {
   },
   clusterId: { text: 'shop-eu', expected: 'shop-eu:session:', seen: (s) => s.keyPrefix },
   codec: { text: 'JSON', expected: 'json', seen: (s) => s.codec },
+  maxSessionsPerUser: { text: '5', expected: 5, seen: (s) => s.maxSessionsPerUser },
+  sessionLimitPolicy: { text: 'REJECT', expected: 'reject', seen: (s) => s.sessionLimitPolicy },
   unstorable: { text: 'ERROR', expected: 'error', seen: (s) => s.unstorable },
   maxSessionBytes: { text: '1024', expected: 1024, seen: (s) => s.maxSessionBytes },
   maxAttributes: { text: '7', expected: 7, seen: (s) => s.maxAttributes },
