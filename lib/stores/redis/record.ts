@@ -1,6 +1,14 @@
 import { SessionFormatError } from '../../core/errors.js';
-import { TOMBSTONE_MS, type LoadOutcome, type NotThere, type SessionRecord } from '../../core/store.js';
+import {
+  TOMBSTONE_MS,
+  type LoadOutcome,
+  type NotThere,
+  type SessionChange,
+  type SessionRecord,
+} from '../../core/store.js';
 import type { SessionId } from '../../core/token.js';
+import type { Argument } from '../../redis/executor.js';
+import { opaque } from './opaque.js';
 
 /**
  * Version of the record's layout. A record of a higher one is left alone: see SessionFormatError. In every version the
@@ -53,6 +61,22 @@ export function cookieField(maxAge: number | undefined, sentAt: number): [string
 /** The name and bytes of our own field that says when the index of users' sessions was told of it. */
 export function indexField(at: number): [string, string] {
   return ['@index', String(at)];
+}
+
+/** A field of ours that is written as attributes are: its name, and its text. */
+export type OwnField = readonly [string, string];
+
+/** Puts a change's attributes, and a field of ours, behind the arguments that a script has of its own. */
+export function withFields(
+  args: Argument[],
+  change: Pick<SessionChange, 'set' | 'remove'>,
+  own: readonly OwnField[] = [],
+): Argument[] {
+  args.push(change.set.size + own.length);
+  for (const field of own) args.push(...field);
+  for (const [name, bytes] of change.set) args.push(fieldOf(name), opaque(bytes));
+  for (const name of change.remove) args.push(fieldOf(name));
+  return args;
 }
 
 /** The fields of a record that are not attributes; see scripts.ts. */

@@ -22,7 +22,15 @@ import type { Argument, RedisExecutor } from '../../redis/executor.js';
 import { opaque } from './opaque.js';
 import type { Quarantine } from '../quarantine.js';
 import { RecordLimits, type SessionOverhead } from './record-limits.js';
-import { cookieField, fieldOf, indexField, LOOK_FIELDS, readRecord } from './record.js';
+import {
+  cookieField,
+  fieldOf,
+  indexField,
+  LOOK_FIELDS,
+  readRecord,
+  withFields,
+  type OwnField,
+} from './record.js';
 import type { MessageSender } from './session-messages.js';
 import { SCRIPT_STATUS, type Script } from '../../redis/script.js';
 import {
@@ -373,22 +381,6 @@ export class RedisStore implements SessionStore, Quarantine {
     const tag = tagOf(id);
     return `${this.#options.keyPrefix}{${tag}}${id.slice(tag.length)}`;
   }
-}
-
-/** A field of ours that is written as attributes are: its name, and its text. */
-type OwnField = readonly [string, string];
-
-/** Puts a change's attributes, and a field of ours, behind the arguments that a script has of its own. */
-function withFields(
-  args: Argument[],
-  change: Pick<SessionChange, 'set' | 'remove'>,
-  own: readonly OwnField[] = [],
-): Argument[] {
-  args.push(change.set.size + own.length);
-  for (const field of own) args.push(...field);
-  for (const [name, bytes] of change.set) args.push(fieldOf(name), opaque(bytes));
-  for (const name of change.remove) args.push(fieldOf(name));
-  return args;
 }
 
 function isLeftOver({ status }: LoadOutcome, reply: readonly Buffer[]): boolean {

@@ -26,7 +26,7 @@ describe('faults', () => {
       ),
     ).toEqual([
       'The session settings cannot be used: 11 faults. Correct and start again.',
-      '- policy: is not an option; known in the session options: enabled, redis, idleTimeoutSeconds, absoluteTimeoutSeconds, touchIntervalSeconds, preset, policies, manualDirtyTracking, manualDirtyAttribute, persistOnDemand, persistOnDemandAttribute, anonymousTraffic, undefinedSessionTypeTimeoutSeconds, clusterId, codec, unstorable, maxSessionBytes, maxAttributes, memory, cookie, transport, secrets, encryptionKeys, isAuthenticated, saveOnServerError, now.',
+      '- policy: is not an option; known in the session options: enabled, redis, idleTimeoutSeconds, absoluteTimeoutSeconds, touchIntervalSeconds, preset, policies, manualDirtyTracking, manualDirtyAttribute, persistOnDemand, persistOnDemandAttribute, anonymousTraffic, undefinedSessionTypeTimeoutSeconds, clusterId, codec, unstorable, maxSessionBytes, maxAttributes, maxSessionsPerUser, sessionLimitPolicy, memory, cookie, transport, secrets, encryptionKeys, isAuthenticated, device, saveOnServerError, now.',
       '- connectionPoolJmxEnabled: has no meaning here: there is no JMX in Node; use the health indicator; remove it.',
       '- REDIS_SESSION_ENABLED = "maybe": must be true or false (also 1 or 0, yes or no, on or off).',
       '- REDIS_SESSION_CLUSTER_ID = "{a}": must be 1 to 64 of letters, digits and _.:-.',
@@ -67,6 +67,8 @@ describe('faults', () => {
     ['CLUSTER_ID', 'a'.repeat(65), '1 to 64 of letters'],
     ['MAX_BYTES', '0', 'an integer from 1 to 536870912 bytes'],
     ['MAX_ATTRIBUTES', '0', 'an integer from 1 to 1000000'],
+    ['MAX_SESSIONS_PER_USER', '-1', 'an integer from 0 to 1000000, 0 for any number'],
+    ['SESSION_LIMIT_POLICY', 'oldest', 'evict-oldest or reject'],
     ['MEMORY_MAX_SESSIONS', '0', 'an integer from 1 to 100000000'],
     ['MEMORY_MAX_BYTES', '0', 'an integer from 1 to 1099511627776 bytes'],
     ['COOKIE_PATH', 'app', "a path of at most 1024 characters that starts with '/'"],
