@@ -8,7 +8,8 @@ import {
   type SessionModuleOptions,
 } from 'nestjs-redis-session';
 import { eachAdapter } from '../support/apps.js';
-import { Browser, type BrowserRequest, type BrowserResponse } from '../support/cookie-jar.js';
+import { Browser } from '../support/cookie-jar.js';
+import { BrowserWith } from './rig/browser-with.js';
 import { startRedis, type RedisProcess } from '../support/redis-server.js';
 import { redisAt, startPlayground, type AnySession, type Playground } from './rig/playground.js';
 
@@ -23,20 +24,6 @@ afterEach(() => client.flushall());
 
 const keyOf = (id: string): string => `session:{${id.slice(0, 4)}}${id.slice(4)}`;
 const principalOf = (session: AnySession): string | undefined => session.principal;
-/** A browser that says something of itself. */
-class BrowserWith extends Browser {
-  readonly #headers: Record<string, string>;
-
-  constructor(headers: Record<string, string>, url: string) {
-    super(url);
-    this.#headers = headers;
-  }
-
-  override request(method: string, path: string, options: BrowserRequest = {}): Promise<BrowserResponse> {
-    return super.request(method, path, { ...options, headers: this.#headers });
-  }
-}
-
 const sorted = (ids: Iterable<string>): string[] => [...ids].sort();
 
 eachAdapter("Users' sessions", (adapter) => {
