@@ -26,6 +26,8 @@ export interface IndexEntry {
 /** Entries, and the index's time of reading them. */
 export interface IndexReading {
   readonly now: number;
+  /** When all of them were to be ended last; undefined: that is not known. */
+  readonly endedAt: number | undefined;
   readonly entries: readonly IndexEntry[];
 }
 

@@ -152,7 +152,7 @@ export class UserSessions {
     replaced: SessionId | undefined,
   ): Promise<boolean> {
     // A tombstone that was to stop it may have expired by then.
-    if (this.#options.now() - startedAt > RESERVATION_MS && !(await this.#isNamed(principal, id))) {
+    if (this.#options.now() - startedAt > RESERVATION_MS && !(await this.#stands(principal, id))) {
       await this.#options.store.destroy(id);
       return false;
     }
@@ -160,9 +160,11 @@ export class UserSessions {
     return true;
   }
 
-  async #isNamed(principal: string, id: SessionId): Promise<boolean> {
+  /** Whether a session is still named, and was so only after the last end of all. */
+  async #stands(principal: string, id: SessionId): Promise<boolean> {
     const [name] = this.#options.index.namesOf(principal) as [IndexName];
-    return (await this.#options.index.read(name)).entries.some((entry) => entry.id === id);
+    const { entries, endedAt = -Infinity } = await this.#options.index.read(name);
+    return entries.some((entry) => entry.id === id && entry.addedAt > endedAt);
   }
 
   /** A session has ended. */

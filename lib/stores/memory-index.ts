@@ -80,8 +80,9 @@ export class MemorySessionIndex implements SessionIndex {
 
   async read(name: IndexName): Promise<IndexReading> {
     const now = this.#now();
-    const entries = [...(this.#lists.get(name)?.entries.values() ?? [])].filter(({ until }) => until > now);
-    return { now, entries };
+    const list = this.#lists.get(name);
+    const entries = [...(list?.entries.values() ?? [])].filter(({ until }) => until > now);
+    return { now, endedAt: list?.endedAt, entries };
   }
 
   end(name: IndexName): Promise<IndexReading> {

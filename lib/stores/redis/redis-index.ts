@@ -137,8 +137,10 @@ export class RedisSessionIndex implements SessionIndex {
 
   #reading(now: number, fields: readonly Buffer[]): IndexReading {
     const entries: IndexEntry[] = [];
+    let endedAt: number | undefined;
     for (let at = 0; at + 1 < fields.length; at += 2) {
       const [field, value] = [fields[at] as Buffer, (fields[at + 1] as Buffer).toString()];
+      if (field.toString() === '@ended') endedAt = Number(value);
       const [, until, added, login, replaces, device = ''] = ENTRY.exec(value) ?? [];
       if (field[0] === OWN_CODE || until === undefined || Number(until) <= now) continue;
       const id = field.toString() as SessionId;
@@ -150,7 +152,7 @@ export class RedisSessionIndex implements SessionIndex {
         device: device === '' ? undefined : this.#open(device),
       });
     }
-    return { now, entries };
+    return { now, endedAt, entries };
   }
 
   #seal(device: SessionDevice): string {
