@@ -7,8 +7,6 @@ export default {
   moduleNameMapper: {
     '^nestjs-redis-session$': '<rootDir>/lib/index.ts',
     '^nestjs-redis-session/health$': '<rootDir>/lib/health/index.ts',
-    // Fastify's inject() requires version 2, an ES module, which jest cannot before Node 24.9. The functions are the same.
-    '^cookie$': '<rootDir>/node_modules/cookie/dist/index.js',
     '^(\\.{1,2}/.*)\\.js$': '$1',
   },
   transform: {

@@ -73,7 +73,7 @@ const environment = {
     log: quiet,
     locks: new KeyedLock(),
   },
-  ...{ random: randomBytes, now: Date.now, sleep: () => Promise.resolve(), events: { emit: noop } },
+  ...{ now: Date.now, events: { emit: noop } },
   rules: {
     ...{ ...limits, maxInactiveInterval: 1800, absoluteTimeout: 0, saveOnChange: false, alwaysSave: false },
     ...{ manualDirtyAttribute: '__dirty', persistOnDemandAttribute: '__save' },
@@ -146,7 +146,9 @@ function exchange(cookie) {
 
 async function request(cookie, use) {
   const { incoming, response } = exchange(cookie);
-  const { session } = await new RequestSession(incoming, response, false, requestOptions).loaded;
+  const opening = new RequestSession(incoming, response, false, requestOptions);
+  await opening.loaded;
+  const { session } = opening;
   use(session.httpSession);
   const saved = session.commit();
   if (saved !== undefined) await saved;

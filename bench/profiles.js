@@ -25,7 +25,7 @@ const NAMES = ['raw+interceptor', 'module', 'express-session', '@fastify/session
 const GROUPS = [
   [
     'the session library',
-    /^(this library|express-session|@fastify\/(session|cookie)|connect-redis|cookie.*|lru-cache|cockatiel|msgpackr|uid-safe|random-bytes|safe-buffer|on-headers|depd|tsscmp)$/,
+    /^(this library|express-session|@fastify\/(session|cookie)|connect-redis|cookie.*|lru-cache|cockatiel|uid-safe|random-bytes|safe-buffer|on-headers|depd|tsscmp)$/,
   ],
   ['Redis client', /^(ioredis|@ioredis\/.*|@redis\/.*|redis|denque|redis-parser|standard-as-callback)$/],
   ['Nest and rxjs', /^(@nestjs\/(core|common)|rxjs)$/],

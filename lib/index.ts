@@ -30,16 +30,18 @@ export type { SessionCodec } from './core/codec.js';
 export { msgpackCodec } from './codecs/msgpack.js';
 export { jsonCodec } from './codecs/json.js';
 export type {
+  ClusterOptions,
   CookieOptions,
   MemoryOptions,
   PoolOptions,
-  RedisNode,
   RedisOptions,
   SentinelOptions,
   SessionModuleOptions,
   TlsOptions,
   TransportOptions,
 } from './config/options.js';
+export type { RedisNode } from './config/nodes.js';
+export type { RedisStartup } from './config/redis-settings.js';
 export type { TimeoutPreset } from './config/presets.js';
 export {
   SessionConfigError,

@@ -23,7 +23,7 @@ import { VisitsController } from './shop/visits.controller.js';
     ConfigModule.forRoot({ isGlobal: true, envFilePath: fileURLToPath(new URL('../.env', import.meta.url)) }),
     // By default a guest's session stays in the process that made it, with a short-lived copy in Redis, so
     // that bots cannot fill Redis. Here a guest fills a cart while the nodes take turns: it has to last.
-    RedisSessionModule.forRootAsync({ defaults: { anonymousTraffic: true } }),
+    RedisSessionModule.forRootAsync({ defaults: { storeGuests: true } }),
     TerminusModule,
     RedisSessionHealthModule,
   ],

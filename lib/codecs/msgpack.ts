@@ -1,5 +1,6 @@
-import { Packr } from 'msgpackr';
 import type { SessionCodec } from '../core/codec.js';
+import { unpackMessage } from './message-pack-reader.js';
+import { packMessage } from './message-pack-writer.js';
 import { readTags } from './tag-reader.js';
 import { writeTags } from './tag-writer.js';
 import type { TagStyle } from './tags.js';
@@ -8,33 +9,17 @@ const MIN_INT64 = -(2n ** 63n);
 const MAX_INT64 = 2n ** 63n - 1n;
 const BYTE_ORDER_MARK = '\uFEFF';
 
-/**
- * Standard MessagePack only, with nothing that depends on an earlier call or on extensions, which an
- * application may redefine for the whole process: msgpackr's records keep Map apart from object but compile
- * functions from stored keys and mistake the key `__keys__`; its structured-clone pointers let a few hostile bytes
- * expand without bound. `writeTags` does what these would be for.
- */
-const packr = new Packr({
-  useRecords: false,
-  mapsAsObjects: true,
-  variableMapSize: true,
-  structuredClone: false,
-  moreTypes: false,
-  useToJSON: false,
-  copyBuffers: true,
-});
-
 const style: TagStyle = {
   name: 'msgpack codec',
   references: true,
   holds(leaf) {
     switch (typeof leaf) {
       case 'number':
-        return !Object.is(leaf, -0); // msgpackr writes 0
+        return !Object.is(leaf, -0); // an integer, and so 0
       case 'bigint':
         return leaf >= MIN_INT64 && leaf <= MAX_INT64;
       case 'string':
-        return !leaf.startsWith(BYTE_ORDER_MARK); // msgpackr takes it off long strings
+        return !leaf.startsWith(BYTE_ORDER_MARK); // the reader of 0.1 takes it off long strings
       default:
         return true;
     }
@@ -51,7 +36,7 @@ const style: TagStyle = {
   writeBytes: (bytes) => Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength),
   readBytes(written) {
     if (!(written instanceof Uint8Array)) throw new Error('not bytes');
-    return written as Uint8Array<ArrayBuffer>; // a copy: copyBuffers
+    return written as Uint8Array<ArrayBuffer>; // a copy: unpackMessage
   },
 };
 
@@ -64,21 +49,13 @@ export const msgpackCodec: SessionCodec = {
   name: 'msgpack',
   takesInstances: true,
 
-  encode(value) {
-    const packed = packr.pack(writeTags(value, style));
-    // msgpackr hands out a piece of a buffer of 8 KiB or more, which a kept value would keep alive.
-    const bytes = Buffer.allocUnsafeSlow(packed.length);
-    packed.copy(bytes);
-    return bytes;
-  },
+  encode: (value) => packMessage(writeTags(value, style)),
 
   decode(bytes) {
     try {
-      // A view of its own: msgpackr leaves a property on what it is given.
-      const source = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-      return readTags(packr.unpack(source) as unknown, style);
+      return readTags(unpackMessage(bytes), style);
     } catch {
-      // Without the cause: msgpackr's messages quote the data.
+      // Without the cause: it may quote the data.
       throw new Error('The bytes are not a value that the msgpack codec wrote.');
     }
   },

@@ -1,5 +1,4 @@
-import type { Draft, Fault } from './draft.js';
-import type { SettingPath } from './names.js';
+import type { SettingPath } from './catalog.js';
 import type { CookieSettings } from './settings.js';
 
 /** RFC 6265bis, 5.6: user agents may drop a cookie of more than this, name, value and attributes together. */
@@ -10,38 +9,36 @@ const FIXED_ATTRIBUTES =
   '=; Max-Age=34560000; Domain=; Path=; HttpOnly; Secure; Partitioned; SameSite=Strict';
 
 /** Combinations that user agents refuse (RFC 6265bis, 4.1.2 and 4.1.3; CHIPS), so that no session would ever last. */
-export function cookieFaults({ entries }: Draft, cookie: CookieSettings): Fault[] {
-  const faults: Fault[] = [];
-  const blame = (path: SettingPath, text: string): void => {
-    const entry = entries.get(path);
-    faults.push({ label: entry?.label ?? path, text, entry });
-  };
-  // Both names are the same where the operator chose one; user agents compare prefixes without case.
-  const name = entries.has('cookie.name') ? String(cookie.names.plain) : '';
+export function refuseCookies(
+  cookie: CookieSettings,
+  refuse: (path: SettingPath, text: string) => void,
+): void {
+  // User agents compare prefixes without case.
+  const name = String(cookie.name ?? '');
   if (/^__host-/i.test(name)) {
     if (cookie.domain !== undefined)
-      blame('cookie.name', "must not start with '__Host-' together with a domain");
-    if (cookie.path !== '/') blame('cookie.name', "must not start with '__Host-' unless the path is '/'");
+      refuse('cookie.name', "must not start with '__Host-' together with a domain");
+    if (cookie.path !== '/') refuse('cookie.name', "must not start with '__Host-' unless the path is '/'");
   }
   if (/^__(host|secure|http)-/i.test(name) && cookie.secure === false) {
-    blame('cookie.name', 'has a prefix that needs a Secure cookie, and Secure is switched off');
+    refuse('cookie.name', 'has a prefix that needs a Secure cookie, and Secure is switched off');
   }
   if (cookie.sameSite === 'none' && cookie.secure !== true) {
-    blame(
+    refuse(
       'cookie.sameSite',
       'needs REDIS_SESSION_COOKIE_SECURE=true: user agents refuse the cookie otherwise',
     );
   }
   if (cookie.partitioned === true && cookie.secure !== true) {
-    blame(
+    refuse(
       'cookie.partitioned',
       'needs REDIS_SESSION_COOKIE_SECURE=true: user agents refuse the cookie otherwise',
     );
   }
-  const variable = [cookie.names.secure, cookie.path, cookie.domain ?? ''].map(String).join('');
+  const { names } = cookie;
+  const variable = [names.secure, cookie.path, cookie.domain ?? ''].map(String).join('');
   const bytes = Buffer.byteLength(variable) + FIXED_ATTRIBUTES.length + VALUE_BYTES;
   if (bytes > MAX_COOKIE_BYTES) {
-    blame('cookie.name', `makes a cookie of ${bytes} bytes; user agents keep at most ${MAX_COOKIE_BYTES}`);
+    refuse('cookie.name', `makes a cookie of ${bytes} bytes; user agents keep at most ${MAX_COOKIE_BYTES}`);
   }
-  return faults;
 }

@@ -1,34 +1,35 @@
 import { validateSync } from 'class-validator';
 import { buildSettings } from './build.js';
-import { readDraft, type Fault, type ReadSetting } from './draft.js';
+import { gather, type Issue, type ReadSetting } from './given.js';
+import { configError, issuesOf } from './issues.js';
 import type { SessionModuleOptions } from './options.js';
-import { notesOf } from './notes.js';
-import { configError, validatorFaults } from './report.js';
-import { ruleFaults } from './rules.js';
+import { contradictions } from './rules.js';
 import type { ResolvedSettings } from './settings.js';
+import { warningsOf } from './warnings.js';
 
-export type { ReadSetting } from './draft.js';
+export type { ReadSetting } from './given.js';
 
 /**
  * The settings in force: what ConfigService says, else what code says, else the defaults.
  *
  * @param code What code says.
  * @param read Asks ConfigService for a setting by name; left out where code decides alone.
- * @throws SessionConfigError naming every fault at once: unknown options, values out of bounds, contradictions and
+ * @throws SessionConfigError naming every issue at once: unknown options, values out of bounds, contradictions and
  * choices that are not safe. It never holds a secret.
  */
 export function resolveSettings(code: SessionModuleOptions, read?: ReadSetting): ResolvedSettings {
-  const faults: Fault[] = [];
+  const issues: Issue[] = [];
   const production = (read?.('NODE_ENV') ?? process.env['NODE_ENV']) === 'production';
-  const draft = readDraft(code, read, faults);
-  const settings = buildSettings(draft, { production, notes: notesOf(draft, production) }, faults);
+  const given = gather(code, read, issues);
+  const settings = buildSettings(given, production);
   const errors = validateSync(settings, {
     whitelist: true,
     forbidNonWhitelisted: true,
     forbidUnknownValues: true,
   });
-  faults.push(...validatorFaults(errors, draft), ...ruleFaults(draft, settings, production));
-  if (faults.length > 0) throw configError(faults);
+  issues.push(...issuesOf(errors, given), ...contradictions(given, settings, production));
+  if (issues.length > 0) throw configError(issues);
+  Object.assign(settings, { warnings: warningsOf(given, settings, production) });
   freeze(settings);
   return settings;
 }

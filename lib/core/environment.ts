@@ -1,3 +1,4 @@
+import type { Bag } from './bag.js';
 import type { SessionLimits } from './limits.js';
 import type { SessionCodec } from './codec.js';
 import type { SessionEvents } from './events.js';
@@ -65,7 +66,7 @@ export interface SessionEnvironment {
   readonly events: SessionEvents;
   readonly locks: KeyedLock;
   /** The queues of sessions that have something under way, for whoever has to wait for that. */
-  readonly busy: Set<OperationQueue>;
+  readonly busy: Bag<OperationQueue>;
   /** This node's clock, epoch milliseconds. Only for sessions that no store has seen yet. */
   readonly now: () => number;
   /** Randomness of tokens; undefined: the system's. */

@@ -37,27 +37,57 @@ export class SessionManager {
   }
 
   async #openOne(token: SessionToken, client: ResponseContext): Promise<ManagedSession> {
-    const { name, outcome } = await this.#findInUse(token);
-    const loaded = this.#opened(name, outcome, client);
-    if (typeof loaded !== 'string') return loaded;
-    return this.#fresh(client, loaded === 'ended' ? 'detached' : 'new', token);
+    const { log, store } = this.#environment;
+    let handle: Brought = { id: idOf(token), token };
+    let outcome = await store.load(handle.id);
+    if (hasMoved(outcome)) [handle, outcome] = await this.#followed(token, outcome);
+    const { id } = handle;
+    const known = this.#enteredBy(id, outcome);
+    if (known !== undefined && !(await known)) outcome = { status: 'ended' };
+    this.#tell(id, outcome);
+    if (outcome.status !== 'found')
+      return this.#fresh(client, isRecentEnd(outcome) ? 'detached' : 'new', token);
+    this.#assertReadable(outcome.record.codec, id);
+    log.verbose(`Session ${id}: loaded.`);
+    return ManagedSession.stored(this.#environment, handle, outcome, client);
   }
 
   async #openAny(tokens: readonly SessionToken[], client: ResponseContext): Promise<ManagedSession> {
     if (tokens.length > MAX_TOKENS) return this.#ambiguous(client, []);
-    // Looked at, not used: a session whose cookie stands beside another's is not kept alive by that.
-    const looks = await Promise.all(tokens.map((token) => this.#find(token, { touch: false })));
+    const looks = await Promise.all(tokens.map((token) => this.#look(token)));
     // Tokens of before and after an id change, during its grace, are those of one session.
     const live = new Map<SessionId, Brought>();
-    for (const { name, outcome } of looks)
-      if (outcome.status === 'found' && !(name.inGrace === true && live.has(name.id)))
-        live.set(name.id, name);
+    for (const [handle, outcome] of looks)
+      if (outcome.status === 'found' && !(handle.inGrace === true && live.has(handle.id)))
+        live.set(handle.id, handle);
     const [only] = live.values();
     if (live.size > 1) return this.#ambiguous(client, [...live.values()]);
-    for (const { name, outcome } of looks) this.#tell(name.id, outcome);
+    for (const [{ id }, outcome] of looks) this.#tell(id, outcome);
     if (only !== undefined) return this.#openOne(only.token, client);
-    const ended = looks.find(({ outcome }) => isRecentEnd(outcome));
-    return this.#fresh(client, ended === undefined ? 'new' : 'detached', ended?.name.token);
+    const ended = looks.find(([, outcome]) => isRecentEnd(outcome));
+    return this.#fresh(client, ended === undefined ? 'new' : 'detached', ended?.[0].token);
+  }
+
+  /** Not a use: a session whose cookie stands beside another's is not kept alive by that. */
+  async #look(token: SessionToken): Promise<readonly [Brought, LoadOutcome]> {
+    const id = idOf(token);
+    const outcome = await this.#environment.store.load(id, { touch: false });
+    return hasMoved(outcome) ? this.#followed(token, outcome, { touch: false }) : [{ id, token }, outcome];
+  }
+
+  /** What the store has for a token whose session has another id by now: under that if the token still has its grace. */
+  async #followed(
+    token: SessionToken,
+    moved: LoadOutcome,
+    options?: LoadOptions,
+  ): Promise<[Brought, LoadOutcome]> {
+    let handle: Brought = { id: idOf(token), token };
+    let outcome = moved;
+    for (let moves = 0; hasMoved(outcome) && outcome.inGrace && moves < MOST_MOVES; moves += 1) {
+      handle = { id: outcome.movedTo, token, inGrace: true };
+      outcome = await this.#environment.store.load(handle.id, options);
+    }
+    return [handle, outcome];
   }
 
   #ambiguous(client: ResponseContext, live: readonly BroughtSession[]): ManagedSession {
@@ -65,47 +95,13 @@ export class SessionManager {
     return ManagedSession.fresh(this.#environment, client, 'new', { rivals: live });
   }
 
-  /** What the store has for a token, under its new id if that has just been changed with a grace. */
-  async #find(token: SessionToken, options?: LoadOptions): Promise<{ name: Brought; outcome: LoadOutcome }> {
-    const { store } = this.#environment;
-    let name: Brought = { id: idOf(token), token };
-    let outcome = await store.load(name.id, options);
-    for (let moves = 0; hasMoved(outcome) && outcome.inGrace && moves < MOST_MOVES; moves += 1) {
-      name = { id: outcome.movedTo, token, inGrace: true };
-      outcome = await store.load(name.id, options);
-    }
-    return { name, outcome };
-  }
-
-  /** The same, for use. */
-  async #findInUse(token: SessionToken): Promise<{ name: Brought; outcome: LoadOutcome }> {
-    const { name, outcome } = await this.#find(token);
-    return (await this.#isOver(name.id, outcome)) ? { name, outcome: { status: 'ended' } } : { name, outcome };
-  }
-
-  /** Whether a session that is there has been ended with all of its user before it was known to be one of them. */
-  async #isOver(id: SessionId, outcome: LoadOutcome): Promise<boolean> {
-    if (outcome.status !== 'found') return false;
-    const known = this.#environment.users?.used(id, outcome);
-    return known !== undefined && !(await known);
+  /** See {@link UserSessions.used}. */
+  #enteredBy(id: SessionId, outcome: LoadOutcome): Promise<boolean> | undefined {
+    return outcome.status === 'found' ? this.#environment.users?.used(id, outcome) : undefined;
   }
 
   #fresh(client: ResponseContext, phase: 'new' | 'detached', endedToken?: SessionToken): ManagedSession {
     return ManagedSession.fresh(this.#environment, client, phase, { endedToken });
-  }
-
-  /** What a store's answer means to a request. */
-  #opened(
-    name: SessionHandle,
-    outcome: LoadOutcome,
-    client: ResponseContext,
-  ): ManagedSession | 'absent' | 'ended' {
-    const { id } = name;
-    this.#tell(id, outcome);
-    if (outcome.status !== 'found') return isRecentEnd(outcome) ? 'ended' : 'absent';
-    this.#assertReadable(outcome.record.codec, id);
-    this.#environment.log.verbose(`Session ${id}: loaded.`);
-    return ManagedSession.stored(this.#environment, name, outcome, client);
   }
 
   /** Tells of a token that opens nothing. */
@@ -127,7 +123,7 @@ export class SessionManager {
   async openById(id: string): Promise<ManagedSession | undefined> {
     if (!isSessionId(id)) return undefined;
     const outcome = await this.#environment.store.load(id);
-    if (outcome.status !== 'found' || (await this.#isOver(id, outcome))) return undefined;
+    if (outcome.status !== 'found' || (await this.#enteredBy(id, outcome)) === false) return undefined;
     this.#assertReadable(outcome.record.codec, id);
     return ManagedSession.stored(this.#environment, { id }, outcome, undefined);
   }
@@ -144,6 +140,12 @@ export class SessionManager {
   /** Which sessions users have. */
   get users(): UserSessions | undefined {
     return this.#environment.users;
+  }
+
+  /** See {@link SessionEnvironment.asThrown}. */
+  asThrown(error: unknown): unknown {
+    const { asThrown } = this.#environment;
+    return asThrown === undefined ? error : asThrown(error);
   }
 
   /** Ends a session by its public id, wherever it is used. Unknown ids are not an error. */

@@ -1,12 +1,15 @@
+import type { Bag, Placed } from './bag.js';
+
 /** Operations of one session, one after the other, and a way to wait until none is left. */
-export class OperationQueue {
-  readonly #busy: Set<OperationQueue> | undefined;
+export class OperationQueue implements Placed {
+  place = -1;
+  readonly #busy: Bag<OperationQueue> | undefined;
   /** Made when first needed: most sessions are only read. */
   #running: Set<Promise<unknown>> | undefined;
   #tail: Promise<unknown> | undefined;
 
   /** @param busy Holds this queue for as long as something is running: see {@link allIdle}. */
-  constructor(busy?: Set<OperationQueue>) {
+  constructor(busy?: Bag<OperationQueue>) {
     this.#busy = busy;
   }
 
@@ -48,7 +51,7 @@ export class OperationQueue {
   }
 }
 
-/** Resolves when none of the queues that report to this set is busy any more. Never rejects. */
-export async function allIdle(busy: ReadonlySet<OperationQueue>): Promise<void> {
-  while (busy.size > 0) await Promise.all([...busy].map((queue) => queue.idle()));
+/** Resolves when none of the queues that report to it is busy any more. Never rejects. */
+export async function allIdle(busy: Bag<OperationQueue>): Promise<void> {
+  while (busy.size > 0) await Promise.all(busy.list().map((queue) => queue.idle()));
 }

@@ -1,3 +1,4 @@
+import { Bag, type Placed } from './bag.js';
 import type { ManagedSession } from './session.js';
 import type { SessionStore } from './store.js';
 
@@ -28,11 +29,7 @@ const MAX_TOUCHES = 100;
 export class SessionsInUse {
   readonly #store: Pick<SessionStore, 'touch'>;
   readonly #clock: UseClock;
-  /**
-   * In no order, each at its own `place`. Not a set: the table of one that changes with each request is replaced again and
-   * again, and what old tables still hold (sessions, and by them requests and responses) outlives them in the garbage collector.
-   */
-  readonly #open: Use[] = [];
+  readonly #open = new Bag<Use>();
   #isWatched = false;
   #touches = 0;
 
@@ -46,36 +43,20 @@ export class SessionsInUse {
    * since a client left before its response began.
    */
   during(session: OpenSession, isOver: () => boolean): () => void {
-    const use: Use = {
-      session,
-      isOver,
-      usedAt: this.#clock.now(),
-      isTouched: false,
-      place: this.#open.length,
-    };
-    this.#open.push(use);
+    const use: Use = { session, isOver, usedAt: this.#clock.now(), isTouched: false, place: -1 };
+    this.#open.add(use);
     if (!this.#isWatched) this.#watch();
-    return () => this.#end(use);
-  }
-
-  #end(use: Use): void {
-    if (this.#open[use.place] !== use) return;
-    const last = this.#open.pop() as Use;
-    if (last === use) return;
-    last.place = use.place;
-    this.#open[use.place] = last;
+    return () => this.#open.delete(use);
   }
 
   #watch(): void {
-    this.#isWatched = this.#open.length > 0;
+    this.#isWatched = this.#open.size > 0;
     if (this.#isWatched) this.#clock.after(BEAT_MS, this.#look);
   }
 
   readonly #look = (): void => {
-    // From behind: what takes the place of one that ends has been looked at.
-    for (let place = this.#open.length - 1; place >= 0; place -= 1) {
-      const use = this.#open[place] as Use;
-      if (use.isOver()) this.#end(use);
+    for (const use of this.#open.list()) {
+      if (use.isOver()) this.#open.delete(use);
       else this.#touchIfDue(use);
     }
     this.#watch();
@@ -104,11 +85,10 @@ export class SessionsInUse {
   }
 }
 
-interface Use {
+interface Use extends Placed {
   readonly session: OpenSession;
   readonly isOver: () => boolean;
   usedAt: number;
   /** A touch is under way. */
   isTouched: boolean;
-  place: number;
 }

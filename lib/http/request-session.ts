@@ -2,6 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { ResponseContext, SessionLog } from '../core/environment.js';
 import { SessionFormatError, SessionGoneError, SessionStoreUnavailableError } from '../core/errors.js';
 import type { SessionEvents } from '../core/events.js';
+import type { HttpSession } from '../core/members.js';
 import type { ManagedSession } from '../core/session.js';
 import type { SessionManager } from '../core/manager.js';
 import type { SessionDevice } from '../core/session-index.js';
@@ -41,8 +42,8 @@ export interface RequestSessionOptions {
 export class RequestSession implements DeferralHooks, ResponseContext {
   /** Whether the request brought a token that looks like one of ours. */
   readonly cameWithToken: boolean;
-  /** Resolves to this once the session is there. Rejects if it cannot be loaded. */
-  readonly loaded: Promise<this>;
+  /** Resolves once the session is there. Rejects, with what applications are to get, if it cannot be loaded. */
+  readonly loaded: Promise<HttpSession>;
   readonly #options: RequestSessionOptions;
   readonly #connection: RequestConnection;
   readonly #response: ServerResponse;
@@ -78,12 +79,12 @@ export class RequestSession implements DeferralHooks, ResponseContext {
         this.#session = session;
         this.#endUse = options.inUse.during(session, () => isOver(response));
         this.#state = 'loaded';
-        return this;
+        return session.httpSession;
       },
       (error: unknown) => {
         this.#state = 'failed';
         this.#failure = asError(error);
-        throw error;
+        throw options.manager.asThrown(error);
       },
     );
   }

@@ -3,19 +3,15 @@ import type { ResolvedSettings } from '../config/settings.js';
 import type { SessionEvent, SessionEvents } from '../core/events.js';
 import type { SessionIndex } from '../core/session-index.js';
 import { TOMBSTONE_MS, type SessionStore } from '../core/store.js';
-import { GuestStore } from '../stores/layers/guest-store.js';
-import { ENCRYPTION_OVERHEAD, EncryptedStore } from '../stores/layers/encrypted-store.js';
-import { KeyRing } from '../stores/layers/key-ring.js';
-import { LocalCopies } from '../stores/layers/local-copies.js';
+import { Subscriber, subscriberFactory } from '../redis/subscriber.js';
+import { withLayers } from '../stores/layers/compose.js';
+import { ENCRYPTION_OVERHEAD } from '../stores/layers/encrypted-store.js';
 import { MemorySessionIndex } from '../stores/memory-index.js';
 import { MemoryStore } from '../stores/memory-store.js';
-import type { Quarantine } from '../stores/quarantine.js';
-import { Subscriber, subscriberFactory } from '../redis/subscriber.js';
 import { newNodeName, NodeMessages } from '../stores/redis/node-messages.js';
-import { channelOf } from '../stores/redis/session-messages.js';
 import { RedisSessionIndex } from '../stores/redis/redis-index.js';
 import { RedisStore } from '../stores/redis/redis-store.js';
-import { ObservedStore } from '../stores/layers/observed-store.js';
+import { channelOf } from '../stores/redis/session-messages.js';
 import { FailureLog, type FailureClock } from './failure-log.js';
 import { createRedisLink } from './redis-link.js';
 
@@ -52,10 +48,9 @@ export function createBackend(settings: ResolvedSettings, events: SessionEvents)
       connect: () => Promise.resolve(),
     };
   }
-  const { redis, keyPrefix, anonymousTraffic } = settings;
+  const { redis, keyPrefix, storeGuests } = settings;
   const link = createRedisLink(redis, keyPrefix);
   const copyLifeMs = Math.max(TOMBSTONE_MS, settings.idleTimeoutSeconds * 1000);
-  // Made after the store, which needs to know where it publishes.
   const sender = { channel: channelOf(keyPrefix), node: newNodeName() };
   const shared = new RedisStore(
     link.executor,
@@ -64,9 +59,9 @@ export function createBackend(settings: ResolvedSettings, events: SessionEvents)
       messages: sender,
       topology: link.topology,
       touchIntervalMs: settings.touchIntervalSeconds * 1000,
-      anonymousCopySeconds: anonymousTraffic ? undefined : settings.undefinedSessionTypeTimeoutSeconds,
+      anonymousCopySeconds: storeGuests ? undefined : settings.guestCopySeconds,
       // Longer than any copy that has not heard of the end: see LocalCopies.
-      tombstoneMs: anonymousTraffic ? TOMBSTONE_MS : copyLifeMs + TOMBSTONE_MS,
+      tombstoneMs: storeGuests ? TOMBSTONE_MS : copyLifeMs + TOMBSTONE_MS,
       limits: settings,
       overhead: settings.encryptionKeys.length > 0 ? ENCRYPTION_OVERHEAD : undefined,
     },
@@ -75,12 +70,20 @@ export function createBackend(settings: ResolvedSettings, events: SessionEvents)
       await link.close();
     },
   );
-  const guests = anonymousTraffic ? undefined : withCopies(shared, settings, copyLifeMs);
-  const store = guests ?? shared;
+  const failures = new FailureLog(new Logger('SessionStore'), FAILURE_CLOCK);
+  const { confirmEnds } = link;
+  const { encryptionKeys } = settings;
+  const { store, guests } = withLayers(shared, {
+    guests: storeGuests
+      ? undefined
+      : { memory: memoryStore(settings), lifeMs: copyLifeMs, now: settings.now },
+    encryptionKeys,
+    failed: failures.note,
+  });
   const messages = new NodeMessages(sender, {
     keyPrefix,
     database: redis.database,
-    sealed: settings.encryptionKeys.length > 0,
+    sealed: encryptionKeys.length > 0,
     guests,
     events,
     log: new Logger('SessionEvents'),
@@ -91,27 +94,24 @@ export function createBackend(settings: ResolvedSettings, events: SessionEvents)
     redis.timeoutMs,
     messages,
   );
-  const failures = new FailureLog(new Logger('SessionStore'), FAILURE_CLOCK);
-  const { confirmEnds } = link;
-  const encryptionKeys = settings.encryptionKeys.map((key) => Buffer.from(key, 'base64'));
   return {
-    store: new ObservedStore(encrypted(store, encryptionKeys), failures.note),
-    index: new RedisSessionIndex(link.executor, { keyPrefix, encryptionKeys }),
-    confirmEnds: confirmEnds && (() => confirmEnds().catch(failures.note)),
+    store,
+    index: new RedisSessionIndex(link.executor, {
+      keyPrefix,
+      encryptionKeys: encryptionKeys.map((key) => Buffer.from(key, 'base64')),
+    }),
     note: (event) => messages.note(event),
+    confirmEnds:
+      confirmEnds &&
+      (() =>
+        confirmEnds().catch((error: unknown) => {
+          failures.note(error);
+          throw error;
+        })),
     connect: async () => {
       if (await link.connect()) await subscriber.start();
     },
   };
-}
-
-function encrypted(store: SessionStore & Quarantine, keys: readonly Uint8Array[]): SessionStore {
-  return keys.length === 0 ? store : new EncryptedStore(store, new KeyRing(keys));
-}
-
-function withCopies(shared: RedisStore, settings: ResolvedSettings, lifeMs: number): GuestStore {
-  const copies = new LocalCopies(memoryStore(settings), { lifeMs, now: settings.now });
-  return new GuestStore(shared, copies);
 }
 
 function memoryStore(settings: ResolvedSettings): MemoryStore {

@@ -32,11 +32,10 @@ export class FailureLog {
     );
   }
 
-  /** Throws the error again, so that it can stand at the end of a chain of promises. */
-  readonly note = (error: unknown): never => {
+  /** Never throws. */
+  readonly note = (error: unknown): void => {
     if (isFailure(error) && !(isOutage(error) && failureKind(error) !== NO_ANSWER))
       this.#lines.note(kindOf(error.name, error.message), error.message);
-    throw error;
   };
 }
 

@@ -1,4 +1,4 @@
-import type { ArgumentsHost } from '@nestjs/common';
+import type { ArgumentsHost, HttpServer } from '@nestjs/common';
 import { IncomingMessage, ServerResponse } from 'node:http';
 import { SessionUsageError } from '../core/errors.js';
 import type { RequestConnection } from '../http/token-transport.js';
@@ -48,6 +48,14 @@ export function rawRequest(request: AnyRequest): IncomingMessage {
 /** What is behind a framework's response. */
 export function rawResponse(response: AnyResponse): ServerResponse {
   return response instanceof ServerResponse || !('raw' in response) ? response : response.raw;
+}
+
+/**
+ * Whether a response has begun, whoever began it: Nest 11's adapter of Fastify knows nothing of headers that were sent
+ * through `reply.raw`, and answering once more throws where nobody catches it.
+ */
+export function hasBegun(adapter: HttpServer, response: AnyResponse): boolean {
+  return adapter.isHeadersSent(response) === true || rawResponse(response).headersSent;
 }
 
 function exchangeOf(request: AnyRequest, response: AnyResponse | undefined): RawExchange {

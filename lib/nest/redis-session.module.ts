@@ -37,6 +37,7 @@ export interface RedisSessionModuleExtras {
 
 /** A class that makes the options, for `useClass` and `useExisting`. */
 export interface RedisSessionOptionsFactory {
+  /** Called once, at boot. */
   createRedisSessionOptions(): SessionModuleOptions | Promise<SessionModuleOptions>;
 }
 
@@ -53,7 +54,12 @@ type BaseAsyncOptions = Parameters<(typeof ConfigurableModuleClass)['forRootAsyn
 export type RedisSessionModuleAsyncOptions = RedisSessionModuleExtras &
   (
     | (BaseAsyncOptions & { defaults?: never })
-    | { defaults?: SessionModuleOptions | undefined; imports?: DynamicModule['imports'] }
+    | {
+        /** Stand in for settings that ConfigService does not know. */
+        defaults?: SessionModuleOptions | undefined;
+        /** Modules whose providers the settings need, such as ConfigModule where it is not global. */
+        imports?: DynamicModule['imports'];
+      }
   );
 
 /** HTTP sessions in Redis, for every controller of the application. Import it once, in AppModule. */

@@ -5,6 +5,7 @@ import type { SessionEvents } from '../core/events.js';
 import { KeyedLock } from '../core/keyed-lock.js';
 import { SessionManager } from '../core/manager.js';
 import { UserSessions } from '../core/user-sessions.js';
+import { Bag } from '../core/bag.js';
 import { SessionsInUse, type UseClock } from '../core/sessions-in-use.js';
 import type { RequestSessionOptions } from '../http/request-session.js';
 import { SessionCookie } from '../http/session-cookie.js';
@@ -49,7 +50,7 @@ function useClock({ now }: ResolvedSettings): UseClock {
 function createTransport({ cookie, secrets, transport }: ResolvedSettings): TokenTransport {
   if (transport.header !== undefined) return new HeaderTransport(transport.header, secrets);
   const dropped = new DroppedCookieLog(nestLog('SessionCookie'), performance);
-  return new SessionCookie(cookie, secrets, dropped.note);
+  return new SessionCookie({ ...cookie, names: cookie.names }, secrets, dropped.note);
 }
 
 function createEnvironment(
@@ -63,10 +64,7 @@ function createEnvironment(
     users: new UserSessions({
       store,
       index,
-      rules: {
-        maxSessionsPerUser: settings.maxSessionsPerUser,
-        sessionLimitPolicy: settings.sessionLimitPolicy,
-      },
+      rules: settings,
       events,
       log: nestLog('UserSessions'),
       now: () => performance.now(),
@@ -79,8 +77,8 @@ function createEnvironment(
       cookieMaxAge: settings.transport.header === undefined ? settings.cookie.maxAgeSeconds : undefined,
       saveOnChange: settings.policies.includes('SAVE_ON_CHANGE'),
       alwaysSave: settings.policies.includes('ALWAYS_SAVE_AFTER_REQUEST'),
-      manualDirtyAttribute: settings.manualDirtyAttribute,
-      persistOnDemandAttribute: settings.persistOnDemandAttribute,
+      manualDirtyAttribute: settings.manualDirtyTracking ? settings.manualDirtyAttribute : undefined,
+      persistOnDemandAttribute: settings.persistOnDemand ? settings.persistOnDemandAttribute : undefined,
       unstorable: settings.unstorable,
       maxSessionBytes: settings.maxSessionBytes,
       maxAttributes: settings.maxAttributes,
@@ -88,7 +86,7 @@ function createEnvironment(
     log: nestLog('SessionManager'),
     events,
     locks: new KeyedLock(),
-    busy: new Set(),
+    busy: new Bag(),
     now: settings.now,
     confirmEnds,
     asThrown: asHttpException,

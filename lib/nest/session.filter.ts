@@ -7,6 +7,7 @@ import {
   SessionStoreUnavailableError,
 } from '../core/errors.js';
 import { RETRY_AFTER_SECONDS } from '../http/request-session.js';
+import { hasBegun, responseOf } from './raw-http.js';
 import { httpExceptionOf } from './session.exceptions.js';
 
 /**
@@ -25,9 +26,9 @@ export class SessionFailureFilter implements ExceptionFilter {
     const exception = httpExceptionOf(error);
     if (host.getType() !== 'http' || exception === undefined) throw error;
     const { httpAdapter } = this.#host;
-    const response: unknown = host.switchToHttp().getResponse();
+    const response = responseOf(host);
     // As Nest does it: what has begun is at least ended, or its client would wait for ever.
-    if (httpAdapter.isHeadersSent(response)) return void httpAdapter.end(response);
+    if (hasBegun(httpAdapter, response)) return void httpAdapter.end(response);
     const status = exception.getStatus();
     if (status === 503) httpAdapter.setHeader(response, 'Retry-After', String(RETRY_AFTER_SECONDS));
     httpAdapter.reply(response, exception.getResponse(), status);

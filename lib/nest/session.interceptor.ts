@@ -9,7 +9,7 @@ import { HttpAdapterHost } from '@nestjs/core';
 import { ServerResponse } from 'node:http';
 import { Observable, Subscriber } from 'rxjs';
 import { RETRY_AFTER_SECONDS } from '../http/request-session.js';
-import { rawRequest, rawResponse, requestOf, responseOf, type AnyResponse } from './raw-http.js';
+import { hasBegun, rawRequest, rawResponse, requestOf, responseOf, type AnyResponse } from './raw-http.js';
 import { httpExceptionOf } from './session.exceptions.js';
 import { SessionService } from './session.service.js';
 
@@ -34,25 +34,21 @@ export class RedisSessionInterceptor implements NestInterceptor {
   intercept(context: ExecutionContext, next: CallHandler): Observable<unknown> {
     if (context.getType() !== 'http') return next.handle();
     const values = next.handle();
-    const valve: Valve = {
-      owed: () => this.#owed(context),
-      thrown: (error) => this.#thrown(error, context),
-    };
-    return new Observable((subscriber) => void values.subscribe(new SavedFirst(subscriber, valve)));
+    return new Observable((to) => void values.subscribe(new SavedFirst(to, this, context)));
   }
 
-  /** What the request's session owes the store at this moment; undefined: nothing. */
-  #owed(context: ExecutionContext): Promise<void> | undefined {
+  /** What the request's session owes the store at this moment; undefined: nothing. @internal */
+  owed(context: ExecutionContext): Promise<void> | undefined {
     return this.#sessions.opened(rawRequest(requestOf(context)))?.commitEarly();
   }
 
-  /** What exception filters get. Whichever of them answers, the client is told when to try again. */
-  #thrown(error: unknown, context: ExecutionContext): unknown {
+  /** What exception filters get. Whichever of them answers, the client is told when to try again. @internal */
+  thrown(error: unknown, context: ExecutionContext): unknown {
     const exception = httpExceptionOf(error);
     if (exception === undefined) return error;
     const { httpAdapter } = this.#host;
     const response = responseOf(context);
-    if (httpAdapter.isHeadersSent(response) === true) return exception;
+    if (hasBegun(httpAdapter, response)) return exception;
     forgetStatusMessage(response);
     if (exception.getStatus() === 503)
       httpAdapter.setHeader(response, 'Retry-After', String(RETRY_AFTER_SECONDS));
@@ -66,51 +62,46 @@ function forgetStatusMessage(response: AnyResponse): void {
   if (raw instanceof ServerResponse) raw.statusMessage = '';
 }
 
-/** What the interceptor does for one handler. */
-interface Valve {
-  readonly owed: () => Promise<void> | undefined;
-  readonly thrown: (error: unknown) => unknown;
-}
-
 /**
- * Passes values on in order, each after what `owed` has to wait for. As `mergeMap` would do it, but most values have
+ * Passes values on in order, each after what the session owes at that moment. As `mergeMap` would do it, but most values have
  * nothing to wait for, and those it passes on at once. A Subscriber itself, for which rxjs makes no wrapper.
  */
 class SavedFirst extends Subscriber<unknown> {
   readonly #to: Subscriber<unknown>;
-  readonly #valve: Valve;
+  readonly #valve: RedisSessionInterceptor;
+  readonly #context: ExecutionContext;
   #saving: Promise<void> | undefined;
 
-  constructor(to: Subscriber<unknown>, valve: Valve) {
+  constructor(to: Subscriber<unknown>, valve: RedisSessionInterceptor, context: ExecutionContext) {
     super(to);
     this.#to = to;
     this.#valve = valve;
+    this.#context = context;
   }
 
   protected override _next(value: unknown): void {
     let saved: Promise<void> | undefined;
     try {
-      saved = this.#saving === undefined ? this.#valve.owed() : this.#saving.then(this.#valve.owed);
+      saved =
+        this.#saving === undefined
+          ? this.#valve.owed(this.#context)
+          : this.#saving.then(() => this.#valve.owed(this.#context));
     } catch (error) {
-      return this.#fail(error);
+      return this._error(error);
     }
     if (saved === undefined) return this.#to.next(value);
     this.#saving = saved.then(
       () => this.#to.next(value),
-      (error: unknown) => this.#fail(error),
+      (error: unknown) => this._error(error),
     );
   }
 
   protected override _error(error: unknown): void {
-    this.#fail(error);
+    this.#to.error(this.#valve.thrown(error, this.#context));
   }
 
   protected override _complete(): void {
     if (this.#saving === undefined) this.#to.complete();
     else void this.#saving.then(() => this.#to.complete());
-  }
-
-  #fail(error: unknown): void {
-    this.#to.error(this.#valve.thrown(error));
   }
 }

@@ -74,7 +74,7 @@ export class SessionLifecycle
     assertDeferrable();
     this.#attach();
     for (const line of this.banner) this.#logger.log(line);
-    for (const note of this.#settings.notes) this.#logger.warn(note);
+    for (const warning of this.#settings.warnings) this.#logger.warn(warning);
     const connected = this.#connect();
     if (this.#settings.redis.startup !== 'background') await connected;
   }

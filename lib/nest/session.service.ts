@@ -41,18 +41,22 @@ export class SessionService {
    * @param response Only needed with a bare Node request whose response is not known (Fastify's `inject()`).
    * @throws SessionUnavailableException when the store cannot be read; the client gets 503.
    */
-  async of<T extends object = SessionAttributes>(
+  of<T extends object = SessionAttributes>(
     source: SessionSource,
     response?: AnyResponse,
   ): Promise<HttpSession<T>> {
-    const opening = this.#openingOf(source, response);
-    if (!opening.isLoaded) await opening.loaded.catch(rethrown);
-    return opening.session.httpSession as HttpSession<T>;
+    try {
+      return this.#openingOf(source, response).loaded as Promise<HttpSession<T>>;
+    } catch (error) {
+      return rejected(error);
+    }
   }
 
   /** What is behind the session of a request, for this module's own guards. @internal */
   async requestSession(source: SessionSource, response?: AnyResponse): Promise<RequestSession> {
-    return this.#openingOf(source, response).loaded.catch(rethrown);
+    const opening = this.#openingOf(source, response);
+    await opening.loaded;
+    return opening;
   }
 
   /**
@@ -198,4 +202,8 @@ function idOf(session: string | { readonly id: string } | undefined): string | u
 
 function rethrown(error: unknown): never {
   throw asHttpException(error);
+}
+
+async function rejected(error: unknown): Promise<never> {
+  throw error;
 }

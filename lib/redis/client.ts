@@ -26,9 +26,9 @@ export interface RedisConnectionOptions extends RedisAddress {
   readonly timeoutMs: number;
   readonly tls?:
     | {
-        readonly ca?: string | undefined;
-        readonly cert?: string | undefined;
-        readonly key?: string | undefined;
+        readonly ca?: string | Buffer | undefined;
+        readonly cert?: string | Buffer | undefined;
+        readonly key?: string | Buffer | undefined;
         readonly servername?: string | undefined;
         readonly rejectUnauthorized: boolean;
       }

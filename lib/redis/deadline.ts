@@ -85,7 +85,12 @@ export class Deadlines {
 
   #forgetSettled(): void {
     let first = this.#first;
-    while (first !== undefined && first.reject === undefined) first = first.next;
+    while (first !== undefined && first.reject === undefined) {
+      const { next }: Due = first;
+      // Or one that has grown old would keep those behind it, which are done, for the garbage collector.
+      first.next = undefined;
+      first = next;
+    }
     this.#first = first;
     if (first !== undefined) return;
     this.#last = undefined;

@@ -11,6 +11,7 @@ import type {
   LoadOutcome,
   NewSession,
   NotThere,
+  Quarantine,
   SessionChange,
   SessionRecord,
   SessionRenewal,
@@ -20,7 +21,6 @@ import type {
   Written,
 } from '../core/store.js';
 import type { SessionId } from '../core/token.js';
-import type { Quarantine } from './quarantine.js';
 
 /** Bounds of the sessions in one process. The least recently used go first. */
 export interface MemoryStoreOptions {
@@ -92,22 +92,9 @@ export class MemoryStore implements SessionStore, Quarantine {
     this.#assertOpen();
     if (this.#entries.has(id)) return { status: 'ended', newIdEnded: true };
     const now = this.#options.now();
-    const { attributes, codec, maxInactiveInterval, principal, authenticated, absoluteTimeout, cookie } =
-      session;
-    const record: SessionRecord = {
-      attributes,
-      codec,
-      maxInactiveInterval,
-      principal,
-      authenticated,
-      createdAt: now,
-      lastAccessedAt: now,
-      absoluteDeadline: absoluteTimeout > 0 ? now + absoluteTimeout * 1000 : undefined,
-      authenticatedAt: principal === undefined ? undefined : now,
-      indexedAt: session.indexed === true ? now : undefined,
-      ...cookieOf(cookie, now),
-    };
-    return this.#put(id, record, now);
+    const { absoluteTimeout } = session;
+    const absoluteDeadline = absoluteTimeout > 0 ? now + absoluteTimeout * 1000 : undefined;
+    return this.#put(id, recordOf(session, now, absoluteDeadline), now);
   }
 
   async save(id: SessionId, change: SessionChange): Promise<WriteOutcome> {
@@ -272,6 +259,23 @@ export class MemoryStore implements SessionStore, Quarantine {
   }
 }
 
+/** The record of a session that is created at that time. */
+export function recordOf(
+  session: NewSession,
+  now: number,
+  absoluteDeadline: number | undefined,
+): SessionRecord {
+  const { attributes, codec, maxInactiveInterval, principal, authenticated, cookie } = session;
+  return {
+    ...{ attributes, codec, maxInactiveInterval, principal, authenticated, absoluteDeadline },
+    createdAt: now,
+    lastAccessedAt: now,
+    authenticatedAt: principal === undefined ? undefined : now,
+    indexedAt: session.indexed === true ? now : undefined,
+    ...cookieOf(cookie, now),
+  };
+}
+
 /** A record with a change applied. */
 export function changed(record: SessionRecord, change: SessionChange, now: number): SessionRecord {
   const attributes = new Map(record.attributes);
@@ -295,7 +299,7 @@ function sizeOf(attributes: ReadonlyMap<string, Uint8Array>): SessionSize {
 }
 
 /** What a record says of the cookie after a write at that time. */
-export function cookieOf(
+function cookieOf(
   cookie: CookieLife | undefined,
   now: number,
 ): Pick<SessionRecord, 'cookieMaxAge' | 'cookieSentAt'> | undefined {

@@ -61,7 +61,7 @@ eachAdapter('anonymous traffic', (adapter) => {
     });
 
     it('the copy lives as long as UNDEFINED_SESSION_TYPE_TIMEOUT says', async () => {
-      const { id } = await start({ undefinedSessionTypeTimeoutSeconds: 5 });
+      const { id } = await start({ guestCopySeconds: 5 });
       expect(await pttl(id)).toBeLessThanOrEqual(5_000);
       expect(await pttl(id)).toBeGreaterThan(4_000);
     });
@@ -179,7 +179,7 @@ eachAdapter('anonymous traffic', (adapter) => {
   });
 
   it('ENABLED_FOR_ANON_TRAFFIC stores every session in Redis for its full life, and none in memory', async () => {
-    const { a, browser, id } = await start({ anonymousTraffic: true });
+    const { a, browser, id } = await start({ storeGuests: true });
     expect(await pttl(id)).toBeGreaterThan(1_795_000);
     await client.del(keyOf(id));
     expect((await a.visit(browser.clone(), read)).result).toEqual([undefined, undefined]);

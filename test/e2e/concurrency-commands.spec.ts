@@ -174,7 +174,7 @@ eachAdapter('What a request costs', (adapter) => {
       beforeAll(async () => {
         node = await startPlayground(adapter, {
           ...redisAt(redis),
-          anonymousTraffic: true,
+          storeGuests: true,
           policies: [policy],
           codec,
         });
@@ -194,7 +194,7 @@ eachAdapter('What a request costs', (adapter) => {
   it('waits for Redis no oftener than the table says', async () => {
     const DELAY_MS = 120;
     const proxy = await startProxy(redis.port);
-    const node = await startPlayground(adapter, { ...redisAt(proxy), anonymousTraffic: true });
+    const node = await startPlayground(adapter, { ...redisAt(proxy), storeGuests: true });
     for (const row of ROWS) {
       const browser = await beginning(row, node);
       proxy.setDelay({ toServer: DELAY_MS });
@@ -207,7 +207,7 @@ eachAdapter('What a request costs', (adapter) => {
   });
 
   it('makes ten assignments of one tick one write under SAVE_ON_CHANGE, before the response leaves', async () => {
-    const options = { anonymousTraffic: true, policies: ['SAVE_ON_CHANGE'] as const };
+    const options = { storeGuests: true, policies: ['SAVE_ON_CHANGE'] as const };
     const node = await startPlayground(adapter, { ...redisAt(redis), ...options });
     const browser = new Browser(node.url);
     await node.visit(browser, (session) => (session.value = 'begun'));
@@ -220,7 +220,7 @@ eachAdapter('What a request costs', (adapter) => {
   });
 
   it('sends under 300 bytes to save one small attribute of a session of 10 KiB', async () => {
-    const node = await startPlayground(adapter, { ...redisAt(redis), anonymousTraffic: true });
+    const node = await startPlayground(adapter, { ...redisAt(redis), storeGuests: true });
     const browser = new Browser(node.url);
     await node.visit(browser, (session) => {
       for (let i = 0; i < 10; i += 1) session[`a${i}`] = { text: String(i).repeat(1024) };
@@ -257,7 +257,7 @@ eachAdapter('What a request costs', (adapter) => {
     };
     const node = await startPlayground(adapter, {
       ...redisAt(redis),
-      anonymousTraffic: true,
+      storeGuests: true,
       codec: counting,
       maxSessionBytes: 2 * LARGE,
     });

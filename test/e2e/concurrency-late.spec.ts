@@ -57,7 +57,7 @@ beforeAll(async () => {
 eachAdapter('When the headers have left', (adapter) => {
   let node: Playground;
   beforeAll(async () => {
-    const options = { ...redisAt(redis), anonymousTraffic: true };
+    const options = { ...redisAt(redis), storeGuests: true };
     node = await startPlayground(adapter, options, { module: { controllers: [LateController] } });
   });
   const begun = async (): Promise<Browser> => {

@@ -48,10 +48,10 @@ eachAdapter('A login', (adapter) => {
   describe.each([
     ['anonymous sessions in Redis', true],
     ['anonymous sessions in memory', false],
-  ])('%s', (_where, anonymousTraffic) => {
+  ])('%s', (_where, storeGuests) => {
     let nodes: [Playground, Playground];
     beforeAll(async () => {
-      const options = { ...redisAt(redis), anonymousTraffic };
+      const options = { ...redisAt(redis), storeGuests };
       nodes = [await startPlayground(adapter, options), await startPlayground(adapter, options)];
     });
 

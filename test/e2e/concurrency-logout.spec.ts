@@ -98,7 +98,7 @@ async function unlessGone<T>(work: Promise<T>): Promise<T | undefined> {
 eachAdapter('A logout', (adapter) => {
   let nodes: [Playground, Playground];
   beforeAll(async () => {
-    const options = { ...redisAt(redis), anonymousTraffic: true };
+    const options = { ...redisAt(redis), storeGuests: true };
     nodes = [await startPlayground(adapter, options), await startPlayground(adapter, options)];
   });
 

@@ -21,7 +21,7 @@ const times = <T>(count: number, make: (i: number) => T): T[] =>
 eachAdapter('Concurrent requests of one session, on three nodes', (adapter) => {
   let nodes: Playground[];
   beforeAll(async () => {
-    const options = { ...redisAt(redis), anonymousTraffic: true };
+    const options = { ...redisAt(redis), storeGuests: true };
     nodes = await Promise.all(times(NODES, () => startPlayground(adapter, options)));
   });
   const node = (i: number): Playground => nodes[i % NODES] as Playground;

@@ -49,7 +49,7 @@ eachAdapter('the cookie', (adapter) => {
   });
 
   const start = async (options: SessionModuleOptions = {}): Promise<Playground> => {
-    const all = { ...redisAt(redis), anonymousTraffic: true, ...options };
+    const all = { ...redisAt(redis), storeGuests: true, ...options };
     const site = await startPlayground(adapter, all, { module: { controllers: [CachedController] } });
     sites.push(site);
     return site;
@@ -213,7 +213,7 @@ async function startBehindProxy(adapter: Adapter, trusted: boolean): Promise<str
   }
   const module = {
     module: class ProxiedModule {},
-    imports: [RedisSessionModule.forRoot({ ...redisAt(redis), anonymousTraffic: true })],
+    imports: [RedisSessionModule.forRoot({ ...redisAt(redis), storeGuests: true })],
     controllers: [ProxiedController],
   };
   let app: INestApplication;

@@ -115,7 +115,7 @@ eachAdapter('the deferred response', (adapter) => {
       scene = new Scene();
       site = await startPlayground(
         adapter,
-        { ...redisAt(redis), globalInterceptor, anonymousTraffic: true, ...options },
+        { ...redisAt(redis), globalInterceptor, storeGuests: true, ...options },
         { module: { controllers: [controllerFor(scene)] }, configure },
       );
       const browser = new Browser(site.url);

@@ -45,7 +45,7 @@ describe.each([true, false])('inject(), with globalInterceptor %s', (globalInter
   const start = async (options: SessionModuleOptions) => {
     site = await startPlayground(
       'fastify',
-      { ...options, globalInterceptor, anonymousTraffic: true },
+      { ...options, globalInterceptor, storeGuests: true },
       { module: { controllers: [Ways] } },
     );
     return (site.app as NestFastifyApplication).getHttpAdapter().getInstance();

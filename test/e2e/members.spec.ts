@@ -46,7 +46,7 @@ eachAdapter('the members of a session', (adapter) => {
   afterEach(() => site.close());
 
   const start = async (options: SessionModuleOptions = {}): Promise<Browser> => {
-    site = await startPlayground(adapter, { ...redisAt(redis), anonymousTraffic: true, ...options });
+    site = await startPlayground(adapter, { ...redisAt(redis), storeGuests: true, ...options });
     return new Browser(site.url);
   };
   const stored = async (options?: SessionModuleOptions): Promise<{ browser: Browser; id: string }> => {

@@ -32,7 +32,7 @@ beforeAll(async () => {
 });
 
 function options(clusterId: string): SessionModuleOptions {
-  return { clusterId, anonymousTraffic: true, redis: { host: redis.host, port: redis.port } };
+  return { clusterId, storeGuests: true, redis: { host: redis.host, port: redis.port } };
 }
 
 eachAdapter('isGlobal', (adapter) => {

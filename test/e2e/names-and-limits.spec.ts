@@ -27,7 +27,7 @@ eachAdapter('names of attributes', (adapter) => {
   it.each(['msgpack', 'json'] as const)(
     'hostile names are ordinary names, with the %s codec',
     async (codec) => {
-      site = await startPlayground(adapter, { ...redisAt(redis), codec, anonymousTraffic: true });
+      site = await startPlayground(adapter, { ...redisAt(redis), codec, storeGuests: true });
       const browser = new Browser(site.url);
       await site.visit(browser, (session) => {
         for (const name of NAMES) session[name] = { of: name.slice(0, 20), x: 'polluted' };
@@ -55,7 +55,7 @@ eachAdapter('names of attributes', (adapter) => {
   );
 
   it('names are distinct by every character', async () => {
-    site = await startPlayground(adapter, { ...redisAt(redis), anonymousTraffic: true });
+    site = await startPlayground(adapter, { ...redisAt(redis), storeGuests: true });
     const browser = new Browser(site.url);
     await site.visit(browser, (session) =>
       Object.assign(session, { '@x': 1, '@@x': 2, x: 3, 'x ': 4, X: 5 }),
@@ -65,7 +65,7 @@ eachAdapter('names of attributes', (adapter) => {
   });
 
   it('a name with a lone surrogate is refused with a warning, since no UTF-8 can hold it', async () => {
-    site = await startPlayground(adapter, { ...redisAt(redis), anonymousTraffic: true });
+    site = await startPlayground(adapter, { ...redisAt(redis), storeGuests: true });
     const browser = new Browser(site.url);
     site.log.clear();
     await site.visit(browser, (session) => {
@@ -84,7 +84,7 @@ eachAdapter('limits', (adapter) => {
     afterEach(() => site.close());
 
     const start = async (options: SessionModuleOptions): Promise<Browser> => {
-      const all = { ...redisAt(redis), globalInterceptor, anonymousTraffic: true, ...options };
+      const all = { ...redisAt(redis), globalInterceptor, storeGuests: true, ...options };
       site = await startPlayground(adapter, all);
       const browser = new Browser(site.url);
       await site.visit(browser, (session) => Object.assign(session, { value: 'old', other: 'old' }));

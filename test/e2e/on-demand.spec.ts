@@ -31,7 +31,7 @@ eachAdapter('saving on demand', (adapter) => {
   afterEach(() => site.close());
 
   const start = async (options: SessionModuleOptions = {}): Promise<Browser> => {
-    site = await startPlayground(adapter, { ...redisAt(redis), anonymousTraffic: true, ...options });
+    site = await startPlayground(adapter, { ...redisAt(redis), storeGuests: true, ...options });
     const browser = new Browser(site.url);
     await site.visit(browser, (session) => void Object.assign(session, { value: ['a'], other: 1 }));
     await watch.take();

@@ -92,7 +92,7 @@ eachAdapter('policies', (adapter) => {
   afterEach(() => site.close());
 
   const start = async (policies: readonly SessionPolicy[], globalInterceptor = true): Promise<void> => {
-    const options = { ...redisAt(redis), policies, globalInterceptor, anonymousTraffic: true };
+    const options = { ...redisAt(redis), policies, globalInterceptor, storeGuests: true };
     site = await startPlayground(adapter, options, { module: { controllers: [PlainController] } });
   };
   const storedVisitor = async (): Promise<Browser> => {

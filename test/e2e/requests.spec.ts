@@ -135,7 +135,7 @@ eachAdapter('the life of a request', (adapter) => {
   const start = async (options: SessionModuleOptions = {}): Promise<Browser> => {
     site = await startPlayground(
       adapter,
-      { ...redisAt(redis), anonymousTraffic: true, ...options },
+      { ...redisAt(redis), storeGuests: true, ...options },
       {
         module: { controllers: [PartsController], providers: [Witness, WitnessMiddleware, WitnessPipe] },
         configure: (app) => {
@@ -194,7 +194,7 @@ eachAdapter('the life of a request', (adapter) => {
   });
 
   it('1000 anonymous requests that write nothing: no command, no key, no cookie', async () => {
-    await start({ anonymousTraffic: false });
+    await start({ storeGuests: false });
     await watch.take();
     for (let batch = 0; batch < 20; batch += 1) {
       const visits = Array.from({ length: 50 }, () =>

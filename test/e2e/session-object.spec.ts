@@ -29,7 +29,7 @@ beforeAll(async () => {
 eachAdapter('the session as an object', (adapter) => {
   let site: Playground;
   beforeAll(async () => {
-    site = await startPlayground(adapter, { ...redisAt(redis), anonymousTraffic: true });
+    site = await startPlayground(adapter, { ...redisAt(redis), storeGuests: true });
   });
   afterAll(() => site.close());
 

@@ -1,7 +1,7 @@
 import { beforeAll, describe, expect, it } from '@jest/globals';
 import type { Redis } from 'ioredis';
 import { RedisSessionModule, type SessionModuleOptions } from 'nestjs-redis-session';
-import { SETTING_NAMES } from '../../lib/config/names.js';
+import { CATALOG } from '../../lib/config/catalog.js';
 import { eachAdapter, startApp, type Adapter } from '../support/apps.js';
 import { Browser } from '../support/cookie-jar.js';
 import { startRedis, type RedisProcess } from '../support/redis-server.js';
@@ -38,17 +38,19 @@ function bench(adapter: Adapter): Bench {
   };
 }
 
-/** Parsed and validated (test/unit/config), effective with the topologies and the pool. */
-const LATER = /^redis\.(cluster|sentinel|tls|pool)\./;
+/** Their effect is shown in test/topologies and test/security/tls. */
+const ELSEWHERE = /^redis\.(cluster|sentinel|tls|tlsEnabled|pool)\b/;
+
+const NAMED = CATALOG.flatMap(({ path, name }) => (name === undefined ? [] : [{ path, name }]));
 
 describe('settings', () => {
   it('have a test of their effect, each', () => {
-    const due = SETTING_NAMES.map(({ path }) => path).filter((path) => !LATER.test(path));
+    const due = NAMED.map(({ path }) => path).filter((path) => !ELSEWHERE.test(path));
     expect(due.filter((path) => !(path in EFFECTS))).toEqual([]);
   });
 });
 
-const ROWS: readonly (readonly [string, Effect])[] = SETTING_NAMES.flatMap(({ path, name }) =>
+const ROWS: readonly (readonly [string, Effect])[] = NAMED.flatMap(({ path, name }) =>
   path in EFFECTS ? [[name, EFFECTS[path as keyof typeof EFFECTS]]] : [],
 );
 

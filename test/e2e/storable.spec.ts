@@ -87,7 +87,7 @@ eachAdapter('what can be stored', (adapter) => {
   describe.each(['msgpack', 'json'] as const)('with the %s codec', (codec) => {
     let site: Playground;
     beforeAll(async () => {
-      site = await startPlayground(adapter, { ...redisAt(redis), codec, anonymousTraffic: true });
+      site = await startPlayground(adapter, { ...redisAt(redis), codec, storeGuests: true });
     });
     afterAll(() => site.close());
 
@@ -214,7 +214,7 @@ eachAdapter('what can be stored', (adapter) => {
 
   it('sessions written with one codec are read after the choice has changed', async () => {
     const browser = new Browser('http://unset');
-    const options = { ...redisAt(redis), anonymousTraffic: true };
+    const options = { ...redisAt(redis), storeGuests: true };
     const before = await startPlayground(adapter, { ...options, codec: 'msgpack' });
     await before.visit(browser, (session) => void (session.value = new Map([['a', 1n]])));
     await before.close();
@@ -231,7 +231,7 @@ eachAdapter('what can be stored', (adapter) => {
       encode: (value) => Buffer.from(String(value).toUpperCase()),
       decode: (bytes) => `decoded ${Buffer.from(bytes).toString()}`,
     };
-    const site = await startPlayground(adapter, { ...redisAt(redis), codec, anonymousTraffic: true });
+    const site = await startPlayground(adapter, { ...redisAt(redis), codec, storeGuests: true });
     const browser = new Browser(site.url);
     await site.visit(browser, (session) => void (session.value = 'abc'));
     expect((await site.visit(browser, (session) => session.value)).result).toBe('decoded ABC');

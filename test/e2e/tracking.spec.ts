@@ -195,7 +195,7 @@ eachAdapter('what counts as a change', (adapter) => {
   describe.each(['msgpack', 'json'] as const)('with the %s codec', (codec) => {
     let site: Playground;
     beforeAll(async () => {
-      site = await startPlayground(adapter, { ...redisAt(redis), codec, anonymousTraffic: true });
+      site = await startPlayground(adapter, { ...redisAt(redis), codec, storeGuests: true });
     });
     afterAll(() => site.close());
 

@@ -103,7 +103,7 @@ eachAdapter('an unavailable store, and a filter that catches everything', (adapt
       const redis = await startRedis();
       site = await startPlayground(
         adapter,
-        { ...redisAt(redis), globalInterceptor, anonymousTraffic: true },
+        { ...redisAt(redis), globalInterceptor, storeGuests: true },
         {
           module: { controllers: [Ways], providers: [Asking] },
           configure: (app) => app.useGlobalFilters(new CatchAll(app.get(HttpAdapterHost))),

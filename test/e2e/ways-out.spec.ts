@@ -45,7 +45,7 @@ describe.each(configurations)(
     let marker: Marker;
     beforeAll(async () => {
       proxy = await startProxy(redis.port);
-      const module = waysOutModule({ ...redisAt(proxy), globalInterceptor, anonymousTraffic: true });
+      const module = waysOutModule({ ...redisAt(proxy), globalInterceptor, storeGuests: true });
       site = await startApp(adapter, module, { logger: log });
       marker = site.app.get(Marker);
     });

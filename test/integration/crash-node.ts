@@ -36,7 +36,7 @@ const { REDIS_PORT, ANONYMOUS_TRAFFIC } = process.env;
   imports: [
     RedisSessionModule.forRoot({
       redis: { host: '127.0.0.1', port: Number(REDIS_PORT) },
-      anonymousTraffic: ANONYMOUS_TRAFFIC === 'true',
+      storeGuests: ANONYMOUS_TRAFFIC === 'true',
       absoluteTimeoutSeconds: 3600,
     }),
   ],

@@ -33,10 +33,10 @@ it.each([
   ['copies of anonymous sessions in Redis', 'false'],
 ])(
   `no key is without an expiry or its own fields after ${CRASHES / 2} crashes of node or Redis in the middle of writes: %s`,
-  async (_what, anonymousTraffic) => {
+  async (_what, storeGuests) => {
     const redis = await startRedis({ persistence: true });
     const node = await startNode(await compileApp('test/integration/crash-node.ts'), {
-      env: { REDIS_PORT: String(redis.port), ANONYMOUS_TRAFFIC: anonymousTraffic },
+      env: { REDIS_PORT: String(redis.port), ANONYMOUS_TRAFFIC: storeGuests },
     });
     const urlOf = async (started: NodeProcess): Promise<string> =>
       (await started.waitFor(/listening at (\S+)\./))[1] ?? '';

@@ -2,6 +2,7 @@ import { RedisCommands } from '../../lib/redis/commands.js';
 import type { Argument, RedisExecutor, ScanPage, ScanPlace } from '../../lib/redis/executor.js';
 import type { RedisClient } from '../../lib/redis/client.js';
 import type { Script } from '../../lib/redis/script.js';
+import { Bag } from '../../lib/core/bag.js';
 import { jsonCodec } from '../../lib/codecs/json.js';
 import type { ManagedSession } from '../../lib/core/session.js';
 import { KeyedLock } from '../../lib/core/keyed-lock.js';
@@ -191,7 +192,7 @@ export async function runUsers(program: UsersProgram, client: RedisClient): Prom
       log: quiet,
       events,
       locks: new KeyedLock(),
-      busy: new Set(),
+      busy: new Bag(),
       random: (bytes) => Uint8Array.from({ length: bytes }, () => chance.below(256)),
       now: () => Date.now(),
       sleep: () => Promise.resolve(),

@@ -27,7 +27,7 @@ eachAdapter('Random programs of several tabs on two nodes', (adapter) => {
     const far = await startProxy(redis.port);
     far.setDelay(FAR_MS);
     for (const policy of SESSION_POLICIES) {
-      const options = { anonymousTraffic: true, policies: [policy], codec: 'json' as const };
+      const options = { storeGuests: true, policies: [policy], codec: 'json' as const };
       nodes.set(policy, [
         await startPlayground(adapter, { ...redisAt(redis), ...options }),
         await startPlayground(adapter, { ...redisAt(far), ...options }),

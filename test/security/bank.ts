@@ -163,7 +163,7 @@ export async function startBank(
     adapter,
     bankModule({
       redis: { host: redis.host, port: redis.port, ...redisOptions },
-      anonymousTraffic: true,
+      storeGuests: true,
       ...rest,
     }),
     app,

@@ -229,7 +229,7 @@ async function start(adapter: Adapter, log: LogSink): Promise<Rig> {
       imports: [
         bankModule({
           redis: { host: redis.host, port: redis.port, password: PASSWORD, timeoutMs: 300 },
-          anonymousTraffic: true,
+          storeGuests: true,
           secrets: [SECRET],
         }),
         RedisSessionHealthModule,

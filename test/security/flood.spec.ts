@@ -63,7 +63,7 @@ eachAdapter('a flood', (adapter) => {
     const bank = await startBank(
       adapter,
       redis,
-      { secrets: ['Tr0ub4dor-horse-battery-lamp-moon-7'], anonymousTraffic: false },
+      { secrets: ['Tr0ub4dor-horse-battery-lamp-moon-7'], storeGuests: false },
       { logger: log },
     );
     const port = Number(new URL(bank.url).port);
@@ -97,7 +97,7 @@ eachAdapter('a flood', (adapter) => {
   }, 600_000);
 
   it('of tokens that were never issued leaves 0 keys', async () => {
-    const bank = await startBank(adapter, redis, { anonymousTraffic: false });
+    const bank = await startBank(adapter, redis, { storeGuests: false });
     const port = Number(new URL(bank.url).port);
     await flood(port, 1000, () => `Cookie: sid=${newToken()}\r\n`);
     expect(await client.dbsize()).toBe(0);

@@ -36,8 +36,8 @@ function connectAs(username: string, password: string): Redis {
 }
 
 const variants: [string, SessionModuleOptions][] = [
-  ['by default', { anonymousTraffic: false }],
-  ['with anonymous sessions in Redis', { anonymousTraffic: true }],
+  ['by default', { storeGuests: false }],
+  ['with anonymous sessions in Redis', { storeGuests: true }],
   ['with every policy', { policies: ['SAVE_ON_CHANGE', 'ALWAYS_SAVE_AFTER_REQUEST'] }],
   ['in another database', { redis: { database: 3 } }],
   ['with a pool', { redis: { pool: { maxConnections: 3, testOnBorrow: true } } }],

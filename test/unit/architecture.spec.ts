@@ -26,7 +26,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   compat: [],
   http: ['core/', 'compat/'],
   config: ['core/'],
-  nest: ['core/', 'codecs/', 'redis/', 'stores/', 'http/', 'config/'],
+  nest: ['core/', 'codecs/', 'compat/', 'redis/', 'stores/', 'http/', 'config/'],
   health: ['core/store.ts', 'nest/tokens.ts', 'nest/backend.ts', 'nest/session.lifecycle.ts'],
   'index.ts': ['core/', 'codecs/', 'config/', 'nest/'],
 };
@@ -34,10 +34,10 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
 /** What each room may import from outside. */
 const MAY_USE: Readonly<Record<string, RegExp>> = {
   core: /^node:(async_hooks|crypto|util)$/,
-  codecs: /^(msgpackr|node:util)$/,
+  codecs: /^node:util$/,
   redis: /^(ioredis|cockatiel|generic-pool|cluster-key-slot|node:[\w/]+)$/,
   stores: /^(lru-cache|cluster-key-slot|node:[\w/]+)$/,
-  compat: /^node:(http|http2|net)$/,
+  compat: /^(@nestjs\/common|node:(http|http2|net))$/,
   http: /^(cookie|lru-cache|node:(http|https|http2|net|crypto|events|stream))$/,
   config: /^(class-validator|class-transformer|ioredis|node:fs|node:util)$/,
   nest: /^(@nestjs\/(common|core|config)|rxjs|node:[\w/]+)$/,

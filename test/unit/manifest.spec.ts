@@ -130,8 +130,8 @@ describe('the build', () => {
   });
 
   it('keeps the doc comments of options and members', () => {
-    const options = readFileSync(join(dist, 'config/options.d.ts'), 'utf8');
-    expect(options).toContain('Seconds without a request after which a session ends. Default 1800.');
+    const options = readFileSync(join(dist, 'config/settings.d.ts'), 'utf8');
+    expect(options).toContain('Seconds without a request after which a session ends. Default: 1800.');
     const members = readFileSync(join(dist, 'core/members.d.ts'), 'utf8');
     expect(members).toMatch(/@throws SessionGoneError/);
   });

@@ -10,16 +10,13 @@ import type {
   SessionChange,
   SessionRecord,
   SessionRenewal,
-  SessionStore,
-  StoreHealth,
   Unreadable,
   WriteOutcome,
 } from '../../core/store.js';
 import type { SessionId } from '../../core/token.js';
-import type { Quarantine } from '../quarantine.js';
 import { LOCK_BYTES, SEAL_BYTES, type KeyRing, type ValueKey } from './key-ring.js';
-import { attributeContext, fieldOf, nameOf, openPrincipal, sealPrincipal } from './sealed-fields.js';
 import { damaged, KEY_FIELD, SessionLocks, UNFINISHED, type SessionKey } from './session-locks.js';
+import { StoreLayer, type LayeredStore } from './store-layer.js';
 
 /** Keys of sessions that are kept at hand between a load and the writes after it; others are loaded again. */
 const MAX_KEYS = 10_000;
@@ -60,41 +57,36 @@ const MAX_ATTEMPTS = 3;
  * A login is two writes more, since its time is the store's to tell: between them the record is nobody's, and its token is
  * known to nobody. An id change without a login locks the same key anew and rewrites no value.
  */
-export class EncryptedStore implements SessionStore {
-  readonly #store: SessionStore & Quarantine;
+export class EncryptedStore extends StoreLayer {
   readonly #locks: SessionLocks;
   readonly #keys = new LRUCache<string, SessionKey>({ max: MAX_KEYS });
   /** The stored form of bytes that were handed out or taken in: what a compare-and-set has to compare. */
   readonly #sealed = new WeakMap<Uint8Array, Uint8Array>();
 
-  constructor(store: SessionStore & Quarantine, ring: KeyRing) {
-    this.#store = store;
+  constructor(below: LayeredStore, ring: KeyRing) {
+    super(below);
     this.#locks = new SessionLocks(ring);
   }
 
-  async load(id: SessionId, options: LoadOptions = {}): Promise<LoadOutcome> {
+  override async load(id: SessionId, options: LoadOptions = {}): Promise<LoadOutcome> {
     const only = options.only && [KEY_FIELD, ...options.only.map(fieldOf)];
-    const outcome = await this.#store.load(id, { ...options, only });
+    const outcome = await this.below.load(id, { ...options, only });
     if (outcome.status !== 'found') return outcome;
     const record = this.#open(id, outcome.record);
     if ('attributes' in record) return { ...outcome, record };
     // Of a key that is not known here, another node may know more, or the operator, who changed the keys.
-    if (record.damaged === true) await this.#store.quarantine(id);
+    if (record.damaged === true) await this.quarantine(id);
     return record;
   }
 
-  touch(id: SessionId): Promise<void> {
-    return this.#store.touch(id);
-  }
-
-  async create(id: SessionId, session: NewSession): Promise<WriteOutcome> {
+  override async create(id: SessionId, session: NewSession): Promise<WriteOutcome> {
     const { principal } = session;
     const fresh = this.#locks.fresh(session.codec);
     const sealed = principal === undefined ? undefined : sealPrincipal(fresh.key, principal);
     const guest = { ...fresh, login: undefined };
     const attributes = this.#sealAll(fresh.key, session.attributes);
     attributes.set(KEY_FIELD, sealed === undefined ? this.#locks.lock(id, guest) : UNFINISHED);
-    const written = await this.#store.create(id, {
+    const written = await this.below.create(id, {
       ...session,
       attributes,
       codec: fresh.codec,
@@ -106,18 +98,18 @@ export class EncryptedStore implements SessionStore {
     return written;
   }
 
-  async save(id: SessionId, change: SessionChange): Promise<WriteOutcome> {
+  override async save(id: SessionId, change: SessionChange): Promise<WriteOutcome> {
     const sessionKey = await this.#keyOf(id);
     if ('status' in sessionKey) return sessionKey;
     const sealed = this.#sealChange(sessionKey.key, change);
     // A retired key leaves the record with the next save.
     if (!sessionKey.current) sealed.set.set(KEY_FIELD, this.#locks.lock(id, sessionKey));
-    const outcome = await this.#store.save(id, sealed);
+    const outcome = await this.below.save(id, sealed);
     if (outcome.status === 'written') this.#keys.set(id, { ...sessionKey, current: true });
     return outcome;
   }
 
-  async renew(id: SessionId, renewal: SessionRenewal): Promise<WriteOutcome> {
+  override async renew(id: SessionId, renewal: SessionRenewal): Promise<WriteOutcome> {
     const sessionKey = await this.#keyOf(id);
     if ('status' in sessionKey) return sessionKey;
     const { newId, login } = renewal;
@@ -125,7 +117,7 @@ export class EncryptedStore implements SessionStore {
     const next = { ...sessionKey, current: true, isBound: true };
     const sealed = this.#sealChange(next.key, renewal);
     sealed.set.set(KEY_FIELD, this.#locks.lock(newId, next));
-    const outcome = await this.#store.renew(id, sealed);
+    const outcome = await this.below.renew(id, sealed);
     if (outcome.status === 'written') {
       this.#keys.delete(id);
       this.#keys.set(newId, next);
@@ -140,11 +132,11 @@ export class EncryptedStore implements SessionStore {
     const principal = sealPrincipal(fresh.key, login.principal);
     const sealed = this.#sealChange(fresh.key, renewal);
     sealed.set.set(KEY_FIELD, UNFINISHED);
-    const outcome = await this.#store.renew(id, { ...sealed, login: { ...login, principal } });
+    const outcome = await this.below.renew(id, { ...sealed, login: { ...login, principal } });
     if (outcome.status !== 'written') return outcome;
     this.#keys.delete(id);
     // Nobody writes to it meanwhile: its id is not known yet.
-    const moved = await this.#store.load(newId);
+    const moved = await this.below.load(newId);
     if (moved.status !== 'found') return outcome;
     const kept = new Map<string, Uint8Array>();
     for (const [field, stored] of moved.record.attributes) {
@@ -152,7 +144,7 @@ export class EncryptedStore implements SessionStore {
       if (field === KEY_FIELD || fresh.key.open(stored, attributeContext(name)) !== undefined) continue;
       const plain = before.key.open(stored, attributeContext(name));
       if (plain === undefined) {
-        await this.#store.quarantine(newId);
+        await this.quarantine(newId);
         return { status: 'absent' };
       }
       kept.set(name, plain);
@@ -171,11 +163,11 @@ export class EncryptedStore implements SessionStore {
   ): Promise<void> {
     const set = this.#sealAll(sessionKey.key, values);
     set.set(KEY_FIELD, this.#locks.lock(id, sessionKey));
-    const outcome = await this.#store.save(id, { set, remove: [], authenticated });
+    const outcome = await this.below.save(id, { set, remove: [], authenticated });
     if (outcome.status === 'written') this.#keys.set(id, sessionKey);
   }
 
-  async compareAndSet(
+  override async compareAndSet(
     id: SessionId,
     name: string,
     expected: Uint8Array | undefined,
@@ -190,7 +182,7 @@ export class EncryptedStore implements SessionStore {
     for (let attempt = 1; ; attempt += 1) {
       const outcome =
         expected === undefined || stored !== undefined
-          ? await this.#store.compareAndSet(id, fieldOf(name), stored, sealedNext, authenticated)
+          ? await this.below.compareAndSet(id, fieldOf(name), stored, sealedNext, authenticated)
           : await this.#read(id, name);
       if (outcome.status !== 'conflict') return outcome;
       if (outcome.actual === undefined) return outcome;
@@ -204,32 +196,20 @@ export class EncryptedStore implements SessionStore {
     }
   }
 
-  async destroy(id: SessionId, options?: DestroyOptions): Promise<DestroyOutcome> {
-    const outcome = await this.#store.destroy(id, options);
+  override async destroy(id: SessionId, options?: DestroyOptions): Promise<DestroyOutcome> {
+    const outcome = await this.below.destroy(id, options);
     this.#keys.delete(id);
     return outcome;
   }
 
-  async endCopies(id: SessionId): Promise<void> {
-    await this.#store.endCopies?.(id);
-  }
-
-  ids(): AsyncIterable<SessionId> {
-    return this.#store.ids();
-  }
-
-  health(): Promise<StoreHealth> {
-    return this.#store.health();
-  }
-
-  async close(): Promise<void> {
+  override async close(): Promise<void> {
     this.#keys.clear();
-    await this.#store.close();
+    await this.below.close();
   }
 
   /** What is stored under a name, as a compare-and-set that lost would tell it. */
   async #read(id: SessionId, name: string): Promise<CompareAndSetOutcome> {
-    const outcome = await this.#store.load(id);
+    const outcome = await this.below.load(id);
     if (outcome.status === 'found') {
       return { status: 'conflict', actual: outcome.record.attributes.get(fieldOf(name)) };
     }
@@ -283,4 +263,33 @@ export class EncryptedStore implements SessionStore {
     if (plain !== undefined) this.#sealed.set(plain, sealed);
     return plain;
   }
+}
+
+/** Begins the fields that are ours; an attribute's name that begins with it is stored with a second one. */
+const OWN = '#';
+
+/** What the value of an attribute is bound to. */
+function attributeContext(name: string): string {
+  return `attribute ${name}`;
+}
+
+/** The field that holds an attribute. */
+function fieldOf(name: string): string {
+  return name.startsWith(OWN) ? OWN + name : name;
+}
+
+/** The attribute that a field holds. */
+function nameOf(field: string): string {
+  return field.startsWith(OWN) ? field.slice(OWN.length) : field;
+}
+
+const PRINCIPAL_CONTEXT = 'principal';
+
+/** Stores keep a principal as text. */
+function sealPrincipal(key: ValueKey, principal: string): string {
+  return key.seal(Buffer.from(principal), PRINCIPAL_CONTEXT).toString('base64');
+}
+
+function openPrincipal(key: ValueKey, sealed: string): string | undefined {
+  return key.open(Buffer.from(sealed, 'base64'), PRINCIPAL_CONTEXT)?.toString();
 }

@@ -6,19 +6,30 @@ import type {
   LoadOutcome,
   NewSession,
   NotThere,
+  Quarantine,
   SessionChange,
   SessionRecord,
   SessionRenewal,
   SessionStore,
-  StoreHealth,
   WriteOutcome,
   Written,
 } from '../../core/store.js';
 import type { SessionId } from '../../core/token.js';
 import type { LocalCopies, Visit } from './local-copies.js';
-import { cookieOf } from '../memory-store.js';
-import type { Quarantine } from '../quarantine.js';
-import type { RedisStore } from '../redis/redis-store.js';
+import { recordOf } from '../memory-store.js';
+import { StoreLayer } from './store-layer.js';
+
+/** A store that all nodes share, and that can take a record back. */
+export interface SharedStore extends SessionStore, Quarantine {
+  /** Writes a record as it is, unless one or a tombstone is there already. */
+  restore(id: SessionId, record: SessionRecord): Promise<WriteOutcome>;
+
+  /**
+   * Tells the other nodes of a session that the store does not know: that somebody has asked for its end, or that this node has
+   * ended what it held of it.
+   */
+  tell?(type: 'unknown' | 'destroyed', id: SessionId): Promise<void>;
+}
 
 /** Races with other nodes about the same copy after which a write is given up as lost. */
 const MAX_ATTEMPTS = 5;
@@ -31,18 +42,18 @@ const MAX_ATTEMPTS = 5;
  * or overwrites that: it is put back only where nothing is. What ends early (login, logout) leaves a tombstone in
  * Redis that outlives every local copy, so no node brings a session back from its own memory: see {@link LocalCopies}.
  */
-export class GuestStore implements SessionStore, Quarantine {
-  readonly #shared: RedisStore;
+export class GuestStore extends StoreLayer<SharedStore> {
   readonly #copies: LocalCopies;
 
-  constructor(shared: RedisStore, copies: LocalCopies) {
-    this.#shared = shared;
+  constructor(shared: SharedStore, copies: LocalCopies) {
+    super(shared);
     this.#copies = copies;
   }
 
-  load(id: SessionId, { touch = true, only }: LoadOptions = {}): Promise<LoadOutcome> {
-    return this.#visiting(id, async (visit) => {
-      const outcome = await this.#shared.load(id, { touch, only });
+  override async load(id: SessionId, { touch = true, only }: LoadOptions = {}): Promise<LoadOutcome> {
+    const visit = this.#copies.visit(id);
+    try {
+      const outcome = await this.below.load(id, { touch, only });
       switch (outcome.status) {
         case 'found':
           if (touch) visit.loaded(outcome.record, outcome.now);
@@ -58,76 +69,82 @@ export class GuestStore implements SessionStore, Quarantine {
           visit.ended();
           return outcome;
       }
-    });
+    } finally {
+      visit.done();
+    }
   }
 
   /** A load, which knows whether it is the copy here that is in use. */
-  async touch(id: SessionId): Promise<void> {
+  override async touch(id: SessionId): Promise<void> {
     await this.load(id);
   }
 
-  create(id: SessionId, session: NewSession): Promise<WriteOutcome> {
-    return this.#visiting(id, async (visit) => {
-      const written = await this.#shared.create(id, session);
-      if (written.status === 'written') visit.created(recordOf(session, written), written.now);
+  override async create(id: SessionId, session: NewSession): Promise<WriteOutcome> {
+    const visit = this.#copies.visit(id);
+    try {
+      const written = await this.below.create(id, session);
+      if (written.status === 'written')
+        visit.created(recordOf(session, written.now, written.absoluteDeadline), written.now);
       return written;
-    });
+    } finally {
+      visit.done();
+    }
   }
 
-  save(id: SessionId, change: SessionChange): Promise<WriteOutcome> {
-    return this.#visiting(id, async (visit) => {
-      const outcome = await this.#onShared(id, visit, () => this.#shared.save(id, change));
-      if (outcome.status === 'written') visit.wrote(change, outcome.now);
-      return outcome;
-    });
+  override save(id: SessionId, change: SessionChange): Promise<WriteOutcome> {
+    return this.#write(
+      id,
+      () => this.below.save(id, change),
+      (visit, now) => visit.wrote(change, now),
+    );
   }
 
-  renew(id: SessionId, renewal: SessionRenewal): Promise<WriteOutcome> {
-    return this.#visiting(id, async (visit) => {
-      const outcome = await this.#onShared(id, visit, () => this.#shared.renew(id, renewal));
-      if (outcome.status === 'written') visit.renewed(renewal, outcome.now);
-      return outcome;
-    });
+  override renew(id: SessionId, renewal: SessionRenewal): Promise<WriteOutcome> {
+    return this.#write(
+      id,
+      () => this.below.renew(id, renewal),
+      (visit, now) => visit.renewed(renewal, now),
+    );
   }
 
-  compareAndSet(
+  override compareAndSet(
     id: SessionId,
     name: string,
     expected: Uint8Array | undefined,
     next: Uint8Array | undefined,
     authenticated: boolean,
   ): Promise<CompareAndSetOutcome> {
-    return this.#visiting(id, async (visit) => {
-      const outcome = await this.#onShared(id, visit, () =>
-        this.#shared.compareAndSet(id, name, expected, next, authenticated),
-      );
-      if (outcome.status === 'written') {
-        const set = new Map(next === undefined ? [] : [[name, next]]);
-        visit.wrote({ set, remove: next === undefined ? [name] : [], authenticated }, outcome.now);
-      }
-      return outcome;
-    });
+    const set = new Map(next === undefined ? [] : [[name, next]]);
+    const change = { set, remove: next === undefined ? [name] : [], authenticated };
+    return this.#write(
+      id,
+      () => this.below.compareAndSet(id, name, expected, next, authenticated),
+      (visit, now) => visit.wrote(change, now),
+    );
   }
 
-  destroy(id: SessionId, options?: DestroyOptions): Promise<DestroyOutcome> {
-    return this.#visiting(id, async (visit) => {
-      const outcome = await this.#shared.destroy(id, options);
+  override async destroy(id: SessionId, options?: DestroyOptions): Promise<DestroyOutcome> {
+    const visit = this.#copies.visit(id);
+    try {
+      const outcome = await this.below.destroy(id, options);
       const held = visit.copy !== undefined;
       visit.ended();
       if (outcome.status !== 'absent' || !held) return outcome;
       // The shared copy had expired, and the session lived here.
-      await this.#shared.tell('destroyed', id);
+      await this.below.tell?.('destroyed', id);
       return { status: 'removed', renewed: false };
-    });
+    } finally {
+      visit.done();
+    }
   }
 
   /**
    * Where the shared copy has expired, a node that does not hold the local one knows nothing of the session. Whoever holds it
    * is asked to end it, which leaves the tombstone that an end leaves; for an id that somebody has made up nothing is written.
    */
-  async endCopies(id: SessionId): Promise<void> {
+  override async endCopies(id: SessionId): Promise<void> {
     if (this.#copies.has(id)) await this.destroy(id);
-    else await this.#shared.tell('unknown', id);
+    else await this.below.tell?.('unknown', id);
   }
 
   /** Another node has asked for the end of a session that it does not know. Resolves to whether this one has ended it. */
@@ -145,71 +162,46 @@ export class GuestStore implements SessionStore, Quarantine {
     this.#copies.clear();
   }
 
-  ids(): AsyncIterable<SessionId> {
-    return this.#shared.ids();
-  }
-
-  quarantine(id: SessionId): Promise<void> {
-    return this.#visiting(id, async (visit) => {
-      await this.#shared.quarantine(id);
-      visit.ended();
-    });
-  }
-
-  health(): Promise<StoreHealth> {
-    return this.#shared.health();
-  }
-
-  async close(): Promise<void> {
-    await this.#copies.close();
-    await this.#shared.close();
-  }
-
-  async #visiting<T>(id: SessionId, work: (visit: Visit) => Promise<T>): Promise<T> {
+  override async quarantine(id: SessionId): Promise<void> {
     const visit = this.#copies.visit(id);
     try {
-      return await work(visit);
+      await this.below.quarantine(id);
+      visit.ended();
     } finally {
       visit.done();
     }
   }
 
-  /** Writes to the shared copy; where it has expired, puts the local one back first. */
-  async #onShared<T extends { status: string }>(
-    id: SessionId,
-    visit: Visit,
-    write: () => Promise<T | NotThere>,
-  ): Promise<T | NotThere> {
-    for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt += 1) {
-      const outcome = await write();
-      if (outcome.status === 'ended') visit.ended();
-      if (outcome.status !== 'absent') return outcome;
-      const { copy } = visit;
-      if (copy === undefined) return outcome;
-      // 'absent' here means that another node was faster and the shared copy is there again.
-      const restored = await this.#shared.restore(id, copy);
-      if (restored.status === 'ended') {
-        visit.ended();
-        return restored;
-      }
-    }
-    return { status: 'absent' };
+  override async close(): Promise<void> {
+    await this.#copies.close();
+    await this.below.close();
   }
-}
 
-/** A new session that was not authenticated when it was written, as it would be loaded. */
-function recordOf(session: NewSession, written: Written): SessionRecord {
-  const { attributes, codec, maxInactiveInterval, principal, authenticated, cookie } = session;
-  return {
-    attributes,
-    codec,
-    maxInactiveInterval,
-    principal,
-    authenticated,
-    createdAt: written.now,
-    lastAccessedAt: written.now,
-    absoluteDeadline: written.absoluteDeadline,
-    authenticatedAt: principal === undefined ? undefined : written.now,
-    ...cookieOf(cookie, written.now),
-  };
+  /** Writes to the shared copy; where it has expired, puts the local one back first. */
+  async #write<T extends Written | { readonly status: 'conflict' }>(
+    id: SessionId,
+    write: () => Promise<T | NotThere>,
+    written: (visit: Visit, now: number) => void,
+  ): Promise<T | NotThere> {
+    const visit = this.#copies.visit(id);
+    try {
+      for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt += 1) {
+        const outcome = await write();
+        if (outcome.status === 'written') written(visit, outcome.now);
+        if (outcome.status === 'ended') visit.ended();
+        if (outcome.status !== 'absent') return outcome;
+        const { copy } = visit;
+        if (copy === undefined) return outcome;
+        // 'absent' here means that another node was faster and the shared copy is there again.
+        const restored = await this.below.restore(id, copy);
+        if (restored.status === 'ended') {
+          visit.ended();
+          return restored;
+        }
+      }
+      return { status: 'absent' };
+    } finally {
+      visit.done();
+    }
+  }
 }

@@ -7,74 +7,71 @@ import type {
   NewSession,
   SessionChange,
   SessionRenewal,
-  SessionStore,
-  StoreHealth,
   WriteOutcome,
 } from '../../core/store.js';
 import type { SessionId } from '../../core/token.js';
+import { StoreLayer, type LayeredStore } from './store-layer.js';
 
-/** Another store, each failure of which is told on its way to the caller; but those of health checks, which tell themselves. */
-export class ObservedStore implements SessionStore {
-  readonly #store: SessionStore;
-  readonly #failed: (error: unknown) => never;
+/** Tells of each failure of another store before whoever asked hears of it. Health checks tell theirs themselves. */
+export class ObservedStore extends StoreLayer {
+  readonly #failed: (error: unknown) => void;
 
-  /** @param failed Is told of an error, and throws it. */
-  constructor(store: SessionStore, failed: (error: unknown) => never) {
-    this.#store = store;
+  /** @param failed Must not throw. */
+  constructor(below: LayeredStore, failed: (error: unknown) => void) {
+    super(below);
     this.#failed = failed;
   }
 
-  load(id: SessionId, options?: LoadOptions): Promise<LoadOutcome> {
-    return this.#store.load(id, options).catch(this.#failed);
+  override load(id: SessionId, options?: LoadOptions): Promise<LoadOutcome> {
+    return this.#observed(this.below.load(id, options));
   }
 
-  touch(id: SessionId): Promise<void> {
-    return this.#store.touch(id).catch(this.#failed);
+  override touch(id: SessionId): Promise<void> {
+    return this.#observed(this.below.touch(id));
   }
 
-  create(id: SessionId, session: NewSession): Promise<WriteOutcome> {
-    return this.#store.create(id, session).catch(this.#failed);
+  override create(id: SessionId, session: NewSession): Promise<WriteOutcome> {
+    return this.#observed(this.below.create(id, session));
   }
 
-  save(id: SessionId, change: SessionChange): Promise<WriteOutcome> {
-    return this.#store.save(id, change).catch(this.#failed);
+  override save(id: SessionId, change: SessionChange): Promise<WriteOutcome> {
+    return this.#observed(this.below.save(id, change));
   }
 
-  renew(id: SessionId, renewal: SessionRenewal): Promise<WriteOutcome> {
-    return this.#store.renew(id, renewal).catch(this.#failed);
+  override renew(id: SessionId, renewal: SessionRenewal): Promise<WriteOutcome> {
+    return this.#observed(this.below.renew(id, renewal));
   }
 
-  compareAndSet(
+  override compareAndSet(
     id: SessionId,
     name: string,
     expected: Uint8Array | undefined,
     next: Uint8Array | undefined,
     authenticated: boolean,
   ): Promise<CompareAndSetOutcome> {
-    return this.#store.compareAndSet(id, name, expected, next, authenticated).catch(this.#failed);
+    return this.#observed(this.below.compareAndSet(id, name, expected, next, authenticated));
   }
 
-  destroy(id: SessionId, options?: DestroyOptions): Promise<DestroyOutcome> {
-    return this.#store.destroy(id, options).catch(this.#failed);
+  override destroy(id: SessionId, options?: DestroyOptions): Promise<DestroyOutcome> {
+    return this.#observed(this.below.destroy(id, options));
   }
 
-  async endCopies(id: SessionId): Promise<void> {
-    await this.#store.endCopies?.(id).catch(this.#failed);
+  override endCopies(id: SessionId): Promise<void> {
+    return this.#observed(super.endCopies(id));
   }
 
-  async *ids(): AsyncIterable<SessionId> {
+  override async *ids(): AsyncIterable<SessionId> {
     try {
-      yield* this.#store.ids();
+      yield* this.below.ids();
     } catch (error) {
       this.#failed(error);
+      throw error;
     }
   }
 
-  health(): Promise<StoreHealth> {
-    return this.#store.health();
-  }
-
-  close(): Promise<void> {
-    return this.#store.close();
+  /** Beside the call, not around it: nobody waits for one promise more. */
+  #observed<T>(call: Promise<T>): Promise<T> {
+    call.catch(this.#failed);
+    return call;
   }
 }

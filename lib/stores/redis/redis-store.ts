@@ -7,6 +7,7 @@ import type {
   LoadOptions,
   LoadOutcome,
   NewSession,
+  Quarantine,
   SessionChange,
   SessionRecord,
   SessionRenewal,
@@ -20,7 +21,6 @@ import type { SessionLimits } from '../../core/limits.js';
 import { tagOf, type SessionId } from '../../core/token.js';
 import type { Argument, RedisExecutor } from '../../redis/executor.js';
 import { opaque } from './opaque.js';
-import type { Quarantine } from '../quarantine.js';
 import { RecordLimits, type SessionOverhead } from './record-limits.js';
 import {
   cookieField,

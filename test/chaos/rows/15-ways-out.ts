@@ -45,7 +45,7 @@ export const row: ChaosRow = {
   run: async ({ adapter }) => {
     const { host, port } = await startRedis();
     const start = async (globalInterceptor: boolean): Promise<{ url: string; marker: Marker }> => {
-      const options = { redis: { host, port }, anonymousTraffic: true, globalInterceptor };
+      const options = { redis: { host, port }, storeGuests: true, globalInterceptor };
       const { url, app } = await startApp(adapter, waysOutModule(options));
       return { url, marker: app.get(Marker) };
     };

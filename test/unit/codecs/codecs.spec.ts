@@ -281,11 +281,9 @@ describe('the msgpack codec and hostile bytes', () => {
     ["msgpackr's own Set", [0xd4, 0x73, 0, 0x90]],
     ['an unknown tag', [0x81, 0xa2, 0x24, 0x78, 1]],
     ['a reference to nothing', [0x81, 0xa4, ...Buffer.from('$ref'), 5]],
-  ])('refuses %s', (name, bytes) => {
+  ])('refuses %s', (_name, bytes) => {
     const decode = () => msgpackCodec.decode(Uint8Array.from(bytes));
-    // msgpackr renames the key, which is as good.
-    if (name === 'an own __proto__') expect(Object.getPrototypeOf(decode())).toBe(Object.prototype);
-    else expect(decode).toThrow('The bytes are not a value that the msgpack codec wrote.');
+    expect(decode).toThrow('The bytes are not a value that the msgpack codec wrote.');
     expect(({} as Record<string, unknown>).x).toBeUndefined();
   });
 

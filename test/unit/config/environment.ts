@@ -10,8 +10,8 @@ export function resolve(environment: Environment, code: SessionModuleOptions = {
   return resolveSettings(code, (name) => environment[name]);
 }
 
-/** The lines of the error, heading first; none where there is no fault. */
-export function faultLines(environment: Environment, code: SessionModuleOptions = {}): string[] {
+/** The lines of the error, heading first; none where there is no issue. */
+export function issueLines(environment: Environment, code: SessionModuleOptions = {}): string[] {
   try {
     resolve(environment, code);
   } catch (error) {
@@ -21,9 +21,9 @@ export function faultLines(environment: Environment, code: SessionModuleOptions 
   return [];
 }
 
-/** The only fault there is. */
-export function onlyFault(environment: Environment, code: SessionModuleOptions = {}): string {
-  const [heading, ...lines] = faultLines(environment, code);
-  if (lines.length !== 1) throw new Error(`Expected one fault: ${[heading, ...lines].join('\n')}`);
+/** The only issue there is. */
+export function onlyIssue(environment: Environment, code: SessionModuleOptions = {}): string {
+  const [heading, ...lines] = issueLines(environment, code);
+  if (lines.length !== 1) throw new Error(`Expected one issue: ${[heading, ...lines].join('\n')}`);
   return String(lines[0]);
 }

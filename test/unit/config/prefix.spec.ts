@@ -1,6 +1,6 @@
 import { expect, it } from '@jest/globals';
 import fc from 'fast-check';
-import { faultLines, resolve } from './environment.js';
+import { issueLines, resolve } from './environment.js';
 
 /** Of few parts, so that one often begins as another does. */
 const clusterId = fc.option(
@@ -13,7 +13,7 @@ const clusterId = fc.option(
 
 it('no key of one application lies under the prefix of another, whichever CLUSTER_ID is not refused', () => {
   const prefixOf = (id: string | undefined): string | undefined =>
-    faultLines({ REDIS_SESSION_CLUSTER_ID: id }).length > 0
+    issueLines({ REDIS_SESSION_CLUSTER_ID: id }).length > 0
       ? undefined
       : resolve({ REDIS_SESSION_CLUSTER_ID: id }).keyPrefix;
   fc.assert(
@@ -25,5 +25,5 @@ it('no key of one application lies under the prefix of another, whichever CLUSTE
     { numRuns: 500 },
   );
   for (const ordinary of ['shop', 'shop:eu', 'sessions', 'my-session', 'shop.session'])
-    expect([ordinary, faultLines({ REDIS_SESSION_CLUSTER_ID: ordinary })]).toEqual([ordinary, []]);
+    expect([ordinary, issueLines({ REDIS_SESSION_CLUSTER_ID: ordinary })]).toEqual([ordinary, []]);
 });

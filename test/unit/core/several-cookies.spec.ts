@@ -1,24 +1,15 @@
 import { describe, expect, it } from '@jest/globals';
 import { newToken, type SessionToken } from '../../../lib/core/token.js';
-import type { MemoryStore } from '../../../lib/stores/memory-store.js';
-import { ObservedStore } from '../../../lib/stores/layers/observed-store.js';
+import { StoreLayer } from '../../../lib/stores/layers/store-layer.js';
 import { CoreFixture, type FakeBrowser } from './helpers.js';
 
 const IDLE_SECONDS = 1800;
 
 /** Counts what is asked of a store. */
-class Counting extends ObservedStore {
+class Counting extends StoreLayer {
   loads = 0;
 
-  constructor(store: MemoryStore) {
-    super(store, (error) => {
-      throw error;
-    });
-  }
-
-  override load(
-    ...args: Parameters<ObservedStore['load']>
-  ): Promise<Awaited<ReturnType<ObservedStore['load']>>> {
+  override load(...args: Parameters<StoreLayer['load']>): ReturnType<StoreLayer['load']> {
     this.loads += 1;
     return super.load(...args);
   }

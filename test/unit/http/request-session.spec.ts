@@ -34,8 +34,8 @@ async function answerOf(handler: (session: RequestSession, response: ServerRespo
   const server = createServer((request, response) => {
     const opening = new RequestSession(request, response, { secure: false }, options as never);
     void opening.loaded.then((session) => {
-      (session.session.httpSession as AnySession)['value'] = 1;
-      handler(session, response);
+      (session as AnySession)['value'] = 1;
+      handler(opening, response);
     });
   });
   server.listen(0, '127.0.0.1');

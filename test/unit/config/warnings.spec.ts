@@ -1,11 +1,11 @@
 import { describe, expect, it } from '@jest/globals';
 import { Redis } from 'ioredis';
 import type { SessionModuleOptions } from '../../../lib/config/options.js';
-import { resolve } from './environment.js';
+import { onlyIssue, resolve } from './environment.js';
 
 const PEM = '-----BEGIN CERTIFICATE-----';
 
-describe('notes', () => {
+describe('warnings', () => {
   it.each<[object, SessionModuleOptions, string]>([
     [
       { REDIS_SESSION_HOST: 'r', REDIS_SESSION_PORT: 1 },
@@ -39,6 +39,11 @@ describe('notes', () => {
     ],
     [
       {},
+      { redis: { cluster: { natMap: {} } } },
+      'redis.cluster.natMap. There are no REDIS_SESSION_CLUSTER_NODES.',
+    ],
+    [
+      {},
       { redis: { sentinel: { password: 'p' } } },
       'redis.sentinel.password. There is no REDIS_SESSION_SENTINEL_MASTER.',
     ],
@@ -59,11 +64,11 @@ describe('notes', () => {
     ],
     [
       {},
-      { redis: {}, anonymousTraffic: true, undefinedSessionTypeTimeoutSeconds: 9 },
-      'undefinedSessionTypeTimeoutSeconds. All sessions are stored in Redis with the usual timeouts.',
+      { redis: {}, storeGuests: true, guestCopySeconds: 9, memory: { maxBytes: 5 } },
+      'guestCopySeconds, memory.maxBytes. All sessions are stored in Redis with the usual timeouts.',
     ],
   ])('tell that in %p and %p something has no effect', (environment, code, expected) => {
-    expect(resolve({ ...environment }, code).notes).toEqual([`Without effect: ${expected}`]);
+    expect(resolve({ ...environment }, code).warnings).toEqual([`Without effect: ${expected}`]);
   });
 
   it.each<[object, SessionModuleOptions, boolean]>([
@@ -74,7 +79,36 @@ describe('notes', () => {
     [{ NODE_ENV: 'test' }, {}, false],
   ])('in %p and %p warn of sessions in memory in production: %p', (environment, code, warned) => {
     const warning = expect.stringMatching(/^NODE_ENV is production .*REDIS_SESSION_ENABLED=true/);
-    expect(resolve({ ...environment }, code).notes).toEqual(warned ? [warning] : []);
+    expect(resolve({ ...environment }, code).warnings).toEqual(warned ? [warning] : []);
+  });
+
+  it.each([
+    ['anonymousTraffic', 'storeGuests', true],
+    ['undefinedSessionTypeTimeoutSeconds', 'guestCopySeconds', 7],
+  ] as const)('tell that the option %s, which still works, is called %s now', (old, name, value) => {
+    const warning = `The option ${old} is called ${name} now. The old name works for the time being: rename it.`;
+    const settings = resolve({}, { redis: {}, [old]: value });
+    expect([settings[name], settings.warnings]).toEqual([value, [warning]]);
+    // The new name wins, whichever comes first.
+    for (const code of [
+      { [old]: value, [name]: 3 },
+      { [name]: 3, [old]: value },
+    ]) {
+      if (name === 'guestCopySeconds') expect(resolve({}, { redis: {}, ...code }).guestCopySeconds).toBe(3);
+    }
+  });
+
+  it('name an old option in what is wrong with it', () => {
+    expect(onlyIssue({}, { anonymousTraffic: 'x' as unknown as boolean })).toContain(
+      '- anonymousTraffic = "x": must be true',
+    );
+  });
+
+  it('say nothing of what is not in effect where sessions are kept in this process on purpose', () => {
+    expect(
+      resolve({ REDIS_SESSION_ENABLED: 'false', REDIS_SESSION_HOST: 'r', REDIS_SESSION_CLUSTER_ID: 'a' })
+        .warnings,
+    ).toEqual([]);
   });
 
   it('tell of settings that an injected client overrides', () => {
@@ -84,7 +118,7 @@ describe('notes', () => {
       REDIS_SESSION_TIMEOUT: '5',
       REDIS_SESSION_MAX_CONNECTIONS: '3',
     };
-    expect(resolve(environment, { redis: { client } }).notes).toEqual([
+    expect(resolve(environment, { redis: { client } }).warnings).toEqual([
       'Without effect: REDIS_SESSION_HOST, REDIS_SESSION_MAX_CONNECTIONS. The application injects its own client.',
     ]);
     client.disconnect();
@@ -92,8 +126,8 @@ describe('notes', () => {
 });
 
 describe('a cookie and a session that do not end together', () => {
-  const note = (environment: Record<string, unknown>): string[] =>
-    [...resolve(environment, {}).notes].filter((text) => text.startsWith('REDIS_SESSION_COOKIE_MAX_AGE'));
+  const warningsOf = (environment: Record<string, unknown>): string[] =>
+    [...resolve(environment, {}).warnings].filter((text) => text.startsWith('REDIS_SESSION_COOKIE_MAX_AGE'));
 
   it.each<[Record<string, unknown>, string]>([
     [{ REDIS_SESSION_COOKIE_MAX_AGE: 86400 }, 'of 86400 s outlives the idle time of sessions, 1800 s'],
@@ -110,7 +144,7 @@ describe('a cookie and a session that do not end together', () => {
       'of 60 s ends before the idle time of sessions, 120 s',
     ],
   ])('are warned of: %p', (environment, text) => {
-    expect(note(environment)).toEqual([expect.stringContaining(text)]);
+    expect(warningsOf(environment)).toEqual([expect.stringContaining(text)]);
   });
 
   it.each<[Record<string, unknown>]>([
@@ -120,6 +154,6 @@ describe('a cookie and a session that do not end together', () => {
     [{ REDIS_SESSION_COOKIE_MAX_AGE: 1800 }],
     [{ REDIS_SESSION_COOKIE_MAX_AGE: 60, REDIS_SESSION_TRANSPORT_HEADER: 'x-session' }],
   ])('are not found in %p', (environment) => {
-    expect(note(environment)).toEqual([]);
+    expect(warningsOf(environment)).toEqual([]);
   });
 });

@@ -1,0 +1,38 @@
+import type { SessionStore } from '../../core/store.js';
+import type { MemoryStore } from '../memory-store.js';
+import { EncryptedStore } from './encrypted-store.js';
+import { GuestStore, type SharedStore } from './guest-store.js';
+import { KeyRing } from './key-ring.js';
+import { LocalCopies, type LocalCopyRules } from './local-copies.js';
+import { ObservedStore } from './observed-store.js';
+import type { LayeredStore } from './store-layer.js';
+
+/** Which layers stand before a store. */
+export interface StoreLayers {
+  /** Where sessions of guests are kept in this process; undefined: they are stored like any other. */
+  readonly guests: (LocalCopyRules & { readonly memory: MemoryStore }) | undefined;
+  /** Base64, newest first; empty: nothing is encrypted. */
+  readonly encryptionKeys: readonly string[];
+  /** Told of each failure of the store. Must not throw. */
+  readonly failed: (error: unknown) => void;
+}
+
+/** A store with its layers. */
+export interface LayeredStores {
+  readonly store: SessionStore;
+  /** The layer that keeps sessions of guests in this process. */
+  readonly guests: GuestStore | undefined;
+}
+
+/** Puts the layers before a store that all nodes share, each before the one above it in this function. */
+export function withLayers(shared: SharedStore, layers: StoreLayers): LayeredStores {
+  const { encryptionKeys, failed } = layers;
+  // Copies in this process hold what Redis holds: what is encrypted there is encrypted here.
+  const guests =
+    layers.guests && new GuestStore(shared, new LocalCopies(layers.guests.memory, layers.guests));
+  let store: LayeredStore = guests ?? shared;
+  if (encryptionKeys.length > 0)
+    store = new EncryptedStore(store, new KeyRing(encryptionKeys.map((key) => Buffer.from(key, 'base64'))));
+  // Last, so that failures of each layer are seen.
+  return { store: new ObservedStore(store, failed), guests };
+}
