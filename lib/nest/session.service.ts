@@ -73,7 +73,9 @@ export class SessionService {
    * A stored session by its public id, only to be looked at: what would change it throws. Not a use: a page that shows
    * sessions keeps none of them alive.
    */
-  async peek<T extends object = SessionAttributes>(id: string): Promise<Readonly<HttpSession<T>> | undefined> {
+  async peek<T extends object = SessionAttributes>(
+    id: string,
+  ): Promise<Readonly<HttpSession<T>> | undefined> {
     const session = await this.#options.manager.peekById(id).catch(rethrown);
     return session?.httpSession as Readonly<HttpSession<T>> | undefined;
   }
@@ -193,7 +195,8 @@ export interface ListOptions {
 /** Which sessions are not ended. */
 export interface DestroyAllOptions {
   /** Sessions, or their ids: that of the request, for "log out everywhere else". */
-  readonly except?: string | { readonly id: string } | readonly (string | { readonly id: string })[] | undefined;
+  readonly except?:
+    string | { readonly id: string } | readonly (string | { readonly id: string })[] | undefined;
 }
 
 function idOf(session: string | { readonly id: string } | undefined): string | undefined {

@@ -1,5 +1,11 @@
 import type { Redis } from 'ioredis';
-import { createRedisClient, duplicateOf, isCluster, type RedisClient, type RedisConnectionOptions } from './client.js';
+import {
+  createRedisClient,
+  duplicateOf,
+  isCluster,
+  type RedisClient,
+  type RedisConnectionOptions,
+} from './client.js';
 import { within } from './deadline.js';
 import { failureKind } from './failure.js';
 

@@ -23,13 +23,11 @@ async function node(encryptionKeys: readonly Uint8Array[]): Promise<RedisSession
   return new RedisSessionIndex(commands, { keyPrefix: PREFIX, encryptionKeys });
 }
 
-const inRedis =
-  (encryptionKeys: readonly Uint8Array[]) =>
-  async (): Promise<IndexUnderTest> => {
-    const [index, peer] = await Promise.all([node(encryptionKeys), node(encryptionKeys)]);
-    // The server's own time, which nobody can move: what waits for it waits for at least so long.
-    return { index, peer, pass: (milliseconds) => delay(milliseconds + 2) };
-  };
+const inRedis = (encryptionKeys: readonly Uint8Array[]) => async (): Promise<IndexUnderTest> => {
+  const [index, peer] = await Promise.all([node(encryptionKeys), node(encryptionKeys)]);
+  // The server's own time, which nobody can move: what waits for it waits for at least so long.
+  return { index, peer, pass: (milliseconds) => delay(milliseconds + 2) };
+};
 
 describeSessionIndex('MemorySessionIndex', inMemory);
 describeSessionIndex('RedisSessionIndex', inRedis([]));

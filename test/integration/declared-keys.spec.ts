@@ -71,7 +71,8 @@ describe('every key that a script touches', () => {
     let last = id;
     for (let n = 0; n < 3; n += 1) {
       const next = freshId(id);
-      const login = n === 1 ? { authenticated: true, login: { principal: 'anna', absoluteTimeout: 9 } } : rest;
+      const login =
+        n === 1 ? { authenticated: true, login: { principal: 'anna', absoluteTimeout: 9 } } : rest;
       await store.renew(last, renewal(next, { c: '3' }, login));
       last = next;
     }

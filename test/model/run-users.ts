@@ -300,7 +300,8 @@ export async function runUsers(program: UsersProgram, client: RedisClient): Prom
     const late = tokens.some(({ beganAt }) => beganAt > lastEnd);
     if (late && logouts.size === 0 && program.limit === 0 && live.length === 0 && !isKilling)
       return 'a login after the last end of all does not live';
-    if (program.limit > 0 && live.length > program.limit) return `${live.length} sessions of ${program.limit}`;
+    if (program.limit > 0 && live.length > program.limit)
+      return `${live.length} sessions of ${program.limit}`;
     const listed = new Set<string>();
     await looking(async ({ users }) => {
       for await (const { id } of users.list(WHO)) listed.add(id);

@@ -165,9 +165,7 @@ export class RedisSessionIndex implements SessionIndex {
   #open(stored: string): SessionDevice | undefined {
     const bytes = Buffer.from(stored, 'base64url');
     const texts =
-      this.#keys.length === 0
-        ? [bytes]
-        : this.#keys.map(({ device }) => device.open(bytes, DEVICE_CONTEXT));
+      this.#keys.length === 0 ? [bytes] : this.#keys.map(({ device }) => device.open(bytes, DEVICE_CONTEXT));
     try {
       const [address, userAgent] = JSON.parse(String(texts.find((text) => text !== undefined))) as string[];
       return { address: address || undefined, userAgent: userAgent || undefined };

@@ -33,17 +33,7 @@ import {
 } from './record.js';
 import type { MessageSender } from './session-messages.js';
 import { SCRIPT_STATUS, type Script } from '../../redis/script.js';
-import {
-  COMPARE_AND_SET,
-  CREATE,
-  DESTROY,
-  LOOK,
-  RENEW,
-  SAVE,
-  QUARANTINE,
-  TELL,
-  TOUCH,
-} from './scripts.js';
+import { COMPARE_AND_SET, CREATE, DESTROY, LOOK, RENEW, SAVE, QUARANTINE, TELL, TOUCH } from './scripts.js';
 import { asPattern, scanned } from '../../redis/scan.js';
 import { isTouchDue } from './touch-interval.js';
 
@@ -121,10 +111,11 @@ export class RedisStore implements SessionStore, Quarantine {
   /** As a load of everything would have it. */
   async #look(id: SessionId, only: readonly string[]): Promise<[Buffer[], number]> {
     const names = [...LOOK_FIELDS, ...only.map(fieldOf)];
-    const [now, values] = (await this.#commands.run(LOOK, [this.#key(id)], names.slice(LOOK_FIELDS.length))) as [
-      number,
-      (Buffer | null)[],
-    ];
+    const [now, values] = (await this.#commands.run(
+      LOOK,
+      [this.#key(id)],
+      names.slice(LOOK_FIELDS.length),
+    )) as [number, (Buffer | null)[]];
     const reply: Buffer[] = [];
     values.forEach((value, at) => {
       if (value !== null) reply.push(Buffer.from(names[at] as string), value);
