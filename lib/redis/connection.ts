@@ -2,7 +2,7 @@ import type { Availability } from './availability.js';
 import { isCluster, type ClientHooks, type RedisClient } from './client.js';
 import { RedisCommands } from './commands.js';
 import { within } from './deadline.js';
-import type { Argument, RedisLink } from './executor.js';
+import type { Argument, RedisLink, ScanPage, ScanPlace } from './executor.js';
 import type { Cause, Endpoint } from './failure.js';
 import type { Script } from './script.js';
 import { StallDetector } from './stall-detector.js';
@@ -58,6 +58,10 @@ export class RedisConnection implements RedisLink {
 
   callEach(name: string, ...args: string[]): Promise<unknown[]> {
     return this.#commands.callEach(name, ...args);
+  }
+
+  scan(pattern: string, place?: ScanPlace): Promise<ScanPage> {
+    return this.#commands.scan(pattern, place);
   }
 
   timeAt(key: string): Promise<number> {

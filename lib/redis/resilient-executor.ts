@@ -1,6 +1,6 @@
 import type { Availability } from './availability.js';
 import { Breaker } from './breaker.js';
-import type { Argument, RedisExecutor } from './executor.js';
+import type { Argument, RedisExecutor, ScanPage, ScanPlace } from './executor.js';
 import { unavailable, cause, type Endpoint } from './failure.js';
 import type { Script } from './script.js';
 
@@ -57,6 +57,10 @@ export class ResilientExecutor implements RedisExecutor {
 
   nodeOf(key: string): string | undefined {
     return this.#inner.nodeOf?.(key);
+  }
+
+  scan(pattern: string, place?: ScanPlace): Promise<ScanPage> {
+    return this.#refused(this.#whole) ?? this.#whole.watch(this.#inner.scan(pattern, place));
   }
 
   timeAt(key: string): Promise<number> {

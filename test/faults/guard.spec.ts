@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import { Availability } from '../../lib/redis/availability.js';
 import { ResilientExecutor } from '../../lib/redis/resilient-executor.js';
-import type { RedisExecutor } from '../../lib/redis/executor.js';
+import type { RedisExecutor, ScanPage } from '../../lib/redis/executor.js';
 import { SessionStoreUnavailableError } from '../../lib/core/errors.js';
 import { storeUnavailable } from '../../lib/redis/failure.js';
 import type { Script } from '../../lib/redis/script.js';
@@ -35,6 +35,10 @@ class Stub implements RedisExecutor {
 
   callEach(...words: string[]): Promise<unknown[]> {
     return this.call(...words).then((reply) => [reply]);
+  }
+
+  scan(): Promise<ScanPage> {
+    return this.call('SCAN').then(() => ({ keys: [], next: undefined }));
   }
 
   call(...words: string[]): Promise<unknown> {

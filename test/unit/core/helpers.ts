@@ -46,6 +46,7 @@ export function overriding(store: SessionStore, calls: Partial<SessionStore>): S
     renew: (...args) => store.renew(...args),
     compareAndSet: (...args) => store.compareAndSet(...args),
     destroy: (...args) => store.destroy(...args),
+    ids: () => store.ids(),
     health: () => store.health(),
     close: () => store.close(),
     ...calls,
@@ -57,7 +58,8 @@ export function noting(calls: string[]): (store: SessionStore) => SessionStore {
   return (store) =>
     new Proxy(store, {
       get: (target, name: keyof SessionStore) => {
-        const method = target[name].bind(target) as (...args: unknown[]) => unknown;
+        const method = target[name]?.bind(target) as ((...args: unknown[]) => unknown) | undefined;
+        if (method === undefined) return undefined;
         return (...args: unknown[]) => {
           calls.push(name);
           return method(...args);
