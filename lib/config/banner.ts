@@ -25,18 +25,18 @@ export function bannerLines(settings: ResolvedSettings, attached: string): strin
   ];
 }
 
-/** Logged once Redis has answered a PING. */
+/** Logged once Redis has done what requests will ask of it. */
 export function successLine(settings: ResolvedSettings): string {
   return `Successful! Redis-based sessions will expire after ${settings.idleTimeoutSeconds} seconds.`;
 }
 
 /** The value of a setting that is in effect, as the banner has it. */
 function shown(setting: CatalogEntry, settings: ResolvedSettings): string | undefined {
-  const { property, kind, show } = setting;
-  const section = setting.sectionOf(settings);
-  if (section === undefined || setting.unmet(settings)) return undefined;
+  const { property, kind } = setting;
+  const { section, unmet } = setting.find(settings);
+  if (unmet) return undefined;
   const value: unknown = Reflect.get(section, property);
-  if (show) return show(value, section);
+  if (setting.show) return setting.show(value, section);
   if (setting.name === undefined) return undefined;
   // That a secret is not set is worth a line.
   if (value === undefined && kind.show !== setOrNot) return undefined;

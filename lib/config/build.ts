@@ -21,9 +21,10 @@ export function buildSettings(given: Given, production: boolean): SessionSetting
       if (kind.type !== 'pem') set(property, value);
       else if (usesRedis) set(property, pemFile(value));
     }
-    for (const { property, default: byDefault, exists } of declared) {
-      if (byDefault && Reflect.get(section, property) === undefined) {
-        set(property, byDefault(section, surroundings));
+    for (const declaration of declared) {
+      const { property, exists } = declaration;
+      if (declaration.default && Reflect.get(section, property) === undefined) {
+        set(property, declaration.default(section, surroundings));
       }
       if (exists && !exists.holds(section)) set(property, undefined);
     }

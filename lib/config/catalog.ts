@@ -16,10 +16,8 @@ export interface CatalogEntry extends Declaration {
   readonly path: SettingPath;
   /** The class that declares it. */
   readonly owner: SectionType;
-  /** Asks each section on the way in turn: the first condition that does not hold, if any. */
-  unmet(settings: SessionSettings): Condition | undefined;
-  /** The section that it is in, as it is in the settings; undefined where that one is left out. */
-  sectionOf(settings: SessionSettings): object | undefined;
+  /** The section that holds it in these settings, and the first condition on the way there that is not met, if any. */
+  find(settings: SessionSettings): { readonly section: object; readonly unmet?: Condition | undefined };
 }
 
 /** Everything that can be set, in the order of its declaration. */
@@ -40,26 +38,20 @@ function entriesOf(owner: SectionType, above: readonly Declaration[]): CatalogEn
         ...declaration,
         path,
         owner,
-        unmet: (settings) => firstUnmet(steps, settings),
-        sectionOf: (settings) => above.reduce<object | undefined>(stepInto, settings),
+        find: (settings) => find(steps, settings),
       } satisfies CatalogEntry,
     ];
   });
 }
 
-function firstUnmet(steps: readonly Declaration[], settings: SessionSettings): Condition | undefined {
-  let section: object | undefined = settings;
+function find(steps: readonly Declaration[], settings: SessionSettings): ReturnType<CatalogEntry['find']> {
+  let section: object = settings;
   for (const step of steps) {
-    const within: object | undefined = section;
-    // A section is left out because of its conditions, which have been asked by then.
-    if (within === undefined) return undefined;
+    const within = section;
     const unmet = step.when?.find((condition) => !condition.holds(within));
-    if (unmet) return unmet;
-    section = stepInto(within, step);
+    if (unmet || !step.section) return { section, unmet };
+    // That there is such a section is one of the conditions.
+    section = Reflect.get(section, step.property) as object;
   }
-  return undefined;
-}
-
-function stepInto(section: object | undefined, { property }: Declaration): object | undefined {
-  return section && (Reflect.get(section, property) as object | undefined);
+  return { section };
 }

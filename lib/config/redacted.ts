@@ -6,12 +6,13 @@ const INSPECT = Symbol.for('nodejs.util.inspect.custom');
 export abstract class Redacted {
   toJSON(): Record<string, unknown> {
     const shown: Record<string, unknown> = Object.fromEntries(Object.entries(this));
-    for (const { property, kind, show } of declarationsOf(this.constructor)) {
+    for (const declaration of declarationsOf(this.constructor)) {
+      const { property, kind } = declaration;
       const value = shown[property];
       if (value === undefined) continue;
       if (kind.secret) shown[property] = '- Set -';
       // What the application owns says itself how: an ioredis client carries its password in its options.
-      else if (kind.type === 'code' && show) shown[property] = show(value, this);
+      else if (kind.type === 'code' && declaration.show) shown[property] = declaration.show(value, this);
     }
     return shown;
   }

@@ -25,7 +25,7 @@ function withoutEffect({ entries }: Given, settings: SessionSettings): string[] 
   const labels = new Map<string, string[]>();
   for (const setting of CATALOG) {
     const entry = entries.get(setting.path);
-    const unmet = entry && setting.unmet(settings);
+    const { unmet } = setting.find(settings);
     if (!entry || !unmet?.otherwise || (unmet.unlessGiven && entries.has(unmet.unlessGiven))) continue;
     labels.set(unmet.otherwise, [...(labels.get(unmet.otherwise) ?? []), entry.label]);
   }

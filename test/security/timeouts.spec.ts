@@ -27,8 +27,8 @@ eachAdapter('timeouts', (adapter) => {
       expect(until - login).toBe(overall * 1000);
       const life = await client.pttl(key);
       expect(life).toBeGreaterThan((idle - 5) * 1000);
-      // And the touch interval: see TOUCH_INTERVAL.
-      expect(life).toBeLessThanOrEqual((idle + Math.min(30, idle / 60)) * 1000);
+      // The default idle timeout may be outlived by the touch interval; a limit of NIST may not.
+      expect(life).toBeLessThanOrEqual((preset === 'aal1' ? idle + 30 : idle) * 1000);
     },
   );
 

@@ -3,38 +3,34 @@ import { fileURLToPath } from 'node:url';
 import ts from 'typescript';
 import { CATALOG, type CatalogEntry } from '../../lib/config/catalog.js';
 
-/** The files whose classes declare settings, and those of options that are not declared but written. */
-const SOURCES = ['settings.ts', 'redis-settings.ts', 'options.ts', 'nodes.ts'];
+/** The files whose classes declare settings. */
+const SOURCES = ['settings.ts', 'redis-settings.ts'];
 
 /** What a doc comment says of a member. */
-export interface MemberDoc {
-  /** `MemorySettings.maxBytes`. */
-  readonly member: string;
+interface MemberDoc {
   /** What the setting does, for the manual: the first paragraph, without its default. Empty where there is no comment. */
   readonly does: string;
   /** What follows `Default: `, if anything. */
   readonly byDefault: string | undefined;
 }
 
-/** The doc comments of all members of classes and interfaces in lib/config that declare settings and options. */
-export const MEMBER_DOCS: ReadonlyMap<string, MemberDoc> = new Map(SOURCES.flatMap(docsIn));
+const MEMBER_DOCS: ReadonlyMap<string, MemberDoc> = new Map(SOURCES.flatMap(docsIn));
 
 function docsIn(name: string): [string, MemberDoc][] {
   const path = fileURLToPath(new URL(`../../lib/config/${name}`, import.meta.url));
   const source = ts.createSourceFile(path, readFileSync(path, 'utf8'), ts.ScriptTarget.Latest, true);
   return source.statements.flatMap((statement) => {
-    if (!ts.isClassDeclaration(statement) && !ts.isInterfaceDeclaration(statement)) return [];
+    if (!ts.isClassDeclaration(statement)) return [];
     const owner = String(statement.name?.text);
     return [...statement.members]
-      .filter((each) => ts.isPropertyDeclaration(each) || ts.isPropertySignature(each))
+      .filter((each) => ts.isPropertyDeclaration(each))
       .map((each) => {
-        const member = `${owner}.${each.name.getText(source)}`;
-        return [member, { member, ...parsed(each) }] as [string, MemberDoc];
+        return [`${owner}.${each.name.getText(source)}`, parsed(each)] as [string, MemberDoc];
       });
   });
 }
 
-function parsed(node: ts.Node): Omit<MemberDoc, 'member'> {
+function parsed(node: ts.Node): MemberDoc {
   const [doc] = ts.getJSDocCommentsAndTags(node).filter(ts.isJSDoc);
   const [first = ''] = (ts.getTextOfJSDocComment(doc?.comment) ?? '').split(/\n\s*\n/);
   const text = first.replace(/\s+/g, ' ').trim();
@@ -46,12 +42,15 @@ function parsed(node: ts.Node): Omit<MemberDoc, 'member'> {
 }
 
 export function docOf({ owner, property }: CatalogEntry): MemberDoc {
-  return MEMBER_DOCS.get(`${owner.name}.${property}`) ?? { member: property, does: '', byDefault: undefined };
+  const doc = MEMBER_DOCS.get(`${owner.name}.${property}`);
+  if (doc === undefined)
+    throw new Error(`${owner.name}.${property} is declared in none of ${SOURCES.join(', ')}.`);
+  return doc;
 }
 
 /** The initial value that a setting is declared with, as the banner shows it; undefined where it is computed, or none. */
 export function declaredDefault({ owner, property, kind }: CatalogEntry): string | undefined {
-  const value: unknown = Reflect.get(new owner(), property);
+  const value = Reflect.get(new owner(), property) as string | readonly string[] | undefined;
   if (value === undefined || (Array.isArray(value) && value.length === 0)) return undefined;
   return kind.show ? kind.show(value) : String(value);
 }

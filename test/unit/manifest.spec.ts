@@ -11,6 +11,7 @@ interface Manifest {
   readonly license: string;
   readonly engines: Record<string, string>;
   readonly exports: Record<string, string | { readonly types: string; readonly default: string }>;
+  readonly typesVersions: { readonly '*': Readonly<Record<string, readonly string[]>> };
   readonly files: readonly string[];
   readonly dependencies: Record<string, string>;
   readonly peerDependencies: Record<string, string>;
@@ -125,13 +126,20 @@ describe('the build', () => {
     expect(target.types.replace(/\.d\.ts$/, '')).toBe(target.default.replace(/\.js$/, ''));
   });
 
+  it('tells a TypeScript that does not read exports (moduleResolution node10) where the types of each entry are', () => {
+    const named = entries.flatMap(([name, { types }]) =>
+      name === '.' ? [] : [[name.replace('./', ''), [types]]],
+    );
+    expect(manifest.typesVersions['*']).toEqual(Object.fromEntries(named));
+  });
+
   it.each(entries)('tells what each export of %s means', (_name, target) => {
     expect(undocumented(join(dist, target.types.replace(/^\.\/dist\//, '')))).toEqual([]);
   });
 
   it('keeps the doc comments of options and members', () => {
-    const options = readFileSync(join(dist, 'config/options.d.ts'), 'utf8');
-    expect(options).toContain('Seconds without a request after which a session ends. Default 1800.');
+    const options = readFileSync(join(dist, 'config/settings.d.ts'), 'utf8');
+    expect(options).toContain('Seconds without a request after which a session ends. Default: 1800.');
     const members = readFileSync(join(dist, 'core/members.d.ts'), 'utf8');
     expect(members).toMatch(/@throws SessionGoneError/);
   });

@@ -11,7 +11,7 @@ import { bannerLines } from '../../lib/config/banner.js';
 import { RESERVED_MEMBERS } from '../../lib/core/members.js';
 import { SESSION_POLICIES } from '../../lib/core/environment.js';
 import { LEAST_PRIVILEGES } from '../../lib/redis/privileges.js';
-import { declaredDefault, docOf, MEMBER_DOCS, settingsTable } from '../support/settings-table.js';
+import { declaredDefault, docOf, settingsTable } from '../support/settings-table.js';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 const DOCUMENTS = ['README.md', 'CHANGELOG.md', 'CONTRIBUTING.md'];
@@ -68,18 +68,6 @@ describe("README's table of settings", () => {
     expect(wrong.map(({ path }) => path)).toEqual([]);
   });
 
-  it('and the doc comments of options leave none out', () => {
-    const told = CATALOG.map((setting) => docOf(setting).member);
-    expect(told.filter((member) => !MEMBER_DOCS.has(member))).toEqual([]);
-    // Told where the options are written, and not public.
-    const sections =
-      /^(NodeSettings\.\w+|SessionSettings\.(redis|cookie|transport|memory)|RedisSettings\.(tls|sentinel|cluster|pool))$/;
-    const bare = [...MEMBER_DOCS.values()].filter(
-      ({ member, does }) => does === '' && !sections.test(member),
-    );
-    expect(bare.map(({ member }) => member)).toEqual([]);
-  });
-
   it('tells the defaults that are in force', () => {
     const settings = resolveSettings({}, (name) => (name === 'REDIS_SESSION_ENABLED' ? true : undefined));
     const many = resolveSettings(
@@ -125,7 +113,9 @@ describe("README's tables", () => {
   });
 
   it('give the Redis rights that suffice', () => {
-    const line = /^user shop on >PASSWORD ~shop:session:\* resetchannels (.*)$/m.exec(readme);
+    const line = /^user shop on >PASSWORD ~shop:session:\* resetchannels &shop:session:events (.*)$/m.exec(
+      readme,
+    );
     expect(line?.[1]).toBe(LEAST_PRIVILEGES);
   });
 });
@@ -147,7 +137,7 @@ describe('the documents', () => {
   it('name only commands that there are', () => {
     const { scripts } = JSON.parse(read('package.json')) as { scripts: Record<string, string> };
     const named = DOCUMENTS.flatMap((name) =>
-      [...read(name).matchAll(/npm (?:run )?(?!ci\b|install\b|run\b|pack\b)([a-z:]+)/g)].map(
+      [...read(name).matchAll(/\bnpm (?:run )?(?!ci\b|install\b|run\b|pack\b)([a-z][\w:]*)/g)].map(
         ([, script]) => script,
       ),
     );

@@ -1,5 +1,6 @@
 import type {
   CompareAndSetOutcome,
+  DestroyOptions,
   DestroyOutcome,
   LoadOptions,
   LoadOutcome,
@@ -22,6 +23,12 @@ import { StoreLayer } from './store-layer.js';
 export interface SharedStore extends SessionStore, Quarantine {
   /** Writes a record as it is, unless one or a tombstone is there already. */
   restore(id: SessionId, record: SessionRecord): Promise<WriteOutcome>;
+
+  /**
+   * Tells the other nodes of a session that the store does not know: that somebody has asked for its end, or that this node has
+   * ended what it held of it.
+   */
+  tell?(type: 'unknown' | 'destroyed', id: SessionId): Promise<void>;
 }
 
 /** Races with other nodes about the same copy after which a write is given up as lost. */
@@ -43,10 +50,10 @@ export class GuestStore extends StoreLayer<SharedStore> {
     this.#copies = copies;
   }
 
-  override async load(id: SessionId, { touch = true }: LoadOptions = {}): Promise<LoadOutcome> {
+  override async load(id: SessionId, { touch = true, only }: LoadOptions = {}): Promise<LoadOutcome> {
     const visit = this.#copies.visit(id);
     try {
-      const outcome = await this.below.load(id, { touch });
+      const outcome = await this.below.load(id, { touch, only });
       switch (outcome.status) {
         case 'found':
           if (touch) visit.loaded(outcome.record, outcome.now);
@@ -72,28 +79,32 @@ export class GuestStore extends StoreLayer<SharedStore> {
     await this.load(id);
   }
 
-  override create(id: SessionId, session: NewSession): Promise<Written> {
-    return this.#visiting(id, async (visit) => {
+  override async create(id: SessionId, session: NewSession): Promise<WriteOutcome> {
+    const visit = this.#copies.visit(id);
+    try {
       const written = await this.below.create(id, session);
-      visit.created(recordOf(session, written.now, written.absoluteDeadline), written.now);
+      if (written.status === 'written')
+        visit.created(recordOf(session, written.now, written.absoluteDeadline), written.now);
       return written;
-    });
+    } finally {
+      visit.done();
+    }
   }
 
   override save(id: SessionId, change: SessionChange): Promise<WriteOutcome> {
-    return this.#visiting(id, async (visit) => {
-      const outcome = await this.#onShared(id, visit, () => this.below.save(id, change));
-      if (outcome.status === 'written') visit.wrote(change, outcome.now);
-      return outcome;
-    });
+    return this.#write(
+      id,
+      () => this.below.save(id, change),
+      (visit, now) => visit.wrote(change, now),
+    );
   }
 
   override renew(id: SessionId, renewal: SessionRenewal): Promise<WriteOutcome> {
-    return this.#visiting(id, async (visit) => {
-      const outcome = await this.#onShared(id, visit, () => this.below.renew(id, renewal));
-      if (outcome.status === 'written') visit.renewed(renewal, outcome.now);
-      return outcome;
-    });
+    return this.#write(
+      id,
+      () => this.below.renew(id, renewal),
+      (visit, now) => visit.renewed(renewal, now),
+    );
   }
 
   override compareAndSet(
@@ -103,33 +114,62 @@ export class GuestStore extends StoreLayer<SharedStore> {
     next: Uint8Array | undefined,
     authenticated: boolean,
   ): Promise<CompareAndSetOutcome> {
-    return this.#visiting(id, async (visit) => {
-      const outcome = await this.#onShared(id, visit, () =>
-        this.below.compareAndSet(id, name, expected, next, authenticated),
-      );
-      if (outcome.status === 'written') {
-        const set = new Map(next === undefined ? [] : [[name, next]]);
-        visit.wrote({ set, remove: next === undefined ? [name] : [], authenticated }, outcome.now);
-      }
-      return outcome;
-    });
+    const set = new Map(next === undefined ? [] : [[name, next]]);
+    const change = { set, remove: next === undefined ? [name] : [], authenticated };
+    return this.#write(
+      id,
+      () => this.below.compareAndSet(id, name, expected, next, authenticated),
+      (visit, now) => visit.wrote(change, now),
+    );
   }
 
-  override destroy(id: SessionId): Promise<DestroyOutcome> {
-    return this.#visiting(id, async (visit) => {
-      const outcome = await this.below.destroy(id);
+  override async destroy(id: SessionId, options?: DestroyOptions): Promise<DestroyOutcome> {
+    const visit = this.#copies.visit(id);
+    try {
+      const outcome = await this.below.destroy(id, options);
       const held = visit.copy !== undefined;
       visit.ended();
+      if (outcome.status !== 'absent' || !held) return outcome;
       // The shared copy had expired, and the session lived here.
-      return outcome.status === 'absent' && held ? { status: 'removed', renewed: false } : outcome;
-    });
+      await this.below.tell?.('destroyed', id);
+      return { status: 'removed', renewed: false };
+    } finally {
+      visit.done();
+    }
   }
 
-  override quarantine(id: SessionId): Promise<void> {
-    return this.#visiting(id, async (visit) => {
+  /**
+   * Where the shared copy has expired, a node that does not hold the local one knows nothing of the session. Whoever holds it
+   * is asked to end it, which leaves the tombstone that an end leaves; for an id that somebody has made up nothing is written.
+   */
+  override async endCopies(id: SessionId): Promise<void> {
+    if (this.#copies.has(id)) await this.destroy(id);
+    else await this.below.tell?.('unknown', id);
+  }
+
+  /** Another node has asked for the end of a session that it does not know. Resolves to whether this one has ended it. */
+  async endIfHeld(id: SessionId): Promise<boolean> {
+    return this.#copies.has(id) && (await this.destroy(id)).status === 'removed';
+  }
+
+  /** Another node has ended it. */
+  ended(id: SessionId): void {
+    this.#copies.end(id);
+  }
+
+  /** Ends may have been missed: what is kept here may be of sessions that have ended. */
+  forgetCopies(): void {
+    this.#copies.clear();
+  }
+
+  override async quarantine(id: SessionId): Promise<void> {
+    const visit = this.#copies.visit(id);
+    try {
       await this.below.quarantine(id);
       visit.ended();
-    });
+    } finally {
+      visit.done();
+    }
   }
 
   override async close(): Promise<void> {
@@ -137,34 +177,31 @@ export class GuestStore extends StoreLayer<SharedStore> {
     await this.below.close();
   }
 
-  async #visiting<T>(id: SessionId, work: (visit: Visit) => Promise<T>): Promise<T> {
+  /** Writes to the shared copy; where it has expired, puts the local one back first. */
+  async #write<T extends Written | { readonly status: 'conflict' }>(
+    id: SessionId,
+    write: () => Promise<T | NotThere>,
+    written: (visit: Visit, now: number) => void,
+  ): Promise<T | NotThere> {
     const visit = this.#copies.visit(id);
     try {
-      return await work(visit);
+      for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt += 1) {
+        const outcome = await write();
+        if (outcome.status === 'written') written(visit, outcome.now);
+        if (outcome.status === 'ended') visit.ended();
+        if (outcome.status !== 'absent') return outcome;
+        const { copy } = visit;
+        if (copy === undefined) return outcome;
+        // 'absent' here means that another node was faster and the shared copy is there again.
+        const restored = await this.below.restore(id, copy);
+        if (restored.status === 'ended') {
+          visit.ended();
+          return restored;
+        }
+      }
+      return { status: 'absent' };
     } finally {
       visit.done();
     }
-  }
-
-  /** Writes to the shared copy; where it has expired, puts the local one back first. */
-  async #onShared<T extends { status: string }>(
-    id: SessionId,
-    visit: Visit,
-    write: () => Promise<T | NotThere>,
-  ): Promise<T | NotThere> {
-    for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt += 1) {
-      const outcome = await write();
-      if (outcome.status === 'ended') visit.ended();
-      if (outcome.status !== 'absent') return outcome;
-      const { copy } = visit;
-      if (copy === undefined) return outcome;
-      // 'absent' here means that another node was faster and the shared copy is there again.
-      const restored = await this.below.restore(id, copy);
-      if (restored.status === 'ended') {
-        visit.ended();
-        return restored;
-      }
-    }
-    return { status: 'absent' };
   }
 }

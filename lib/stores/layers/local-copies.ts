@@ -46,24 +46,50 @@ export class LocalCopies {
     const order = this.#orders.get(id) ?? this.#begin(id);
     this.#visits += 1;
     const visit = new Visit(order, this.#visits, this.#rules.now() + this.#rules.lifeMs);
-    order.open.add(visit);
+    order.open.push(visit);
     return visit;
+  }
+
+  /** Whether there is a copy. */
+  has(id: SessionId): boolean {
+    return this.#memory.peek(id) !== undefined;
+  }
+
+  /** There is to be no copy of a session any more, whatever is under way. */
+  end(id: SessionId): void {
+    this.#orders.get(id)?.end();
+    this.#memory.forget(id);
+  }
+
+  /** Drops all copies, and those that what is under way would make. */
+  clear(): void {
+    for (const order of this.#orders.values()) order.end();
+    this.#memory.clear();
   }
 
   close(): Promise<void> {
     return this.#memory.close();
   }
 
+  /** The visit that was begun last. */
+  get latestVisit(): number {
+    return this.#visits;
+  }
+
+  /** A session goes on under another id. @returns False: that has an order already. */
+  moved(order: Order, to: SessionId): boolean {
+    if (this.#orders.has(to)) return false;
+    this.#orders.set(to, order);
+    return true;
+  }
+
+  /** Nobody asks for the session any more. */
+  over(order: Order): void {
+    for (const id of order.ids) this.#orders.delete(id);
+  }
+
   #begin(id: SessionId): Order {
-    const order: Order = new Order(id, this.#memory, {
-      latest: () => this.#visits,
-      moved: (to) => {
-        if (this.#orders.has(to)) return false;
-        this.#orders.set(to, order);
-        return true;
-      },
-      over: () => order.ids.forEach((each) => this.#orders.delete(each)),
-    });
+    const order = new Order(id, this.#memory, this);
     this.#orders.set(id, order);
     return order;
   }
@@ -78,30 +104,31 @@ interface Landed {
   readonly latestVisit: number;
 }
 
-interface OrderHooks {
-  readonly latest: () => number;
-  readonly moved: (to: SessionId) => boolean;
-  readonly over: () => void;
-}
+const NONE: readonly Landed[] = [];
 
 /** What is known of a session while Redis is being asked about it: see {@link LocalCopies}. */
 class Order {
   /** The ids that it has had meanwhile. */
   readonly ids: SessionId[];
-  readonly open = new Set<Visit>();
+  /** Oldest first. */
+  readonly open: Visit[] = [];
   readonly #memory: MemoryStore;
-  readonly #hooks: OrderHooks;
+  readonly #copies: Pick<LocalCopies, 'latestVisit' | 'moved' | 'over'>;
   /** Undefined: there is to be no copy any more. */
   #id: SessionId | undefined;
   /** The last use that the newest loaded record tells of: it has every write before that. */
   #base: number | undefined;
-  #landed: Landed[] = [];
+  #landed: readonly Landed[] = NONE;
 
-  constructor(id: SessionId, memory: MemoryStore, hooks: OrderHooks) {
+  constructor(
+    id: SessionId,
+    memory: MemoryStore,
+    copies: Pick<LocalCopies, 'latestVisit' | 'moved' | 'over'>,
+  ) {
     this.#id = id;
     this.ids = [id];
     this.#memory = memory;
-    this.#hooks = hooks;
+    this.#copies = copies;
   }
 
   get copy(): SessionRecord | undefined {
@@ -119,7 +146,7 @@ class Order {
     const base = record.lastAccessedAt;
     if (this.#base !== undefined && base < this.#base) return;
     this.#base = base;
-    this.#landed = this.#landed.filter(({ at }) => at >= base);
+    if (this.#landed.length > 0) this.#landed = this.#landed.filter(({ at }) => at >= base);
     this.keep(withAll(record, this.#landed), now, until);
   }
 
@@ -128,7 +155,7 @@ class Order {
     if (this.#base !== undefined && at < this.#base) return;
     this.#forgetSettled();
     const place = this.#landed.findLastIndex((other) => other.at <= at) + 1;
-    this.#landed.splice(place, 0, { at, change, latestVisit: this.#hooks.latest() });
+    this.#landed = this.#landed.toSpliced(place, 0, { at, change, latestVisit: this.#copies.latestVisit });
     const { copy } = this;
     if (copy !== undefined) this.keep(withAll(copy, this.#landed.slice(place)), at, until);
   }
@@ -137,7 +164,7 @@ class Order {
   moved(to: SessionId, change: SessionChange, at: number, until: number): void {
     const { copy } = this;
     this.end();
-    if (copy === undefined || change.authenticated || !this.#hooks.moved(to)) return;
+    if (copy === undefined || change.authenticated || !this.#copies.moved(this, to)) return;
     this.#id = to;
     this.ids.push(to);
     this.keep(copy, at, until);
@@ -151,15 +178,15 @@ class Order {
   }
 
   done(visit: Visit): void {
-    this.open.delete(visit);
-    if (this.open.size === 0) this.#hooks.over();
+    this.open.splice(this.open.indexOf(visit), 1);
+    if (this.open.length === 0) this.#copies.over(this);
   }
 
   /** Visits that began after a write was acknowledged cannot bring anything older. */
   #forgetSettled(): void {
-    const [oldest] = this.open;
-    const first = oldest?.number ?? Infinity;
-    this.#landed = this.#landed.filter(({ latestVisit }) => latestVisit >= first);
+    const first = this.open[0]?.number ?? Infinity;
+    if (this.#landed.length > 0)
+      this.#landed = this.#landed.filter(({ latestVisit }) => latestVisit >= first);
   }
 }
 

@@ -1,14 +1,21 @@
 import { describe, expect, it } from '@jest/globals';
 import { Redis } from 'ioredis';
 import { bannerLines, successLine } from '../../../lib/config/banner.js';
+import { CATALOG } from '../../../lib/config/catalog.js';
 import type { SessionModuleOptions } from '../../../lib/config/options.js';
 import { resolve, type Environment } from './environment.js';
+import { sampleOf } from './samples.js';
 
 const ATTACHED = 'RedisSessionInterceptor attached to AppModule';
 const PEM = '-----BEGIN PRIVATE KEY-----';
 
 function banner(environment: Environment, code?: SessionModuleOptions): string[] {
   return bannerLines(resolve({ NODE_ENV: 'test', ...environment }, code), ATTACHED);
+}
+
+/** Settings that are declared later may have lines in between. */
+function expectInOrder(lines: readonly string[], expected: readonly string[]): void {
+  expect(lines.filter((line) => expected.includes(line))).toEqual(expected);
 }
 
 /** `NAME: value` of the settings, without those that the expected defaults below show. */
@@ -19,9 +26,18 @@ function connection(environment: Environment, code?: SessionModuleOptions): stri
 }
 
 describe('banner', () => {
-  it('prints each setting in effect once', () => {
+  it('has one line for each setting that is in effect, wherever that is', () => {
+    for (const { path, name } of CATALOG) {
+      if (name === undefined) continue;
+      const { text, beside } = sampleOf(path);
+      const lines = banner({ REDIS_SESSION_ENABLED: 'true', ...beside, [name]: text });
+      expect([name, lines.filter((line) => line.startsWith(`[✓] ${name}: `)).length]).toEqual([name, 1]);
+    }
+  });
+
+  it('prints settings in the order of their declaration, secrets masked', () => {
     const lines = banner({ REDIS_SESSION_ENABLED: 'true', TOMCAT_REDIS_SESSION_PASSWORD: 'hunter2' });
-    expect(lines).toEqual([
+    expectInOrder(lines, [
       'Redis-based sessions',
       'RedisSessionInterceptor attached to AppModule',
       '[✓] REDIS_SESSION_ENABLED: true',
@@ -53,6 +69,7 @@ describe('banner', () => {
       '[✓] REDIS_SESSION_UNSTORABLE: warn',
       '[✓] REDIS_SESSION_MAX_BYTES: 65536',
       '[✓] REDIS_SESSION_MAX_ATTRIBUTES: 1000',
+      '[✓] REDIS_SESSION_MAX_SESSIONS_PER_USER: 0',
       '[✓] REDIS_SESSION_COOKIE_NAME: __Host-sid (sid where the connection is not secure)',
       '[✓] REDIS_SESSION_COOKIE_PATH: /',
       '[✓] REDIS_SESSION_COOKIE_SAME_SITE: lax',
@@ -81,7 +98,10 @@ describe('banner', () => {
         cookie: { domain: 'example.com', maxAgeSeconds: 7 },
       },
     );
-    expect(lines).toEqual([
+    expect(lines.join()).not.toMatch(
+      /HOST|TIMEOUT:? ?2000|CLUSTER_ID|TOUCH_INTERVAL|ANON_TRAFFIC|ENCRYPTION_KEYS/,
+    );
+    expectInOrder(lines, [
       'Sessions in this process',
       'RedisSessionInterceptor attached to AppModule',
       '[✓] REDIS_SESSION_ENABLED: false',
@@ -96,6 +116,7 @@ describe('banner', () => {
       '[✓] REDIS_SESSION_UNSTORABLE: warn',
       '[✓] REDIS_SESSION_MAX_BYTES: 65536',
       '[✓] REDIS_SESSION_MAX_ATTRIBUTES: 1000',
+      '[✓] REDIS_SESSION_MAX_SESSIONS_PER_USER: 0',
       '[✓] REDIS_SESSION_COOKIE_NAME: sid',
       '[✓] REDIS_SESSION_COOKIE_PATH: /',
       '[✓] REDIS_SESSION_COOKIE_DOMAIN: example.com',

