@@ -5,11 +5,25 @@ export type {
   RedisSessionOptionsFactory,
 } from './nest/redis-session.module.js';
 export { REDIS_SESSION_OPTIONS } from './nest/tokens.js';
-export { SessionService } from './nest/session.service.js';
+export { SessionService, type DestroyAllOptions, type ListOptions } from './nest/session.service.js';
+export type { SessionInfo } from './nest/session-info.js';
+export type {
+  IndexAdded,
+  IndexAddition,
+  IndexEntry,
+  IndexName,
+  IndexReading,
+  SessionDevice,
+  SessionIndex,
+} from './core/session-index.js';
 export { Session } from './nest/session.decorator.js';
 export { CSRF_FIELD, CSRF_HEADER, CsrfGuard, SkipCsrf } from './nest/csrf.guard.js';
 export { RecentLoginGuard, RequireRecentLogin } from './nest/recent-login.guard.js';
-export { SessionGoneException, SessionUnavailableException } from './nest/session.exceptions.js';
+export {
+  SessionCountException,
+  SessionGoneException,
+  SessionUnavailableException,
+} from './nest/session.exceptions.js';
 export { RedisSessionInterceptor } from './nest/session.interceptor.js';
 export type { AnyRequest, AnyResponse, SessionSource } from './nest/raw-http.js';
 export type {
@@ -19,11 +33,12 @@ export type {
   SessionAttributes,
   SessionMembers,
 } from './core/members.js';
-export type { RejectionReason, SessionEvent } from './core/events.js';
+export type { EventOrigin, RejectionReason, SessionEvent } from './core/events.js';
 export { SESSION_POLICIES, type SessionPolicy } from './core/environment.js';
 export type {
   CompareAndSetOutcome,
   CookieLife,
+  DestroyOptions,
   DestroyOutcome,
   Found,
   LoadOptions,
@@ -59,6 +74,7 @@ export type { RedisStartup } from './config/redis-settings.js';
 export type { TimeoutPreset } from './config/presets.js';
 export {
   SessionConfigError,
+  SessionCountError,
   SessionDestroyedError,
   SessionError,
   SessionFormatError,
@@ -71,4 +87,5 @@ export {
   SessionUpdateConflictError,
   SessionUsageError,
   type SessionErrorCode,
+  type StoreUnavailableReason,
 } from './core/errors.js';

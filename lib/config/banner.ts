@@ -30,7 +30,7 @@ function headingOf({ usesRedis, store }: ResolvedSettings): string {
   return usesRedis ? 'Redis-based sessions' : 'Sessions in this process';
 }
 
-/** Logged once Redis has answered a PING. */
+/** Logged once Redis has done what requests will ask of it. */
 export function successLine(settings: ResolvedSettings): string {
   return `Successful! Redis-based sessions will expire after ${settings.idleTimeoutSeconds} seconds.`;
 }

@@ -10,6 +10,7 @@ const STORE_METHODS = [
   'renew',
   'compareAndSet',
   'destroy',
+  'ids',
   'health',
   'close',
 ] as const satisfies readonly (keyof SessionStore)[];

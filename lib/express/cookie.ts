@@ -25,7 +25,7 @@ export interface CookieContext {
  * a cookie under another path, or without Secure, could neither be found nor cleared again.
  */
 export class SessionCookieView implements ExpressSessionCookie {
-  readonly #context: CookieContext;
+  #context: CookieContext;
   #startedAt: number;
 
   constructor(context: CookieContext) {
@@ -146,6 +146,12 @@ export class SessionCookieView implements ExpressSessionCookie {
   /** Its life begins anew. */
   reset(): void {
     this.#startedAt = this.#context.now();
+  }
+
+  /** It stays as it is now, whatever becomes of the session. */
+  leave(): void {
+    const { cookieMaxAge, maxInactiveInterval } = this.#context.session;
+    this.#context = { ...this.#context, session: { cookieMaxAge, maxInactiveInterval } };
   }
 
   /** Takes over the life of another session's cookie, as `merge(req.session, previous)` does. */

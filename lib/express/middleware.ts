@@ -43,12 +43,13 @@ const ELSEWHERE: Readonly<Record<string, string>> = {
  * @param app The Nest application, on Express, with RedisSessionModule.
  * @throws SessionUsageError for another application, or for options that it does not have.
  */
-export function expressSession(
+export function expressSession<T extends object = Record<string, unknown>>(
   app: Pick<INestApplication, 'get' | 'getHttpAdapter'>,
-  options: ExpressSessionOptions = {},
+  options: ExpressSessionOptions<T> = {},
 ): ExpressMiddleware {
   assertExpress(app);
-  const { principal, keep = true } = checked(options);
+  // What attributes there are is the application's to know.
+  const { principal, keep = true } = checked(options as ExpressSessionOptions);
   const sessions = fromModule<SessionService>(app, SessionService);
   const shared: ViewOptions = {
     settings: fromModule<ResolvedSettings>(app, SESSION_SETTINGS),

@@ -168,10 +168,9 @@ class SessionView implements ViewedSession {
 
   async #reload(): Promise<void> {
     this.#assertLive('reload()');
-    const { id } = this;
-    const attributes = { ...this.#session };
+    const held = { id: this.id, attributes: { ...this.#session } };
     await this.#session.reload();
-    this.#held = { id, attributes };
+    this.#leave(held);
     this.#hooks.begun();
   }
 
@@ -187,8 +186,9 @@ class SessionView implements ViewedSession {
   }
 
   /** The session goes its own way: this shows what it held, and what is assigned here goes nowhere. */
-  #leave(): void {
-    this.#held = { id: this.#session.id, attributes: { ...this.#session } };
+  #leave(held = { id: this.#session.id, attributes: { ...this.#session } }): void {
+    this.cookie.leave();
+    this.#held = held;
   }
 
   #keepWritten(): void {

@@ -50,21 +50,21 @@ export interface ExpressSessionMembers {
   /** The cookie; what is assigned gives it its `originalMaxAge`. */
   cookie: ExpressSessionCookie;
   /** Ends the session; `req.session` is a new, empty one from then on. */
-  regenerate(): Promise<void>;
-  regenerate(callback: SessionCallback): this;
+  regenerate(this: void): Promise<void>;
+  regenerate(this: void, callback: SessionCallback): this;
   /** Ends the session; there is no `req.session` from then on. */
-  destroy(): Promise<void>;
-  destroy(callback: SessionCallback): this;
+  destroy(this: void): Promise<void>;
+  destroy(this: void, callback: SessionCallback): this;
   /** Reads the session anew and drops what was not saved; `req.session` is another object from then on. */
-  reload(): Promise<void>;
-  reload(callback: SessionCallback): this;
+  reload(this: void): Promise<void>;
+  reload(this: void, callback: SessionCallback): this;
   /** Saves now. Where the session names a user who is not logged in, that is the login: a new token, and the old one is dead. */
-  save(): Promise<void>;
-  save(callback: SessionCallback): this;
+  save(this: void): Promise<void>;
+  save(this: void, callback: SessionCallback): this;
   /** Starts the cookie's life anew. Not needed: each request does. */
-  touch(callback?: SessionCallback): this;
+  touch(this: void, callback?: SessionCallback): this;
   /** The same. */
-  resetMaxAge(callback?: SessionCallback): this;
+  resetMaxAge(this: void, callback?: SessionCallback): this;
 }
 
 /** What `req.session` has of HttpSession beside express-session's own members. */
@@ -76,20 +76,21 @@ type SharedMembers = Omit<HttpSession<object>, 'id' | 'save' | 'reload' | 'destr
  */
 export type ExpressSession<T extends object = SessionAttributes> = T & ExpressSessionMembers & SharedMembers;
 
-/** What of a session the options are given: any attribute may be there. */
+/** A session in which any attribute may be. */
 export type AnyExpressSession = ExpressSession<Record<string, unknown>>;
 
-/** How {@link expressSession} is to behave. */
-export interface ExpressSessionOptions {
+/** How {@link expressSession} is to behave. `T`: the attributes that the functions look at. */
+export interface ExpressSessionOptions<T extends object = Record<string, unknown>> {
   /**
    * Who is logged in by what the session holds; undefined or null: nobody. Default: `passport.user`, where that is a string or a
-   * number. Where Passport serializes users to objects: `(session) => session.passport?.user?.id`.
+   * number. Where Passport serializes users to objects: `(session) => session.passport?.user?.id`, with
+   * `expressSession<{ passport?: { user?: User } }>`.
    */
-  principal?: ((session: AnyExpressSession) => string | number | null | undefined) | undefined;
+  principal?: ((session: ExpressSession<T>) => string | number | null | undefined) | undefined;
   /**
    * Which guests' sessions are kept as if somebody were logged in, of those that were written to by way of `req.session`. Default:
    * all, as with express-session, since what its plugins store (an OAuth state, a CSRF secret, a flash message) is to be there
    * on whichever node the next request meets. False: as without this middleware.
    */
-  keep?: boolean | ((session: AnyExpressSession) => boolean) | undefined;
+  keep?: boolean | ((session: ExpressSession<T>) => boolean) | undefined;
 }

@@ -1,14 +1,15 @@
-import { ConfigurableModuleBuilder, Module, type DynamicModule, type Provider } from '@nestjs/common';
+import { ConfigurableModuleBuilder, Logger, Module, type DynamicModule, type Provider } from '@nestjs/common';
 import { ConfigService } from '@nestjs/config';
 import { APP_FILTER, APP_INTERCEPTOR, ModulesContainer } from '@nestjs/core';
 import type { SessionModuleOptions } from '../config/options.js';
 import { resolveSettings, type ReadSetting } from '../config/resolve.js';
 import type { ResolvedSettings } from '../config/settings.js';
 import { SessionConfigError } from '../core/errors.js';
-import { createBackend, type SessionBackend } from './backend.js';
+import { RejectionLog } from '../core/rejection-log.js';
+import { realTimer } from '../core/clock.js';
+import { createBackend, type SessionBackend } from '../stores/backend.js';
 import { createRequestSessionOptions } from './request-session-options.js';
 import { nestLog } from './nest-log.js';
-import { RejectionLog, type LogClock } from './rejection-log.js';
 import { SessionEventStream } from './session-events.js';
 import { SessionFailureFilter } from './session.filter.js';
 import { RedisSessionInterceptor } from './session.interceptor.js';
@@ -105,12 +106,6 @@ const CONFIG_SERVICE_DECIDES: Provider = {
   },
 };
 
-const LOG_CLOCK: LogClock = {
-  now: () => performance.now(),
-  // Does not keep the process alive: what is untold by then is told at shutdown.
-  after: (milliseconds, call) => void setTimeout(call, milliseconds).unref(),
-};
-
 /**
  * Two would share each request, and with it two cookies and two stores, of which the last wins. A dynamic module that is
  * imported in several places is one; modules of another application in the same process are not in its container.
@@ -137,12 +132,18 @@ const PROVIDERS: Provider[] = [
   },
   {
     provide: SESSION_BACKEND,
-    inject: [SESSION_SETTINGS],
-    useFactory: (settings: ResolvedSettings) => createBackend(settings),
+    inject: [SESSION_SETTINGS, SESSION_EVENTS],
+    useFactory: (settings: ResolvedSettings, events: SessionEventStream) => {
+      const backend = createBackend(settings, events, (context) => new Logger(context));
+      events.stream.subscribe((event) => {
+        if (event.origin === 'here') backend.note(event);
+      });
+      return backend;
+    },
   },
   {
     provide: SESSION_EVENTS,
-    useFactory: () => new SessionEventStream(new RejectionLog(nestLog('SessionSecurity'), LOG_CLOCK)),
+    useFactory: () => new SessionEventStream(new RejectionLog(nestLog('SessionSecurity'), realTimer)),
   },
   {
     provide: REQUEST_SESSION_OPTIONS,

@@ -4,21 +4,22 @@ import type { SessionEnvironment } from '../core/environment.js';
 import type { SessionEvents } from '../core/events.js';
 import { KeyedLock } from '../core/keyed-lock.js';
 import { SessionManager } from '../core/manager.js';
+import { UserSessions } from '../core/user-sessions.js';
 import { Bag } from '../core/bag.js';
 import { SessionsInUse, type UseClock } from '../core/sessions-in-use.js';
 import type { RequestSessionOptions } from '../http/request-session.js';
-import { SessionCookie } from '../http/session-cookie.js';
+import { DROPPED_COOKIE_WARNING, SessionCookie } from '../http/session-cookie.js';
 import { HeaderTransport } from '../http/token-transport-header.js';
 import type { TokenTransport } from '../http/token-transport.js';
-import type { SessionBackend } from './backend.js';
-import { DroppedCookieLog } from './dropped-cookie-log.js';
+import type { SessionBackend } from '../stores/backend.js';
 import { nestLog } from './nest-log.js';
+import { deviceOf, shortened } from './device.js';
 import { asHttpException } from './session.exceptions.js';
 
 /** Puts together what the sessions of all requests share. */
 export function createRequestSessionOptions(
   settings: ResolvedSettings,
-  backend: Pick<SessionBackend, 'store' | 'confirmEnds'>,
+  backend: Pick<SessionBackend, 'store' | 'index' | 'confirmEnds'>,
   events: SessionEvents,
 ): RequestSessionOptions {
   return {
@@ -27,8 +28,14 @@ export function createRequestSessionOptions(
     events,
     inUse: new SessionsInUse(backend.store, useClock(settings)),
     saveOnServerError: settings.saveOnServerError,
+    device: deviceReader(settings.device),
     log: nestLog('RequestSession'),
   };
+}
+
+function deviceReader(device: ResolvedSettings['device']): RequestSessionOptions['device'] {
+  if (device === false) return undefined;
+  return ({ source = {} }) => shortened((device ?? deviceOf)(source));
 }
 
 function useClock({ now }: ResolvedSettings): UseClock {
@@ -41,19 +48,28 @@ function useClock({ now }: ResolvedSettings): UseClock {
 
 function createTransport({ cookie, secrets, transport }: ResolvedSettings): TokenTransport {
   if (transport.header !== undefined) return new HeaderTransport(transport.header, secrets);
-  const dropped = new DroppedCookieLog(nestLog('SessionCookie'), performance);
-  return new SessionCookie({ ...cookie, names: cookie.names }, secrets, dropped.note);
+  const log = nestLog('SessionCookie');
+  const dropped = (): void => log.warn(DROPPED_COOKIE_WARNING, 'dropped cookie');
+  return new SessionCookie({ ...cookie, names: cookie.names }, secrets, dropped);
 }
 
 /** Puts together what sessions work with. */
 export function createEnvironment(
   settings: ResolvedSettings,
-  { store, confirmEnds }: Pick<SessionBackend, 'store' | 'confirmEnds'>,
+  { store, index, confirmEnds }: Pick<SessionBackend, 'store' | 'index' | 'confirmEnds'>,
   events: SessionEvents,
 ): SessionEnvironment {
   const { codec, byName } = resolveCodec(settings.codec);
   return {
     store,
+    users: new UserSessions({
+      store,
+      index,
+      rules: settings,
+      events,
+      log: nestLog('UserSessions'),
+      now: () => performance.now(),
+    }),
     codec,
     codecByName: byName,
     rules: {

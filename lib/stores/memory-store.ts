@@ -7,6 +7,7 @@ import {
   TOMBSTONE_MS,
   type CompareAndSetOutcome,
   type CookieLife,
+  type DestroyOptions,
   type DestroyOutcome,
   type LoadOptions,
   type LoadOutcome,
@@ -21,7 +22,9 @@ import {
   type WriteOutcome,
   type Written,
 } from '../core/store.js';
+import type { SessionIndex } from '../core/session-index.js';
 import type { SessionId } from '../core/token.js';
+import { MemorySessionIndex } from './memory-index.js';
 
 /** Bounds of the sessions in one process. The least recently used go first. */
 export interface MemoryStoreOptions {
@@ -65,6 +68,8 @@ const ATTRIBUTE_BYTES = 300;
 
 /** Sessions in this process's memory: same promises as any store, for one node, bounded, gone with the process. */
 export class MemoryStore implements SessionStore, Quarantine {
+  /** Of those who share this store. */
+  readonly index: SessionIndex;
   readonly #entries: LRUCache<string, Entry>;
   readonly #options: MemoryStoreRules;
   #closed = false;
@@ -73,6 +78,7 @@ export class MemoryStore implements SessionStore, Quarantine {
     const { maxSessions = MAX_SESSIONS, maxBytes = MAX_BYTES, limits } = options;
     const { tombstoneMs = TOMBSTONE_MS, now = steadyClock() } = options;
     this.#options = { tombstoneMs, limits, now };
+    this.index = new MemorySessionIndex(now);
     this.#entries = new LRUCache<string, Entry>({
       // No more than can fit: the cache keeps a place for each from the start.
       max: Math.min(maxSessions, Math.max(1, Math.floor(maxBytes / ENTRY_BYTES))),
@@ -102,8 +108,9 @@ export class MemoryStore implements SessionStore, Quarantine {
     await this.load(id);
   }
 
-  async create(id: SessionId, session: NewSession): Promise<Written> {
+  async create(id: SessionId, session: NewSession): Promise<WriteOutcome> {
     this.#assertOpen();
+    if (this.#entries.has(id)) return { status: 'ended', newIdEnded: true };
     const now = this.#options.now();
     const { absoluteTimeout } = session;
     const absoluteDeadline = absoluteTimeout > 0 ? now + absoluteTimeout * 1000 : undefined;
@@ -124,6 +131,7 @@ export class MemoryStore implements SessionStore, Quarantine {
     if (isEnded(record)) return this.#told(record);
     const now = this.#options.now();
     const { login, newId, graceSeconds = 0 } = renewal;
+    if (this.#entries.has(newId)) return { status: 'ended', newIdEnded: true };
     const renewed: SessionRecord = {
       ...this.#changed(record, renewal, now),
       ...(login !== undefined && {
@@ -160,16 +168,23 @@ export class MemoryStore implements SessionStore, Quarantine {
     );
   }
 
-  async destroy(id: SessionId): Promise<DestroyOutcome> {
+  async destroy(
+    id: SessionId,
+    { reserved = false, followLogins = true }: DestroyOptions = {},
+  ): Promise<DestroyOutcome> {
     this.#assertOpen();
     let outcome: DestroyOutcome = { status: 'absent' };
     let next: SessionId | undefined = id;
     while (next !== undefined) {
       const entry: Entry | undefined = this.#entries.peek(next);
-      if (entry === undefined) break;
+      if (entry === undefined) {
+        if (reserved) this.#entries.set(next, endedWithout(), { ttl: this.#options.tombstoneMs });
+        break;
+      }
       if (isEnded(entry)) {
         // Stays for as long as it would have, and leads nowhere any more.
         outcome = { status: 'ended' };
+        if (entry.follow === undefined && !followLogins) break;
         next = entry.next;
         entry.next = entry.follow = undefined;
       } else {
@@ -179,6 +194,16 @@ export class MemoryStore implements SessionStore, Quarantine {
       }
     }
     return outcome;
+  }
+
+  async *ids(): AsyncIterable<SessionId> {
+    this.#assertOpen();
+    for (const [id, entry] of [...this.#entries.entries()]) if (!isEnded(entry)) yield id as SessionId;
+  }
+
+  /** Drops everything. */
+  clear(): void {
+    this.#entries.clear();
   }
 
   async health(): Promise<StoreHealth> {
@@ -250,6 +275,7 @@ export class MemoryStore implements SessionStore, Quarantine {
     if (this.#closed)
       throw new SessionStoreUnavailableError(
         'The session store is closed: the application is shutting down.',
+        { reason: 'CLOSED' },
       );
   }
 }
@@ -267,6 +293,7 @@ export function recordOf(
     createdAt: now,
     lastAccessedAt: now,
     authenticatedAt: principal === undefined ? undefined : now,
+    indexedAt: session.indexed === true ? now : undefined,
     ...cookieOf(cookie, now),
   };
 }
@@ -283,6 +310,7 @@ export function changed(record: SessionRecord, change: SessionChange, now: numbe
     maxInactiveInterval: change.maxInactiveInterval ?? record.maxInactiveInterval,
     authenticated: record.authenticated || change.authenticated,
     ...(change.kept !== undefined && { kept: change.kept }),
+    indexedAt: change.indexed === true ? now : record.indexedAt,
     ...cookieOf(change.cookie, now),
   };
 }

@@ -19,8 +19,8 @@ const NO_EVENTS = { emit: () => undefined };
  * expect(session.principal).toBe('ann');
  */
 export function createSession<T extends object = SessionAttributes>(attributes?: Partial<T>): HttpSession<T> {
-  const settings = resolveSettings({ store: new MemoryStore() });
-  const environment = createEnvironment(settings, { store: settings.store as MemoryStore }, NO_EVENTS);
+  const store = new MemoryStore();
+  const environment = createEnvironment(resolveSettings({}), { store, index: store.index }, NO_EVENTS);
   // Its response has not left, and never does.
   const { httpSession } = ManagedSession.fresh(environment, { headersSent: false }, 'new');
   return Object.assign(httpSession, attributes) as HttpSession<T>;

@@ -5,6 +5,7 @@ import { change, freshId, newSession, renewal } from './builders.js';
 import { describeEnds } from './contract-ends.js';
 import { describeKept } from './contract-kept.js';
 import { describeLimits } from './contract-limits.js';
+import { describeReservations } from './contract-reservations.js';
 import { ContractRig, type ContractOptions, type StoreUnderTest } from './contract-rig.js';
 import { describeWrites } from './contract-writes.js';
 
@@ -30,6 +31,7 @@ export function describeSessionStore(
     describeEnds(rig);
     describeKept(rig);
     describeLimits(rig);
+    describeReservations(rig);
 
     describe('expiry', () => {
       const expectLife = async (id: SessionId, seconds: number): Promise<void> => {

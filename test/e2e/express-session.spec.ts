@@ -1,3 +1,4 @@
+import { type ServerResponse } from 'node:http';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import {
   SessionDestroyedError,
@@ -13,7 +14,7 @@ import { called, startExpressSite, type ExpressSite, type SessionRequest } from 
 
 /*
  * The shape of express-session's own suite. Each title is a row of docs/express-session.md, which says of each whether it is as
- * there or differs by design: test/unit/docs.spec.ts compares the two.
+ * there or differs by design: test/unit/express-session-table.spec.ts compares the two.
  */
 
 let site: ExpressSite;
@@ -118,7 +119,7 @@ describe('the middleware', () => {
   });
 
   it('saves before the response ends, however that is ended', async () => {
-    const ways: ((request: SessionRequest, response: import('node:http').ServerResponse) => void)[] = [
+    const ways: ((request: SessionRequest, response: ServerResponse) => void)[] = [
       (_request, response) => void response.end('session'),
       (_request, response) => void response.end(),
       (_request, response) => {
@@ -178,7 +179,7 @@ describe('req.session', () => {
         own: [Object.hasOwn(session, 'user'), Object.hasOwn(session, 'save'), Object.hasOwn(session, 'id')],
         in: ['user' in session, 'save' in session, 'cookie' in session, 'nothing' in session],
         old: Object.prototype.hasOwnProperty.call(session, 'n'),
-        text: String(session),
+        text: (session as { toString(): string }).toString(),
       };
     });
     expect(result).toEqual({
@@ -311,8 +312,14 @@ describe('req.session', () => {
   });
 });
 
-describe.each<[string, (method: (callback?: never) => unknown) => Promise<unknown>]>([
-  ['with a callback', (method) => called(method as never)],
+/** A method of express-session. */
+interface Method {
+  (): unknown;
+  (callback: (error?: unknown) => void): unknown;
+}
+
+describe.each<[string, (method: Method) => Promise<unknown>]>([
+  ['with a callback', (method) => called(method)],
   ['with a promise', async (method) => method()],
 ])('%s', (_way, call) => {
   it('regenerate() ends the session and begins an empty one under another id', async () => {
@@ -321,7 +328,7 @@ describe.each<[string, (method: (callback?: never) => unknown) => Promise<unknow
     const { result } = await site.visit(visitor, async (request) => {
       const before = request.session;
       const { id } = before;
-      await call(before.regenerate as never);
+      await call(before.regenerate);
       expect(request.session).not.toBe(before);
       expect([request.session.id === id, request.sessionID === request.session.id]).toEqual([false, true]);
       expect(Object.keys(request.session)).toEqual(['cookie']);
@@ -338,7 +345,7 @@ describe.each<[string, (method: (callback?: never) => unknown) => Promise<unknow
     const straggler = visitor.clone();
     const { response } = await site.visit(visitor, async (request) => {
       const before = request.session;
-      const done = call(before.destroy as never);
+      const done = call(before.destroy);
       expect(request.session).toBeUndefined();
       await done;
       expect([request.session, before['cart']]).toEqual([undefined, 'tea']);
@@ -353,7 +360,7 @@ describe.each<[string, (method: (callback?: never) => unknown) => Promise<unknow
       const before = request.session;
       before['n'] = 2;
       await site.visit(visitor, ({ session }) => void (session['n'] = 3));
-      await call(before.reload as never);
+      await call(before.reload);
       expect(request.session).not.toBe(before);
       expect([request.session['n'], before['n'], request.session.id]).toEqual([3, 2, before.id]);
     });
@@ -364,9 +371,8 @@ describe.each<[string, (method: (callback?: never) => unknown) => Promise<unknow
     const visitor = await returning();
     await site.visit(visitor, async (request) => {
       const before = request.session;
-      before.reload = before.reload as never;
       await site.visit(visitor.clone(), ({ session }) => session.destroy());
-      await expect(call(request.session.reload as never)).rejects.toMatchObject({ code: 'SESSION_GONE' });
+      await expect(call(request.session.reload)).rejects.toMatchObject({ code: 'SESSION_GONE' });
       expect(request.session).toBe(before);
     });
   });
@@ -375,7 +381,7 @@ describe.each<[string, (method: (callback?: never) => unknown) => Promise<unknow
     const visitor = await returning();
     await site.visit(visitor, async ({ session }) => {
       session['n'] = 1;
-      await call(session.save as never);
+      await call(session.save);
       expect(await stored(visitor.clone())).toEqual({ cart: 'tea', n: 1 });
     });
   });
@@ -386,7 +392,7 @@ describe.each<[string, (method: (callback?: never) => unknown) => Promise<unknow
       .visit(visitor, async ({ session }) => {
         await site.visit(visitor.clone(), (other) => other.session.destroy());
         session['n'] = 1;
-        await call(session.save as never);
+        await call(session.save);
       })
       .then(
         () => expect('saved').toBe('refused'),
@@ -398,8 +404,8 @@ describe.each<[string, (method: (callback?: never) => unknown) => Promise<unknow
     await site.visit(browser(), async ({ session }) => {
       session.cookie.maxAge = 60_000;
       expect([session.touch(), session.resetMaxAge()].every((one) => one === session)).toBe(true);
-      await call(session.touch as never);
-      await call(session.resetMaxAge as never);
+      await call(session.touch);
+      await call(session.resetMaxAge);
       expect(session.cookie.originalMaxAge).toBe(60_000);
     });
   });

@@ -21,12 +21,19 @@ export interface StoreLayers extends OuterLayers {
   readonly guests: (LocalCopyRules & { readonly memory: MemoryStore }) | undefined;
 }
 
+/** A store with its layers. */
+export interface LayeredStores {
+  readonly store: SessionStore;
+  /** The layer that keeps sessions of guests in this process. */
+  readonly guests: GuestStore | undefined;
+}
+
 /** Puts the layers before a store that all nodes share. */
-export function withLayers(shared: SharedStore, { guests, ...outer }: StoreLayers): SessionStore {
+export function withLayers(shared: SharedStore, layers: StoreLayers): LayeredStores {
   // Copies in this process hold what Redis holds: what is encrypted there is encrypted here.
-  const store =
-    guests === undefined ? shared : new GuestStore(shared, new LocalCopies(guests.memory, guests));
-  return withOuterLayers(store, outer);
+  const guests =
+    layers.guests && new GuestStore(shared, new LocalCopies(layers.guests.memory, layers.guests));
+  return { store: withOuterLayers(guests ?? shared, layers), guests };
 }
 
 /** Puts before a store what any has before it, each layer before the one above it in this function. */

@@ -1,6 +1,14 @@
 import { SessionFormatError } from '../../core/errors.js';
-import { TOMBSTONE_MS, type LoadOutcome, type NotThere, type SessionRecord } from '../../core/store.js';
-import type { SessionId } from '../../core/token.js';
+import {
+  TOMBSTONE_MS,
+  type LoadOutcome,
+  type NotThere,
+  type SessionChange,
+  type SessionRecord,
+} from '../../core/store.js';
+import { tagOf, type SessionId } from '../../core/token.js';
+import type { Argument } from '../../redis/executor.js';
+import { opaque } from './opaque.js';
 
 /**
  * Version of the record's layout. A record of a higher one is left alone: see SessionFormatError. In every version the
@@ -12,8 +20,27 @@ import type { SessionId } from '../../core/token.js';
  */
 export const FORMAT_VERSION = 1;
 
+/** The key of a session: its tag stands in braces, so that what it is renewed to shares its slot. */
+export function keyOf(keyPrefix: string, id: SessionId): string {
+  const tag = tagOf(id);
+  return `${keyPrefix}{${tag}}${id.slice(tag.length)}`;
+}
+
 /** How many letters of its id a record repeats, from the end: 144 bits of a hash. */
 export const NAME_LENGTH = 24;
+
+/** The own fields that tell what there is to know of a session. */
+export const LOOK_FIELDS = [
+  '@v',
+  '@ended',
+  '@next',
+  '@follow',
+  '@used',
+  '@info',
+  '@cookie',
+  '@index',
+  '@kept',
+] as const;
 
 const OWN = '@';
 const OWN_CODE = OWN.charCodeAt(0);
@@ -46,6 +73,27 @@ export function keptField(kept: boolean): [string, string] {
   return ['@kept', kept ? '1' : '0'];
 }
 
+/** The name and bytes of our own field that says when the index of users' sessions was told of it. */
+export function indexField(at: number): [string, string] {
+  return ['@index', String(at)];
+}
+
+/** A field of ours that is written as attributes are: its name, and its text. */
+export type OwnField = readonly [string, string];
+
+/** Puts a change's attributes, and a field of ours, behind the arguments that a script has of its own. */
+export function withFields(
+  args: Argument[],
+  change: Pick<SessionChange, 'set' | 'remove'>,
+  own: readonly OwnField[] = [],
+): Argument[] {
+  args.push(change.set.size + own.length);
+  for (const field of own) args.push(...field);
+  for (const [name, bytes] of change.set) args.push(fieldOf(name), opaque(bytes));
+  for (const name of change.remove) args.push(fieldOf(name));
+  return args;
+}
+
 /** The fields of a record that are not attributes; see scripts.ts. */
 interface OwnFields {
   head?: string;
@@ -56,6 +104,7 @@ interface OwnFields {
   follow?: string;
   cookie?: string;
   kept?: string;
+  index?: string;
 }
 
 /**
@@ -94,6 +143,7 @@ function takeApart(reply: readonly Buffer[], attributes: Map<string, Uint8Array>
     else if (name === '@follow') own.follow = value.toString();
     else if (name === '@cookie') own.cookie = value.toString();
     else if (name === '@kept') own.kept = value.toString();
+    else if (name === '@index') own.index = value.toString();
   }
   return own;
 }
@@ -122,7 +172,7 @@ function strange(id: SessionId, head: string): LoadOutcome {
 
 function recordOf(
   limits: string,
-  { used = '', info = '', cookie = '', kept: keptMark }: OwnFields,
+  { used = '', info = '', cookie = '', index = '', kept: keptMark }: OwnFields,
   attributes: ReadonlyMap<string, Uint8Array>,
 ): SessionRecord | undefined {
   const [, idle, until, authenticated] = LIMITS.exec(limits) ?? [];
@@ -146,5 +196,6 @@ function recordOf(
     ...(kept && { kept }),
     cookieMaxAge: maxAge === undefined || maxAge === '-' ? undefined : Number(maxAge),
     cookieSentAt: sentAt === undefined ? undefined : Number(sentAt),
+    indexedAt: USED.test(index) ? Number(index) : undefined,
   };
 }

@@ -276,7 +276,7 @@ describe('issues', () => {
     ],
     [
       { store: { load: () => undefined } as never },
-      'store = a value of type object: must be a SessionStore: an object with the methods load, touch, create, save, renew, compareAndSet, destroy, health, close',
+      'store = a value of type object: must be a SessionStore: an object with the methods load, touch, create, save, renew, compareAndSet, destroy, ids, health, close',
     ],
     [{ now: 5 as unknown as () => number }, 'now = 5: must be a function that answers epoch milliseconds'],
     [

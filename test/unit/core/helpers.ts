@@ -46,10 +46,26 @@ export function overriding(store: SessionStore, calls: Partial<SessionStore>): S
     renew: (...args) => store.renew(...args),
     compareAndSet: (...args) => store.compareAndSet(...args),
     destroy: (...args) => store.destroy(...args),
+    ids: () => store.ids(),
     health: () => store.health(),
     close: () => store.close(),
     ...calls,
   };
+}
+
+/** Notes in `calls` what is asked of a store, by the names of its methods. */
+export function noting(calls: string[]): (store: SessionStore) => SessionStore {
+  return (store) =>
+    new Proxy(store, {
+      get: (target, name: Exclude<keyof SessionStore, 'index'>) => {
+        const method = target[name]?.bind(target) as ((...args: unknown[]) => unknown) | undefined;
+        if (method === undefined) return undefined;
+        return (...args: unknown[]) => {
+          calls.push(name);
+          return method(...args);
+        };
+      },
+    });
 }
 
 /** What a test may choose. */
