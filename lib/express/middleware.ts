@@ -38,7 +38,7 @@ const ELSEWHERE: Readonly<Record<string, string>> = {
  * connect-flash and others that ask for that: a view of the one session of the request, which `@Session()` and guards see as well.
  * Before them: `app.use(expressSession(app))`. A request that comes with a session's cookie costs a load of that session.
  *
- * A login by Passport (`req.login()`, `AuthGuard` with `session: true`) is a login: `passport.user` becomes the session's principal, with
+ * A login by Passport (`req.login()`, `logIn()` of @nestjs/passport's `AuthGuard`) is a login: `passport.user` becomes the session's principal, with
  * a new token.
  * @param app The Nest application, on Express, with RedisSessionModule.
  * @throws SessionUsageError for another application, or for options that it does not have.

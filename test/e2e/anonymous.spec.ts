@@ -240,6 +240,14 @@ eachAdapter('anonymous traffic', (adapter) => {
       ]);
     });
 
+    it('makes nobody a user: it is in no list, count or look at all sessions', async () => {
+      const { a, browser, id } = await start();
+      await a.visit(browser, (session) => session.keep());
+      expect((await a.sessions.peek(id))?.principal).toBeUndefined();
+      expect(await a.sessions.count()).toBe(0);
+      for await (const session of a.sessions.all()) expect(session).toBe('none');
+    });
+
     it('leaves no copy in memory that could outlive the record', async () => {
       const { a, browser, id } = await start();
       await a.visit(browser, (session) => session.keep());

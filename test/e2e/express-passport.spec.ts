@@ -2,6 +2,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/glob
 import { Redis } from 'ioredis';
 import passportModule, { type PassportStatic } from 'passport';
 import {
+  SessionService,
   SessionUnavailableException,
   SessionUsageError,
   type SessionModuleOptions,
@@ -121,6 +122,28 @@ describe('Passport', () => {
     ]);
     expect([await client.exists(keyOf(guest)), a.log.messages('warn')]).toEqual([1, []]);
     expect(await client.hexists(keyOf(guest), '@ended')).toBe(1);
+  });
+
+  it('a login is among the sessions of its user, within their limit, until the logout', async () => {
+    const options: SessionModuleOptions = { maxSessionsPerUser: 1, sessionLimitPolicy: 'reject' };
+    const [a, b] = [await start(options), await start(options)];
+    const browser = new Browser(a.url);
+    const { result: id } = await a.visit(browser, async (request) => {
+      await login(request, 7);
+      return request.sessionID;
+    });
+    const idsOf = async (): Promise<string[]> =>
+      (await b.app.get(SessionService).list('7')).map((session) => session.id);
+    expect(await idsOf()).toEqual([id]);
+    const second = new Browser(b.url);
+    await b.visit(second, async (request) => {
+      await expect(login(request, 7)).rejects.toMatchObject({ code: 'SESSION_COUNT' });
+    });
+    expect((await b.seenByNest(second)).principal).toBeUndefined();
+    await b.visit(browser, (request) => logout(request));
+    expect(await idsOf()).toEqual([]);
+    await b.visit(second, (request) => login(request, 7));
+    expect(await idsOf()).toHaveLength(1);
   });
 
   it('encrypted sessions log in alike', async () => {
@@ -362,7 +385,6 @@ describe('Passport', () => {
     it('that is only written to by @Session(), or not at all, is as without the middleware', async () => {
       const site = await start();
       const browser = new Browser(site.url);
-      const { SessionService } = await import('nestjs-redis-session');
       const { result: id } = await site.visit(browser, async (request) => {
         const session = await site.app.get(SessionService).of<{ n?: number }>(request);
         session.n = 1;
