@@ -115,7 +115,7 @@ describe('the build', () => {
   );
 
   it('has the entries of the design', () => {
-    expect(entries.map(([name]) => name)).toEqual(['.', './health', './express', './testing']);
+    expect(entries.map(([name]) => name)).toEqual(['.', './health', './express', './fastify', './testing']);
     expect(manifest.files).toContain('dist');
   });
 
