@@ -59,7 +59,7 @@ export class RequestView {
         settings: settings.cookie,
         idleSeconds: settings.idleTimeoutSeconds,
         isSecure: () => this.#request.secure === true,
-        now: settings.now,
+        now: Date.now,
       }),
       begun: () => this.#begin(),
       over: () => (this.#current = undefined),
@@ -88,6 +88,8 @@ class SessionView implements ViewedSession {
   /** Whom the session named when this began, where that one is logged in. */
   #principal: string | undefined;
   #written = false;
+  /** A login that is under way. */
+  #login: { readonly principal: string; readonly done: Promise<void> } | undefined;
   #methods: ViewedSession['methods'] | undefined;
 
   constructor(
@@ -144,7 +146,9 @@ class SessionView implements ViewedSession {
       this.#principal = undefined;
       return this.#session.destroy();
     }
-    if (named !== undefined && named !== principal) this.#warn(notLoggedIn(this.id, principal));
+    const isLoggingIn = this.#login !== undefined && this.#login.principal === named;
+    if (named !== undefined && named !== principal && !isLoggingIn)
+      this.#warn(notLoggedIn(this.id, principal));
     this.#keepWritten();
     return undefined;
   }
@@ -181,8 +185,21 @@ class SessionView implements ViewedSession {
       this.#keepWritten();
       return this.#session.save();
     }
-    await this.#session.authenticate(named);
-    this.#principal = named;
+    if (this.#login?.principal !== named) return this.#logIn(named);
+    // Saved again before the first is done: that is no second login.
+    await this.#login.done;
+    await this.#session.save();
+  }
+
+  async #logIn(principal: string): Promise<void> {
+    const login = { principal, done: this.#session.authenticate(principal) };
+    this.#login = login;
+    try {
+      await login.done;
+      this.#principal = principal;
+    } finally {
+      if (this.#login === login) this.#login = undefined;
+    }
   }
 
   /** The session goes its own way: this shows what it held, and what is assigned here goes nowhere. */
