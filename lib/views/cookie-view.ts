@@ -53,7 +53,7 @@ export interface CookieContext {
   readonly idleSeconds: number;
   /** Whether the request came over TLS, as Express sees it. */
   readonly isSecure: () => boolean;
-  /** Epoch milliseconds. */
+  /** Epoch milliseconds by the wall clock, as browsers and applications count. */
   readonly now: () => number;
 }
 

@@ -68,7 +68,7 @@ export class RequestView<View extends object> {
         settings: settings.cookie,
         idleSeconds: settings.idleTimeoutSeconds,
         isSecure,
-        now: settings.now,
+        now: Date.now,
       }),
       isRegenerated,
       begun: (regenerated) => this.#begin(regenerated),
@@ -100,6 +100,8 @@ class SessionView<View extends object> implements ViewedSession, ShownSession {
   /** Whom the session named when this began, where that one is logged in. */
   #principal: string | undefined;
   #written = false;
+  /** A login that is under way. */
+  #login: { readonly principal: string; readonly done: Promise<void> } | undefined;
   #methods: Readonly<Record<string, unknown>> | undefined;
 
   constructor(viewed: ViewedRequest, options: ViewOptions<View>, hooks: ViewHooks) {
@@ -163,7 +165,7 @@ class SessionView<View extends object> implements ViewedSession, ShownSession {
       this.#principal = undefined;
       return this.#session.destroy();
     }
-    if (named !== undefined && named !== principal) {
+    if (named !== undefined && named !== principal && named !== this.#login?.principal) {
       if (this.#hooks.isRegenerated && this.#options.interface.logsInAtEnd) return this.#logIn(named);
       this.#warn(notLoggedIn(this.id, principal, this.#options.interface));
     }
@@ -208,9 +210,13 @@ class SessionView<View extends object> implements ViewedSession, ShownSession {
   async save(): Promise<void> {
     this.#assertLive('save()');
     const named = this.#options.principal.of(this.view);
-    if (named !== undefined && named !== this.#session.principal) await this.#logIn(named);
-    else {
+    if (named === undefined || named === this.#session.principal) {
       this.#keepWritten();
+      await this.#session.save();
+    } else if (named !== this.#login?.principal) await this.#logIn(named);
+    else {
+      // Saved again before the first is done: that is no second login.
+      await this.#login.done;
       await this.#session.save();
     }
     this.isSaved = true;
@@ -236,8 +242,14 @@ class SessionView<View extends object> implements ViewedSession, ShownSession {
   }
 
   async #logIn(principal: string): Promise<void> {
-    await this.#session.authenticate(principal);
-    this.#principal = principal;
+    const login = { principal, done: this.#session.authenticate(principal) };
+    this.#login = login;
+    try {
+      await login.done;
+      this.#principal = principal;
+    } finally {
+      if (this.#login === login) this.#login = undefined;
+    }
   }
 
   /** The session goes its own way: this shows what it held, and what is assigned here goes nowhere. */

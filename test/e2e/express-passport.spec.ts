@@ -301,6 +301,27 @@ describe('Passport', () => {
       expect(told(site)).toEqual([]);
     });
 
+    it('logs in once, however often it is saved meanwhile, and also where nobody waits', async () => {
+      const site = await start();
+      const browser = new Browser(site.url);
+      const { result } = await site.visit(browser, async ({ session }) => {
+        session['passport'] = { user: 7 };
+        const saves = [session.save(), session.save()];
+        session['later'] = 1;
+        await Promise.all([...saves, session.save()]);
+        return session.id;
+      });
+      expect(told(site)).toEqual(['created', 'authenticated']);
+      expect(await site.seenByNest(browser)).toMatchObject({ id: result, attributes: { later: 1 } });
+      const another = new Browser(site.url);
+      await site.visit(another, ({ session }) => {
+        session['passport'] = { user: 8 };
+        void session.save();
+      });
+      expect((await site.seenByNest(another)).principal).toBe('8');
+      expect([told(site), site.log.messages('warn')]).toEqual([['created', 'authenticated'], []]);
+    });
+
     it('a login by save() alone changes the id as well, and keeps what the guest had', async () => {
       const site = await start();
       const browser = new Browser(site.url);
