@@ -8,7 +8,7 @@ import { FASTIFY_INTERFACE } from './interface.js';
 import type { AnyFastifySession, FastifySessionOptions } from './types.js';
 
 /** A Fastify plugin, as `app.register()` and Fastify's own `register()` take it. */
-export type FastifySessionPlugin = (instance: object, options: unknown, done: () => void) => void;
+export type FastifySessionPlugin = (instance: object, options: unknown, done: (error?: Error) => void) => void;
 
 /** What there is of a Fastify instance. */
 interface Instance {
@@ -78,7 +78,7 @@ export function fastifySession<T extends object = Record<string, unknown>>(
   const plugin: FastifySessionPlugin = (given, _options, done) => {
     const instance = given as Instance;
     if (instance.hasRequestDecorator(OURS)) return done();
-    if (instance.hasRequestDecorator('session')) throw taken();
+    if (instance.hasRequestDecorator('session')) return done(taken());
     decorate(instance);
     instance.addHook('onRequest', async (request, reply) => {
       const opening = await sessions.requestSession(request, reply);
