@@ -11,7 +11,7 @@ import { fastifySession } from 'nestjs-redis-session/fastify';
 import { MemoryStore } from 'nestjs-redis-session/testing';
 import { startApp } from '../support/apps.js';
 import { Browser } from '../support/cookie-jar.js';
-import { startFastifySite, type FastifyInstance, type FastifySite } from './rig/fastify-site.js';
+import { startFastifySite, type FastifySite } from './rig/fastify-site.js';
 
 let site: FastifySite;
 beforeAll(async () => {
@@ -24,7 +24,10 @@ const browser = (): Browser => new Browser(site.url);
 /** Calls a method with a callback; resolves once that is called, rejects with its error. */
 const called = (method: (callback: (error?: unknown) => void) => unknown): Promise<void> =>
   new Promise((resolve, reject) => {
-    method((error) => (error === undefined ? resolve() : reject(error)));
+    method((error) => {
+      if (error === undefined) resolve();
+      else reject(error instanceof Error ? error : new Error('A callback got an error that is none.'));
+    });
   });
 
 /** A visitor who has a session with something in it. */

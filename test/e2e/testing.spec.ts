@@ -124,12 +124,14 @@ describe('Test.createTestingModule', () => {
       .overrideProvider(REDIS_SESSION_OPTIONS)
       .useValue({ store: new MemoryStore() })
       .compile();
-    const app = module.createNestApplication<NestFastifyApplication>(new FastifyAdapter());
+    const logger = new LogSink();
+    const app = module.createNestApplication<NestFastifyApplication>(new FastifyAdapter(), { logger });
     onCleanup(() => app.close());
     await app.init();
     const headers = { cookie: await loginAs(app, 'ann', { views: 3 }) };
     const answer = await app.inject({ url: '/session', headers });
     expect(answer.json()).toMatchObject({ principal: 'ann', attributes: { views: 3 } });
+    expect(logger.text()).not.toMatch(/Successful/);
   });
 
   it('takes them where code decides', async () => {
