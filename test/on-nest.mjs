@@ -52,7 +52,6 @@ await copyCheckout();
 const versions = await install();
 console.log(`Nest ${major}: ${versions.join(', ')}`);
 run(process.execPath, ['node_modules/typescript/bin/tsc', '--noEmit', '-p', 'tsconfig.json']);
-run('npm', ['run', '-s', 'build']);
 run('npm', ['test', '-s', '--', ...(jestArguments.length > 0 ? jestArguments : SUITES)]);
 
 async function copyCheckout() {

@@ -12,12 +12,17 @@ const UNCHOSEN: unknown = ((one, other) => (one === other ? one : 'none'))(newLe
  */
 export function isAskedFor(level: LogLevel): boolean {
   const logger: unknown = Reflect.get(Logger, 'staticInstanceRef');
-  if (!(logger instanceof ConsoleLogger)) return Logger.isLevelEnabled(level);
+  if (!(logger instanceof ConsoleLogger)) return logger !== undefined && isAllowed(level);
   // First, because it is asked at each request.
   if (levelsOf(logger) === UNCHOSEN) return false;
   // A logger settles its levels when it is first asked about one. It is asked itself: what Nest 11 tells of all loggers
   // is what the application once said of the default one.
   return logger.isLevelEnabled(level) && levelsOf(logger) !== UNCHOSEN;
+}
+
+/** For a logger of the application's own: every level, where none were set, for which Nest 11 says none. */
+function isAllowed(level: LogLevel): boolean {
+  return Reflect.get(Logger, 'logLevels') === undefined || Logger.isLevelEnabled(level);
 }
 
 function newLevels(): unknown {

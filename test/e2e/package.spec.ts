@@ -3,6 +3,8 @@ import { execFile } from 'node:child_process';
 import { copyFile, readFile, readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
+import { publint } from 'publint';
+import { formatMessage } from 'publint/utils';
 import { tempDir } from '../support/cleanup.js';
 import { Browser } from '../support/cookie-jar.js';
 import { startNode, type NodeProcess } from '../support/node-process.js';
@@ -10,7 +12,14 @@ import { startRedis } from '../support/redis-server.js';
 import { buildInto, ROOT, TSC } from './fixtures/build.js';
 
 const INSTALL_TIMEOUT_MS = 180_000;
+const ATTW = join(ROOT, 'node_modules/@arethetypeswrong/cli/dist/index.js');
 const run = promisify(execFile);
+
+/** What attw says, as far as it is read here. */
+interface Analysis {
+  readonly entrypoints: Readonly<Record<string, unknown>>;
+  readonly problems: readonly { readonly kind: string }[];
+}
 
 /** What an application brings; in the versions that this checkout has, so that npm has them at hand. */
 const BROUGHT = [
@@ -92,10 +101,11 @@ const TSCONFIG = {
 };
 
 let app = '';
+let tarball = '';
 let packed: string[] = [];
 
 beforeAll(async () => {
-  const tarball = await pack();
+  tarball = await pack();
   app = await tempDir();
   const versions = await Promise.all(
     BROUGHT.map(async (name) => {
@@ -135,6 +145,10 @@ async function pack(): Promise<string> {
   return join(dir, result.filename);
 }
 
+async function arrayBufferOf(file: string): Promise<ArrayBuffer> {
+  return new Uint8Array(await readFile(file)).buffer;
+}
+
 /** Starts the installed application. */
 async function start(env: Record<string, string> = {}): Promise<{ browser: Browser; node: NodeProcess }> {
   const node = await startNode(join(app, 'out/main.js'), { cwd: app, env });
@@ -151,6 +165,21 @@ describe('the packed package', () => {
       (path) => !/^(dist\/.*\.(js|d\.ts)|[A-Z]+(\.md)?|package\.json)$/.test(path),
     );
     expect(others).toEqual([]);
+  });
+
+  it('has nothing that publint would tell its publisher', async () => {
+    const messages = await publint({ pack: { tarball: await arrayBufferOf(tarball) }, strict: true });
+    expect(messages.messages.map((message) => formatMessage(message, messages.pkg))).toEqual([]);
+  });
+
+  it('resolves with its types from everywhere, and is an ES module for require() too', async () => {
+    // What attw tells a CommonJS application is no error on the Node versions that are supported: require() of an ES module.
+    const args = [ATTW, tarball, '--format', 'json', '--ignore-rules', 'cjs-resolves-to-esm'];
+    const { stdout } = await run(process.execPath, args);
+    const { analysis } = JSON.parse(stdout) as { analysis: Analysis };
+    const { exports } = JSON.parse(await readFile(join(ROOT, 'package.json'), 'utf8')) as { exports: object };
+    expect(Object.keys(analysis.entrypoints)).toEqual(Object.keys(exports));
+    expect([...new Set(analysis.problems.map(({ kind }) => kind))]).toEqual(['CJSResolvesToESM']);
   });
 
   it('brings only its own dependencies into the application', async () => {

@@ -11,6 +11,7 @@ interface Manifest {
   readonly license: string;
   readonly engines: Record<string, string>;
   readonly exports: Record<string, string | { readonly types: string; readonly default: string }>;
+  readonly typesVersions: { readonly '*': Readonly<Record<string, readonly string[]>> };
   readonly files: readonly string[];
   readonly dependencies: Record<string, string>;
   readonly peerDependencies: Record<string, string>;
@@ -123,6 +124,13 @@ describe('the build', () => {
       expect(existsSync(join(dist, path.replace(/^\.\/dist\//, '')))).toBe(true);
     }
     expect(target.types.replace(/\.d\.ts$/, '')).toBe(target.default.replace(/\.js$/, ''));
+  });
+
+  it('tells a TypeScript that does not read exports (moduleResolution node10) where the types of each entry are', () => {
+    const named = entries.flatMap(([name, { types }]) =>
+      name === '.' ? [] : [[name.replace('./', ''), [types]]],
+    );
+    expect(manifest.typesVersions['*']).toEqual(Object.fromEntries(named));
   });
 
   it.each(entries)('tells what each export of %s means', (_name, target) => {

@@ -137,7 +137,7 @@ describe('the documents', () => {
   it('name only commands that there are', () => {
     const { scripts } = JSON.parse(read('package.json')) as { scripts: Record<string, string> };
     const named = DOCUMENTS.flatMap((name) =>
-      [...read(name).matchAll(/\bnpm (?:run )?(?!ci\b|install\b|run\b|pack\b)([a-z:]+)/g)].map(
+      [...read(name).matchAll(/\bnpm (?:run )?(?!ci\b|install\b|run\b|pack\b)([a-z][\w:]*)/g)].map(
         ([, script]) => script,
       ),
     );

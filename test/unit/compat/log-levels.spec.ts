@@ -25,6 +25,15 @@ describe("the private parts of Nest's loggers", () => {
     expect(levels(new ConsoleLogger({ logLevels: ['debug'] }))).toEqual(['debug']);
   });
 
+  it('a logger of the application’s own is asked for every level, until levels are set', () => {
+    Logger.overrideLogger({ log: () => 1, error: () => 1, warn: () => 1 });
+    expect(isAskedFor('verbose')).toBe(true);
+    Logger.overrideLogger(['log']);
+    expect([isAskedFor('verbose'), isAskedFor('log')]).toEqual([false, true]);
+    Logger.overrideLogger(false);
+    expect(isAskedFor('log')).toBe(false);
+  });
+
   it('a logger answers for itself, whatever was said of the default one before', () => {
     Logger.overrideLogger(['error']);
     expect(isAskedFor('debug')).toBe(false);

@@ -1,0 +1,21 @@
+import { type INestApplication } from '@nestjs/common';
+import { Test } from '@nestjs/testing';
+import request from 'supertest';
+import { type App } from 'supertest/types';
+import { AppModule } from './app.module';
+
+describe('the shop', () => {
+  let app: INestApplication<App>;
+  beforeAll(async () => {
+    const module = await Test.createTestingModule({ imports: [AppModule] }).compile();
+    app = await module.createNestApplication().init();
+  });
+  afterAll(() => app.close());
+
+  it('keeps the cart of whoever logs in', async () => {
+    const browser = request.agent(app.getHttpServer());
+    await browser.post('/cart').send({ item: 'tea' }).expect(201);
+    await browser.post('/login').send({ name: 'ann' }).expect(201);
+    await browser.get('/cart').expect(200, { of: 'ann', cart: ['tea'] });
+  });
+});
