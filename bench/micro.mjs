@@ -38,6 +38,7 @@ const [{ msgpackCodec }, { jsonCodec }] = await Promise.all([
   part('codecs/json.js'),
 ]);
 const { readRecord } = await part('stores/redis/record.js');
+const { Bag } = await part('core/bag.js');
 const { Deadlines } = await part('redis/deadline.js');
 
 const cart = cartOf(10);
@@ -69,7 +70,7 @@ const store = {
 const environment = {
   ...{
     store,
-    busy: new Set(),
+    busy: new Bag(),
     codec: msgpackCodec,
     codecByName: () => msgpackCodec,
     log: quiet,

@@ -115,7 +115,7 @@ export class SessionChanges {
     const state = this.#state;
     if (state.phase !== 'new') state.attributes.forgetStored();
     const difference = state.attributes.difference() ?? NOTHING;
-    state.forgetName();
+    state.forgetId();
     await this.#create(difference, true, login);
     const { log, events } = this.#environment;
     const { id } = state;
