@@ -255,3 +255,31 @@ it('what is assigned to a new session whose response has ended is left out, with
   expect(fixture.lines.at(-1)).toMatch(/^warn Attribute "late" is left out: .* whose response has ended/);
   expect(Object.keys(request.session)).toEqual([]);
 });
+
+it('with SAVE_ON_CHANGE, what changes while a save is under way is one more save, however often', async () => {
+  let letGo = (): void => undefined;
+  const held = new Promise<void>((resolve) => (letGo = resolve));
+  const saved: SessionChange[] = [];
+  const fixture = new CoreFixture({
+    rules: { saveOnChange: true },
+    wrap: (store) =>
+      overriding(store, {
+        save: async (id, change) => {
+          saved.push(change);
+          await held;
+          return store.save(id, change);
+        },
+      }),
+  });
+  const visitor = fixture.browser();
+  await visitor.visit((session) => (session['n'] = 0));
+  const request = await visitor.request();
+  for (let n = 1; n <= 100; n += 1) {
+    request.session['n'] = n;
+    await nextTurn();
+  }
+  letGo();
+  await request.answer();
+  expect(saved).toHaveLength(2);
+  expect(await visitor.visit((session) => session['n'])).toBe(100);
+});
