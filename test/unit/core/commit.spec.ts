@@ -283,3 +283,30 @@ it('with SAVE_ON_CHANGE, what changes while a save is under way is one more save
   expect(saved).toHaveLength(2);
   expect(await visitor.visit((session) => session['n'])).toBe(100);
 });
+
+it('with SAVE_ON_CHANGE, no answer waits for a job that changes something faster than it is saved', async () => {
+  const fixture = new CoreFixture({
+    rules: { saveOnChange: true },
+    wrap: (store) =>
+      overriding(store, {
+        save: async (id, change) => {
+          for (let turn = 0; turn < 10; turn += 1) await nextTurn();
+          return store.save(id, change);
+        },
+      }),
+  });
+  const visitor = fixture.browser();
+  await visitor.visit((session) => (session['n'] = 0));
+  const request = await visitor.request();
+  let answered: Promise<unknown> | undefined;
+  let isAnswered = false;
+  let turns = 0;
+  for (; turns < 1000 && !isAnswered; turns += 1) {
+    request.session['n'] = turns;
+    if (turns === 50) answered = request.answer().then(() => (isAnswered = true));
+    await nextTurn();
+  }
+  // A save under way, one that waits behind it, and that of the answer.
+  expect(turns).toBeLessThan(100);
+  await answered;
+});
