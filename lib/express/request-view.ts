@@ -1,7 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import type { ResolvedSettings } from '../config/settings.js';
 import type { SessionLog } from '../core/environment.js';
-import { SessionDestroyedError } from '../core/errors.js';
+import { SessionDestroyedError, SessionUsageError } from '../core/errors.js';
 import type { HttpSession } from '../core/members.js';
 import { SessionCookieView } from './cookie.js';
 import { notLoggedIn, type PrincipalReader } from './login.js';
@@ -121,6 +121,7 @@ class SessionView implements ViewedSession {
 
   get methods(): ViewedSession['methods'] {
     const touch = (callback?: SessionCallback): AnyExpressSession => {
+      assertCallback(callback);
       this.cookie.reset();
       if (callback !== undefined) queueMicrotask(callback);
       return this.view;
@@ -243,6 +244,7 @@ class SessionView implements ViewedSession {
   /** With a callback as express-session has it, which gets what went wrong; without one a promise. */
   #answering(work: () => Promise<void>): (callback?: SessionCallback) => unknown {
     return (callback) => {
+      assertCallback(callback);
       const done = work();
       if (callback === undefined) {
         // Who calls it express-session's way, without a callback, does not look at what went wrong: the response tells.
@@ -257,4 +259,12 @@ class SessionView implements ViewedSession {
       return this.view;
     };
   }
+}
+
+/** At once, where it can still be caught, and not when it would be called. */
+function assertCallback(callback: unknown): void {
+  if (callback === undefined || typeof callback === 'function') return;
+  throw new SessionUsageError(
+    'A method of req.session takes a callback, (error) => …, or nothing, which makes it return a promise.',
+  );
 }
