@@ -133,6 +133,12 @@ export class ManagedSession {
     this.#state.dirty = true;
   }
 
+  keep(): void {
+    this.#assertWritable();
+    if (this.phase === 'new') assertCookieCanLeave(this.#client, 'keep a new session');
+    if (this.#state.keep()) this.#noticeChange();
+  }
+
   save(): Promise<void> {
     return this.#queue.run(async () => {
       assertUsable(this.phase);
