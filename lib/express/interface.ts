@@ -20,6 +20,7 @@ export const EXPRESS_INTERFACE: ViewInterface = {
 
 function methodsOf(view: ShownSession): Readonly<Record<string, unknown>> {
   const touch = (callback?: SessionCallback): object => {
+    view.assertCallback(callback);
     view.cookie.reset();
     if (callback !== undefined) queueMicrotask(callback);
     return view.view;

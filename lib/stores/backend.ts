@@ -80,7 +80,6 @@ export function createBackend(
   const sender = { channel: channelOf(keyPrefix), node: newNodeName() };
   const options = {
     keyPrefix,
-    messages: sender,
     topology: link.topology,
     touchIntervalMs: settings.touchIntervalSeconds * 1000,
     anonymousCopySeconds: storeGuests ? undefined : settings.guestCopySeconds,
@@ -89,7 +88,7 @@ export function createBackend(
     limits: settings,
     overhead: encryptionKeys.length > 0 ? ENCRYPTION_OVERHEAD : undefined,
   };
-  const shared = new RedisStore(link.executor, options, async () => {
+  const shared = new RedisStore(link.executor, { ...options, messages: sender }, async () => {
     subscriber.close();
     await link.close();
   });
@@ -130,6 +129,7 @@ export function createBackend(
           throw error;
         })),
     connect: async () => {
+      // Without messages: other nodes need not hear of it.
       if (await link.connect((executor) => rehearse(executor, options))) await subscriber.start();
     },
   };

@@ -1,6 +1,6 @@
 import type { ResolvedSettings } from '../config/settings.js';
 import type { SessionLog } from '../core/environment.js';
-import { SessionDestroyedError } from '../core/errors.js';
+import { SessionDestroyedError, SessionUsageError } from '../core/errors.js';
 import type { HttpSession } from '../core/members.js';
 import { SessionCookieView } from './cookie-view.js';
 import { notLoggedIn, type PrincipalReader } from './principal.js';
@@ -223,6 +223,7 @@ class SessionView<View extends object> implements ViewedSession, ShownSession {
   }
 
   answer(work: () => Promise<void>, callback: SessionCallback | undefined): unknown {
+    this.assertCallback(callback);
     const done = work();
     if (callback === undefined) {
       // Who calls it express-session's way, without a callback, does not look at what went wrong: the response tells.
@@ -235,6 +236,13 @@ class SessionView<View extends object> implements ViewedSession, ShownSession {
       (error: unknown) => queueMicrotask(() => callback(error)),
     );
     return this.view;
+  }
+
+  assertCallback(callback: unknown): void {
+    if (callback === undefined || typeof callback === 'function') return;
+    throw new SessionUsageError(
+      `A method of ${this.name} takes a callback, (error) => …, or nothing, which makes it return a promise.`,
+    );
   }
 
   get #session(): HttpSession<Record<string, unknown>> {

@@ -24,6 +24,8 @@ export interface ShownSession {
   reload(): Promise<void>;
   /** Where the session names a user who is not logged in, that is the login. */
   save(): Promise<void>;
+  /** Refuses what is no function, at once, where it can still be caught. @throws SessionUsageError */
+  assertCallback(callback: unknown): void;
   /** Does it, and tells the callback that it is done or what went wrong; without a callback the promise it returns. */
   answer(work: () => Promise<void>, callback: SessionCallback | undefined): unknown;
 }

@@ -433,6 +433,14 @@ describe('methods', () => {
     });
   });
 
+  it('refuse a callback that is no function', async () => {
+    await site.visit(browser(), ({ session }) => {
+      for (const method of [session.save, session.reload, session.regenerate, session.destroy, session.touch])
+        expect(() => method('done' as never)).toThrow(SessionUsageError);
+      expect(session.id).toHaveLength(47);
+    });
+  });
+
   it('that fail without anybody looking do not end the process', async () => {
     const visitor = await returning();
     await site.visit(visitor, async ({ session }) => {

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { createServer } from 'node:http';
+import { URL, URLSearchParams } from 'node:url';
 
 /** An OAuth provider whose only user is ann, who agrees to everything. It checks the code and PKCE's verifier. */
 export async function startProvider() {
