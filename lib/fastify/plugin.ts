@@ -8,7 +8,11 @@ import { FASTIFY_INTERFACE } from './interface.js';
 import type { AnyFastifySession, FastifySessionOptions } from './types.js';
 
 /** A Fastify plugin, as `app.register()` and Fastify's own `register()` take it. */
-export type FastifySessionPlugin = (instance: object, options: unknown, done: (error?: Error) => void) => void;
+export type FastifySessionPlugin = (
+  instance: object,
+  options: unknown,
+  done: (error?: Error) => void,
+) => void;
 
 /** What there is of a Fastify instance. */
 interface Instance {
