@@ -9,6 +9,7 @@ import { Subscriber, subscriberFactory } from '../redis/subscriber.js';
 import { withLayers } from './layers/compose.js';
 import { ENCRYPTION_OVERHEAD } from './layers/encrypted-store.js';
 import { FailureLog } from './layers/failure-log.js';
+import { TracedStore } from './layers/traced-store.js';
 import { MemorySessionIndex } from './memory-index.js';
 import { MemoryStore } from './memory-store.js';
 import { newNodeName, NodeMessages } from './redis/node-messages.js';
@@ -63,7 +64,7 @@ export function createBackend(
 ): SessionBackend {
   if (!settings.enabled) {
     return {
-      store: memoryStore(settings),
+      store: new TracedStore(memoryStore(settings), 'memory'),
       index: new MemorySessionIndex(settings.now),
       note: () => undefined,
       connect: () => Promise.resolve(),

@@ -30,12 +30,13 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   config: ['core/'],
   nest: ['core/', 'codecs/', 'compat/', 'redis/', 'stores/', 'http/', 'config/'],
   health: ['core/store.ts', 'nest/tokens.ts', 'stores/backend.ts', 'nest/session.lifecycle.ts'],
+  otel: ['core/diagnostics.ts', 'core/errors.ts'],
   'index.ts': ['core/', 'codecs/', 'config/', 'nest/'],
 };
 
 /** What each room may import from outside. */
 const MAY_USE: Readonly<Record<string, RegExp>> = {
-  core: /^node:(async_hooks|crypto|util)$/,
+  core: /^node:(async_hooks|crypto|diagnostics_channel|util)$/,
   codecs: /^node:util$/,
   redis: /^(ioredis|cockatiel|generic-pool|cluster-key-slot|node:[\w/]+)$/,
   stores: /^(lru-cache|cluster-key-slot|node:[\w/]+)$/,
@@ -44,6 +45,7 @@ const MAY_USE: Readonly<Record<string, RegExp>> = {
   config: /^(class-validator|class-transformer|ioredis|node:fs|node:util)$/,
   nest: /^(@nestjs\/(common|core|config)|rxjs|node:[\w/]+)$/,
   health: /^@nestjs\/(common|terminus)$/,
+  otel: /^(@opentelemetry\/(api|instrumentation)|node:diagnostics_channel)$/,
   'index.ts': /^$/,
 };
 
@@ -103,7 +105,7 @@ describe('lib', () => {
   });
 
   it('does not import its own doors', () => {
-    const doors = /^(index\.ts|health\/index\.ts|nestjs-redis-session(\/.*)?)$/;
+    const doors = /^(index\.ts|(health|otel)\/index\.ts|nestjs-redis-session(\/.*)?)$/;
     expect(imports.filter(({ to }) => doors.test(to)).map(told)).toEqual([]);
   });
 

@@ -5,6 +5,7 @@ import { GuestStore, type SharedStore } from './guest-store.js';
 import { KeyRing } from './key-ring.js';
 import { LocalCopies, type LocalCopyRules } from './local-copies.js';
 import { ObservedStore } from './observed-store.js';
+import { TracedStore } from './traced-store.js';
 import type { LayeredStore } from './store-layer.js';
 
 /** Which layers stand before a store. */
@@ -33,6 +34,6 @@ export function withLayers(shared: SharedStore, layers: StoreLayers): LayeredSto
   let store: LayeredStore = guests ?? shared;
   if (encryptionKeys.length > 0)
     store = new EncryptedStore(store, new KeyRing(encryptionKeys.map((key) => Buffer.from(key, 'base64'))));
-  // Last, so that failures of each layer are seen.
-  return { store: new ObservedStore(store, failed), guests };
+  // Last, so that failures of each layer are seen, and what an operation takes is all that it takes.
+  return { store: new TracedStore(new ObservedStore(store, failed), 'redis'), guests };
 }
