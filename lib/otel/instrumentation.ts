@@ -24,7 +24,7 @@ export interface SessionInstrumentationConfig extends InstrumentationConfig {
  */
 export class SessionInstrumentation extends InstrumentationBase<SessionInstrumentationConfig> {
   /** Set where InstrumentationBase's constructor asks for it, which a field with a value would undo. */
-  private declare instruments: SessionMetrics;
+  declare private instruments: SessionMetrics;
   readonly #subscriptions: readonly Subscription[];
   #listening = false;
 

@@ -76,9 +76,9 @@ export class SessionMetrics {
     this.#servers.set(address, open);
   }
 
-  /** Nothing is known of servers any more. */
+  /** Nobody watches any more: no alarm goes on for want of somebody who ends it. */
   forget(): void {
-    this.#servers.clear();
+    for (const address of this.#servers.keys()) this.#servers.set(address, false);
   }
 }
 
