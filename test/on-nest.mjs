@@ -29,6 +29,7 @@ const SUITES = [
     'unit/nest/',
     'unit/compat/',
     'e2e/deferred-response',
+    'e2e/express-',
     'e2e/health',
     'e2e/inject',
     'e2e/middleware-stacks',

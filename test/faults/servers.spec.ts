@@ -8,7 +8,7 @@ import { onCleanup } from '../support/cleanup.js';
 import { compileApp } from '../support/compile.js';
 import { startNode } from '../support/node-process.js';
 import { startRedis } from '../support/redis-server.js';
-import { eventually } from '../topologies/rig/eventually.js';
+import { eventually } from '../support/eventually.js';
 import { adminOf, oneOfEach, recoveryMs, startFaultApp, type FaultApp } from './rig/fault-app.js';
 import { startSwitchboard } from './rig/switchboard.js';
 

@@ -15,7 +15,7 @@ import { eachAdapter, LogSink, startApp, type Adapter, type StartedApp } from '.
 import { Browser } from '../support/cookie-jar.js';
 import { startRedis, type RedisProcess } from '../support/redis-server.js';
 import { forgetTelemetry, parentOf, Telemetry } from '../support/telemetry.js';
-import { eventually } from '../e2e/rig/eventually.js';
+import { eventually } from '../support/eventually.js';
 
 const PRINCIPAL = 'canary-principal-7f3c';
 const PAYLOAD = 'canary-payload-of-a-customer-93ab';

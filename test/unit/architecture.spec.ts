@@ -30,6 +30,14 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   config: ['core/'],
   nest: ['core/', 'codecs/', 'compat/', 'redis/', 'stores/', 'http/', 'config/'],
   health: ['core/store.ts', 'nest/tokens.ts', 'stores/backend.ts', 'nest/session.lifecycle.ts'],
+  express: [
+    'core/environment.ts',
+    'core/errors.ts',
+    'core/members.ts',
+    'config/settings.ts',
+    'http/request-slot.ts',
+    ...['nest/nest-log.ts', 'nest/session.service.ts', 'nest/tokens.ts'],
+  ],
   otel: ['core/diagnostics.ts', 'core/errors.ts'],
   'index.ts': ['core/', 'codecs/', 'config/', 'nest/'],
 };
@@ -45,6 +53,7 @@ const MAY_USE: Readonly<Record<string, RegExp>> = {
   config: /^(class-validator|class-transformer|ioredis|node:fs|node:util)$/,
   nest: /^(@nestjs\/(common|core|config)|rxjs|node:[\w/]+)$/,
   health: /^@nestjs\/(common|terminus)$/,
+  express: /^(@nestjs\/common|cookie|node:http)$/,
   otel: /^(@opentelemetry\/(api|instrumentation)|node:diagnostics_channel)$/,
   'index.ts': /^$/,
 };
@@ -105,7 +114,7 @@ describe('lib', () => {
   });
 
   it('does not import its own doors', () => {
-    const doors = /^(index\.ts|(health|otel)\/index\.ts|nestjs-redis-session(\/.*)?)$/;
+    const doors = /^(index\.ts|(health|express|otel)\/index\.ts|nestjs-redis-session(\/.*)?)$/;
     expect(imports.filter(({ to }) => doors.test(to)).map(told)).toEqual([]);
   });
 

@@ -67,11 +67,7 @@ describe('package.json', () => {
     const optional = Object.entries(manifest.peerDependenciesMeta).flatMap(([name, meta]) =>
       meta.optional ? [name] : [],
     );
-    expect(optional).toEqual([
-      '@nestjs/terminus',
-      '@opentelemetry/api',
-      '@opentelemetry/instrumentation',
-    ]);
+    expect(optional).toEqual(['@nestjs/terminus', '@opentelemetry/api', '@opentelemetry/instrumentation']);
     const doubled = Object.keys(manifest.dependencies).filter((name) => name in manifest.peerDependencies);
     expect(doubled).toEqual([]);
     for (const name of Object.keys(manifest.peerDependencies)) {
@@ -125,7 +121,7 @@ describe('the build', () => {
   );
 
   it('has the entries of the design', () => {
-    expect(entries.map(([name]) => name)).toEqual(['.', './health', './otel']);
+    expect(entries.map(([name]) => name)).toEqual(['.', './health', './express', './otel']);
     expect(manifest.files).toContain('dist');
   });
 
