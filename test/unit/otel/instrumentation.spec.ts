@@ -227,12 +227,19 @@ describe('the instrumentation', () => {
     const waiting: (() => void)[] = [];
     const store = memory({ touch: () => new Promise((resolve) => waiting.push(() => resolve())) });
     instrumentation.disable();
+    // Somebody else, so that there is a message.
+    const listener = (): void => undefined;
+    operationChannels.touch.start.subscribe(listener);
     const before = store.touch(id);
     instrumentation.enable();
+    // Begun before: its end is heard, and is no span's.
+    waiting[0]?.();
+    await before;
     const during = store.touch(id);
     instrumentation.disable();
-    for (const one of waiting) one();
-    await Promise.all([before, during]);
+    waiting[1]?.();
+    await during;
+    operationChannels.touch.start.unsubscribe(listener);
     expect(telemetry.spans()).toEqual([]);
   });
 
