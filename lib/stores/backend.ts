@@ -10,6 +10,7 @@ import { withLayers, withOuterLayers } from './layers/compose.js';
 import { ENCRYPTION_OVERHEAD } from './layers/encrypted-store.js';
 import { FailureLog } from './layers/failure-log.js';
 import { UnownedStore } from './layers/store-layer.js';
+import { TracedStore } from './layers/traced-store.js';
 import { MemorySessionIndex } from './memory-index.js';
 import { MemoryStore } from './memory-store.js';
 import { newNodeName, NodeMessages } from './redis/node-messages.js';
@@ -67,12 +68,16 @@ export function createBackend(
   const failures = new FailureLog(logOf('SessionStore'), realTimer);
   if (settings.store !== undefined)
     return localBackend(
-      withOuterLayers(new UnownedStore(settings.store), { ...settings, failed: failures.note }),
+      withOuterLayers(new UnownedStore(settings.store), {
+        ...settings,
+        kind: 'custom',
+        failed: failures.note,
+      }),
       settings.store.index ?? new MemorySessionIndex(settings.now),
     );
   if (!settings.usesRedis) {
     const store = memoryStore(settings);
-    return localBackend(store, store.index);
+    return localBackend(new TracedStore(store, 'memory'), store.index);
   }
   const { redis, keyPrefix, storeGuests, encryptionKeys } = settings;
   const link = createRedisLink(redis, { keyPrefix, end: DESTROY }, logOf('RedisConnection'));
@@ -97,6 +102,7 @@ export function createBackend(
     guests: storeGuests
       ? undefined
       : { memory: memoryStore(settings), lifeMs: copyLifeMs, now: settings.now },
+    kind: 'redis',
     encryptionKeys,
     failed: failures.note,
   });
