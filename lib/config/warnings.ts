@@ -11,7 +11,7 @@ export function warningsOf(given: Given, settings: SessionSettings, production: 
         `The option ${old} is called ${name} now. The old name works for the time being: rename it.`,
     ),
     ...unequalLives(given, settings),
-    ...(production && !settings.enabled
+    ...(production && !settings.usesRedis && settings.store === undefined
       ? [
           'NODE_ENV is production and sessions live in the memory of this process: a restart ends them, and no other node ' +
             'knows them. Set REDIS_SESSION_ENABLED=true to keep them in Redis.',

@@ -50,7 +50,8 @@ export interface SessionRejectedMessage {
   readonly id: string | undefined;
 }
 
-export type SessionStoreKind = 'redis' | 'memory';
+/** Where sessions live: `custom` is the application's own store. */
+export type SessionStoreKind = 'redis' | 'memory' | 'custom';
 
 /** Of each name: what is told, and where. */
 export const operationChannels = {

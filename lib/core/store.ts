@@ -1,3 +1,4 @@
+import type { SessionIndex } from './session-index.js';
 import type { SessionId } from './token.js';
 
 /** How long a browser keeps the session's cookie, and whether it has been told. */
@@ -118,6 +119,7 @@ export interface NotThere {
   readonly now?: number | undefined;
 }
 
+/** The session is there. */
 export interface Found {
   readonly status: 'found';
   readonly record: SessionRecord;
@@ -133,7 +135,9 @@ export interface Unreadable {
   readonly damaged?: boolean | undefined;
 }
 
+/** What a load has found. */
 export type LoadOutcome = Found | NotThere | Unreadable;
+/** What has become of a write. */
 export type WriteOutcome = Written | NotThere;
 
 /** `conflict`: the attribute's bytes were not the expected ones; `actual` is what is there. */
@@ -179,7 +183,8 @@ export interface Quarantine {
 
 /** How a store is doing, for health checks. Never holds a secret. */
 export interface StoreHealth {
-  readonly kind: 'memory' | 'redis';
+  /** `memory`, `redis` or, for an application's own store, its name. */
+  readonly kind: string;
   /** `standalone`, `sentinel`, `cluster` or, for memory, `process`. */
   readonly topology: string;
   /** Redis: the role of the server that answered; undefined where it does not tell. */
@@ -200,6 +205,12 @@ export interface StoreHealth {
  * All writes are atomic, extend the expiry in the same step and leave no record without one.
  */
 export interface SessionStore {
+  /**
+   * Which sessions each user has, of all nodes that share the store; undefined: each node knows of the logins that it has served
+   * itself, so that `SessionService.list()`, `destroyAll(principal)` and MAX_SESSIONS_PER_USER see those alone.
+   */
+  readonly index?: SessionIndex | undefined;
+
   /** Reads the session and, best effort and unless told otherwise, marks it as used: its idle life starts anew. */
   load(id: SessionId, options?: LoadOptions): Promise<LoadOutcome>;
 

@@ -1,45 +1,15 @@
 import type { IncomingMessage } from 'node:http';
 import type { HttpSession, SessionAttributes } from '../core/members.js';
+import type { ViewCookie, ViewCookieData } from '../views/cookie-view.js';
+import type { SessionCallback } from '../views/view-interface.js';
 
-/** How a method of a session tells that it is done: without an argument, or with what went wrong. */
-export type SessionCallback = (error?: unknown) => void;
+export type { SessionCallback };
 
 /** The session's cookie, with the names and units of express-session. */
-export interface ExpressSessionCookie {
-  /**
-   * Milliseconds until browsers drop the cookie; null: they keep it as long as they run. Settable: for so long, rounded up to
-   * seconds and at most 400 days, both the cookie and the session last after each use. null or false: as the settings say.
-   */
-  maxAge: number | null;
-  /** When browsers drop the cookie; null: when they end. Settable: see `maxAge`. */
-  expires: Date | null;
-  /** What `maxAge` was set to, and begins from at each use. */
-  originalMaxAge: number | null;
-  /** Read-only in effect, as the five below: one setting for all sessions. Setting it to what it is not throws. */
-  secure: boolean;
-  httpOnly: boolean;
-  path: string;
-  domain: string | undefined;
-  sameSite: 'lax' | 'strict' | 'none';
-  partitioned: boolean;
-  /** What of it goes into a Set-Cookie header, as a plain object. */
-  readonly data: ExpressSessionCookieData;
-  /** A Set-Cookie header with another name and value, and the attributes of this one. */
-  serialize(name: string, value: string): string;
-  toJSON(): ExpressSessionCookieData;
-}
+export type ExpressSessionCookie = ViewCookie;
 
 /** A session's cookie as a plain object. */
-export interface ExpressSessionCookieData {
-  originalMaxAge: number | null;
-  expires: Date | null;
-  secure: boolean;
-  httpOnly: boolean;
-  path: string;
-  domain?: string;
-  sameSite: 'lax' | 'strict' | 'none';
-  partitioned?: boolean;
-}
+export type ExpressSessionCookieData = ViewCookieData;
 
 /** The members of `req.session`: those of express-session. Each method takes a callback or, without one, returns a promise. */
 export interface ExpressSessionMembers {

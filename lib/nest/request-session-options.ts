@@ -53,7 +53,8 @@ function createTransport({ cookie, secrets, transport }: ResolvedSettings): Toke
   return new SessionCookie({ ...cookie, names: cookie.names }, secrets, dropped);
 }
 
-function createEnvironment(
+/** Puts together what sessions work with. */
+export function createEnvironment(
   settings: ResolvedSettings,
   { store, index, confirmEnds }: Pick<SessionBackend, 'store' | 'index' | 'confirmEnds'>,
   events: SessionEvents,

@@ -237,6 +237,7 @@ describe('a cluster that serves what it can', () => {
         '>shop-password',
         `~${PREFIX}*`,
         'resetchannels',
+        `&${PREFIX}events`,
         ...rules,
       );
     }

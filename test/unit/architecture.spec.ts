@@ -30,13 +30,19 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   config: ['core/'],
   nest: ['core/', 'codecs/', 'compat/', 'redis/', 'stores/', 'http/', 'config/'],
   health: ['core/store.ts', 'nest/tokens.ts', 'stores/backend.ts', 'nest/session.lifecycle.ts'],
-  express: [
-    'core/environment.ts',
-    'core/errors.ts',
-    'core/members.ts',
-    'config/settings.ts',
-    'http/request-slot.ts',
+  // The session of a request as the plugins of a framework know it: what /express and /fastify share.
+  views: [
+    ...['core/environment.ts', 'core/errors.ts', 'core/members.ts', 'config/settings.ts'],
     ...['nest/nest-log.ts', 'nest/session.service.ts', 'nest/tokens.ts'],
+  ],
+  express: ['core/errors.ts', 'core/members.ts', 'http/request-slot.ts', 'views/'],
+  fastify: ['core/errors.ts', 'core/members.ts', 'http/request-slot.ts', 'views/'],
+  testing: [
+    'core/',
+    'config/resolve.ts',
+    'http/',
+    'stores/memory-store.ts',
+    ...['nest/request-session-options.ts', 'nest/tokens.ts'],
   ],
   otel: ['core/diagnostics.ts', 'core/errors.ts'],
   'index.ts': ['core/', 'codecs/', 'config/', 'nest/'],
@@ -53,7 +59,10 @@ const MAY_USE: Readonly<Record<string, RegExp>> = {
   config: /^(class-validator|class-transformer|ioredis|node:fs|node:util)$/,
   nest: /^(@nestjs\/(common|core|config)|rxjs|node:[\w/]+)$/,
   health: /^@nestjs\/(common|terminus)$/,
-  express: /^(@nestjs\/common|cookie|node:http)$/,
+  views: /^(@nestjs\/common|cookie)$/,
+  express: /^node:http$/,
+  fastify: /^node:http$/,
+  testing: /^@nestjs\/common$/,
   otel: /^(@opentelemetry\/(api|instrumentation)|node:diagnostics_channel)$/,
   'index.ts': /^$/,
 };
@@ -114,7 +123,8 @@ describe('lib', () => {
   });
 
   it('does not import its own doors', () => {
-    const doors = /^(index\.ts|(health|express|otel)\/index\.ts|nestjs-redis-session(\/.*)?)$/;
+    const doors =
+      /^(index\.ts|(health|express|fastify|testing|otel)\/index\.ts|nestjs-redis-session(\/.*)?)$/;
     expect(imports.filter(({ to }) => doors.test(to)).map(told)).toEqual([]);
   });
 

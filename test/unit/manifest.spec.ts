@@ -121,7 +121,14 @@ describe('the build', () => {
   );
 
   it('has the entries of the design', () => {
-    expect(entries.map(([name]) => name)).toEqual(['.', './health', './express', './otel']);
+    expect(entries.map(([name]) => name)).toEqual([
+      '.',
+      './health',
+      './express',
+      './fastify',
+      './testing',
+      './otel',
+    ]);
     expect(manifest.files).toContain('dist');
   });
 

@@ -1,3 +1,4 @@
+import type { SessionStoreKind } from '../../core/diagnostics.js';
 import type { SessionStore } from '../../core/store.js';
 import type { MemoryStore } from '../memory-store.js';
 import { EncryptedStore } from './encrypted-store.js';
@@ -8,14 +9,18 @@ import { ObservedStore } from './observed-store.js';
 import { TracedStore } from './traced-store.js';
 import type { LayeredStore } from './store-layer.js';
 
-/** Which layers stand before a store. */
-export interface StoreLayers {
-  /** Where sessions of guests are kept in this process; undefined: they are stored like any other. */
-  readonly guests: (LocalCopyRules & { readonly memory: MemoryStore }) | undefined;
+/** What stands before any store. */
+export interface OuterLayers {
   /** Base64, newest first; empty: nothing is encrypted. */
   readonly encryptionKeys: readonly string[];
   /** Told of each failure of the store. Must not throw. */
   readonly failed: (error: unknown) => void;
+}
+
+/** Which layers stand before a store that all nodes share. */
+export interface StoreLayers extends OuterLayers {
+  /** Where sessions of guests are kept in this process; undefined: they are stored like any other. */
+  readonly guests: (LocalCopyRules & { readonly memory: MemoryStore }) | undefined;
 }
 
 /** A store with its layers. */
@@ -25,15 +30,23 @@ export interface LayeredStores {
   readonly guests: GuestStore | undefined;
 }
 
-/** Puts the layers before a store that all nodes share, each before the one above it in this function. */
+/** Puts the layers before a store that all nodes share. */
 export function withLayers(shared: SharedStore, layers: StoreLayers): LayeredStores {
-  const { encryptionKeys, failed } = layers;
   // Copies in this process hold what Redis holds: what is encrypted there is encrypted here.
   const guests =
     layers.guests && new GuestStore(shared, new LocalCopies(layers.guests.memory, layers.guests));
-  let store: LayeredStore = guests ?? shared;
+  return { store: withOuterLayers(guests ?? shared, 'redis', layers), guests };
+}
+
+/** Puts before a store what any has before it, each layer before the one above it in this function. */
+export function withOuterLayers(
+  below: LayeredStore,
+  kind: SessionStoreKind,
+  { encryptionKeys, failed }: OuterLayers,
+): SessionStore {
+  let store = below;
   if (encryptionKeys.length > 0)
     store = new EncryptedStore(store, new KeyRing(encryptionKeys.map((key) => Buffer.from(key, 'base64'))));
   // Last, so that failures of each layer are seen, and what an operation takes is all that it takes.
-  return { store: new TracedStore(new ObservedStore(store, failed), 'redis'), guests };
+  return new TracedStore(new ObservedStore(store, failed), kind);
 }

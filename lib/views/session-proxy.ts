@@ -1,13 +1,8 @@
 import { SessionReservedMemberError, SessionUsageError } from '../core/errors.js';
 import { RESERVED_MEMBERS, type HttpSession } from '../core/members.js';
-import type { SessionCookieView } from './cookie.js';
-import type { AnyExpressSession } from './types.js';
+import type { SessionCookieView } from './cookie-view.js';
 
 const INSPECT = Symbol.for('nodejs.util.inspect.custom');
-
-/** What express-session calls methods, all of which an application may replace by its own. */
-const METHODS = new Set(['regenerate', 'destroy', 'reload', 'save', 'touch', 'resetMaxAge'] as const);
-type MethodName = typeof METHODS extends Set<infer Name> ? Name : never;
 
 /** What a view shows. */
 export interface ViewedSession {
@@ -16,20 +11,26 @@ export interface ViewedSession {
   /** Of one that has been left. */
   readonly left: Record<string, unknown>;
   readonly id: string;
-  readonly request: object;
   readonly cookie: SessionCookieView;
-  readonly methods: Readonly<Record<MethodName, unknown>>;
+  /** As messages call it. */
+  readonly name: string;
+  isMember(name: string): boolean;
+  /** The value of a member. */
+  member(name: string): unknown;
+  isMethod(name: string): boolean;
+  /** A method by its name. */
+  method(name: string): unknown;
   /** An attribute is written by way of the view. */
   wrote(): void;
 }
 
 /**
- * `req.session`: a proxy whose string keys are the session's attributes and, as with express-session, `cookie`. Its members are not
- * enumerable. Attributes that are named as a member of express-session are not seen here.
+ * A proxy whose string keys are the session's attributes and, as with express-session and @fastify/session, `cookie`. Its members
+ * are not enumerable. Attributes that are named as a member are not seen here.
  */
-export function viewOf(session: ViewedSession): AnyExpressSession {
+export function viewOf(session: ViewedSession): object {
   const target = new ViewTarget(session);
-  const view = new Proxy<object>(target, HANDLER) as AnyExpressSession;
+  const view = new Proxy<object>(target, HANDLER);
   target.view = view;
   return view;
 }
@@ -45,26 +46,19 @@ class ViewTarget {
   }
 
   /** Names only: values do not belong in logs. */
-  [INSPECT](this: AnyExpressSession): string {
+  [INSPECT](this: { readonly id: string }): string {
     const attributes = Object.keys(this).filter((name) => name !== 'cookie');
     return `Session ${JSON.stringify({ id: this.id, attributes })}`;
   }
 }
 
 class ViewHandler implements ProxyHandler<ViewTarget> {
-  get(target: ViewTarget, key: PropertyKey, receiver: unknown): unknown {
+  get({ session, own }: ViewTarget, key: PropertyKey, receiver: unknown): unknown {
     if (typeof key !== 'string') return Reflect.get(ViewTarget.prototype, key, receiver);
-    const { session, own } = target;
     if (own.has(key)) return own.get(key);
-    switch (key) {
-      case 'id':
-        return session.id;
-      case 'req':
-        return session.request;
-      case 'cookie':
-        return session.cookie;
-    }
-    if (isMethod(key)) return session.methods[key];
+    if (key === 'cookie') return session.cookie;
+    if (session.isMethod(key)) return session.method(key);
+    if (session.isMember(key)) return session.member(key);
     const attributes = attributesOf(session);
     if (Object.hasOwn(attributes, key) || RESERVED_MEMBERS.has(key)) return attributes[key];
     return Reflect.get(Object.prototype, key, receiver);
@@ -80,8 +74,8 @@ class ViewHandler implements ProxyHandler<ViewTarget> {
     if (typeof key !== 'string')
       throw new SessionUsageError('A session attribute is named by a string: a symbol cannot be stored.');
     if (key === 'cookie') session.cookie.adopt(value);
-    else if (isMethod(key) && typeof value === 'function') own.set(key, value);
-    else if (isMember(key)) throw reserved(key);
+    else if (session.isMethod(key) && typeof value === 'function') own.set(key, value);
+    else if (isReserved(session, key)) throw reserved(session, key);
     else {
       attributesOf(session)[key] = value;
       session.wrote();
@@ -91,24 +85,24 @@ class ViewHandler implements ProxyHandler<ViewTarget> {
 
   has({ session }: ViewTarget, key: PropertyKey): boolean {
     if (typeof key !== 'string') return false;
-    return isMember(key) || Object.hasOwn(attributesOf(session), key) || key in Object.prototype;
+    return isReserved(session, key) || Object.hasOwn(attributesOf(session), key) || key in Object.prototype;
   }
 
   deleteProperty({ session, own }: ViewTarget, key: PropertyKey): boolean {
     if (typeof key !== 'string' || own.delete(key)) return true;
-    if (isMember(key)) throw reserved(key);
+    if (isReserved(session, key)) throw reserved(session, key);
     session.wrote();
     return Reflect.deleteProperty(attributesOf(session), key);
   }
 
   ownKeys({ session }: ViewTarget): string[] {
-    return ['cookie', ...Object.keys(attributesOf(session)).filter((name) => !isMember(name))];
+    return ['cookie', ...Object.keys(attributesOf(session)).filter((name) => !isReserved(session, name))];
   }
 
   getOwnPropertyDescriptor({ session }: ViewTarget, key: PropertyKey): PropertyDescriptor | undefined {
     if (key === 'cookie')
       return { value: session.cookie, writable: true, enumerable: true, configurable: true };
-    if (typeof key !== 'string' || isMember(key)) return undefined;
+    if (typeof key !== 'string' || isReserved(session, key)) return undefined;
     return Reflect.getOwnPropertyDescriptor(attributesOf(session), key);
   }
 
@@ -134,16 +128,12 @@ function attributesOf({ live, left }: ViewedSession): Record<string, unknown> {
   return live ?? left;
 }
 
-function isMethod(key: string): key is MethodName {
-  return (METHODS as ReadonlySet<string>).has(key);
+function isReserved(session: ViewedSession, key: string): boolean {
+  return key === 'cookie' || session.isMethod(key) || session.isMember(key);
 }
 
-function isMember(key: string): boolean {
-  return isMethod(key) || key === 'id' || key === 'req' || key === 'cookie';
-}
-
-function reserved(name: string): SessionReservedMemberError {
+function reserved({ name: session }: ViewedSession, name: string): SessionReservedMemberError {
   return new SessionReservedMemberError(
-    `'${name}' is a member of req.session and cannot be an attribute. Use another name for the attribute.`,
+    `'${name}' is a member of ${session} and cannot be an attribute. Use another name for the attribute.`,
   );
 }
