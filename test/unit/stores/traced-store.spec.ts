@@ -152,7 +152,7 @@ describe('the store of an application', () => {
   it.each([
     ['memory', {}],
     ['custom', { store: memory() }],
-    ['redis', { redis: { host: '127.0.0.1', port: 1 } }],
+    ['redis', { redis: { host: '127.0.0.1', port: 1, timeoutMs: 50 } }],
   ] as const)('is traced where it is %s', async (kind, options) => {
     const quiet = { log: () => undefined, warn: () => undefined, debug: () => undefined };
     const settings = resolveSettings(options, undefined);
