@@ -52,7 +52,7 @@ export class SessionInstrumentation extends InstrumentationBase<SessionInstrumen
     super.enable();
     if (this.#listening) return;
     this.#listening = true;
-    for (const { begin } of this.#subscriptions) begin();
+    for (const one of this.#subscriptions) one.begin();
   }
 
   /** Listens no more: sessions cost what they did without it. Operations under way are left out. Idempotent. */
@@ -60,7 +60,7 @@ export class SessionInstrumentation extends InstrumentationBase<SessionInstrumen
     super.disable();
     if (!this.#listening) return;
     this.#listening = false;
-    for (const { end } of this.#subscriptions) end();
+    for (const one of this.#subscriptions) one.end();
     this.instruments.forget();
   }
 

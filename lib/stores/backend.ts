@@ -68,11 +68,7 @@ export function createBackend(
   const failures = new FailureLog(logOf('SessionStore'), realTimer);
   if (settings.store !== undefined)
     return localBackend(
-      withOuterLayers(new UnownedStore(settings.store), {
-        ...settings,
-        kind: 'custom',
-        failed: failures.note,
-      }),
+      withOuterLayers(new UnownedStore(settings.store), 'custom', { ...settings, failed: failures.note }),
       settings.store.index ?? new MemorySessionIndex(settings.now),
     );
   if (!settings.usesRedis) {
@@ -102,7 +98,6 @@ export function createBackend(
     guests: storeGuests
       ? undefined
       : { memory: memoryStore(settings), lifeMs: copyLifeMs, now: settings.now },
-    kind: 'redis',
     encryptionKeys,
     failed: failures.note,
   });

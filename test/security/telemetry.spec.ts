@@ -10,7 +10,7 @@ import {
 } from 'nestjs-redis-session';
 import { SessionInstrumentation } from 'nestjs-redis-session/otel';
 import { readFileSync } from 'node:fs';
-import type { IncomingMessage, Server, ServerResponse } from 'node:http';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import { eachAdapter, LogSink, startApp, type Adapter, type StartedApp } from '../support/apps.js';
 import { Browser } from '../support/cookie-jar.js';
 import { startRedis, type RedisProcess } from '../support/redis-server.js';
@@ -112,7 +112,7 @@ async function start(
     {
       logger: nestLog,
       configure: (nest) => {
-        telemetry.traceRequests(nest.getHttpServer() as Server);
+        telemetry.traceRequests(nest.getHttpServer());
         const log = pinoHttp(pino, { write: (line: string) => void lines.push(line) });
         nest.use((request: IncomingMessage, response: ServerResponse, next: () => void) => {
           log(request, response);

@@ -11,8 +11,6 @@ import type { LayeredStore } from './store-layer.js';
 
 /** What stands before any store. */
 export interface OuterLayers {
-  /** For who traces it. */
-  readonly kind: SessionStoreKind;
   /** Base64, newest first; empty: nothing is encrypted. */
   readonly encryptionKeys: readonly string[];
   /** Told of each failure of the store. Must not throw. */
@@ -37,13 +35,14 @@ export function withLayers(shared: SharedStore, layers: StoreLayers): LayeredSto
   // Copies in this process hold what Redis holds: what is encrypted there is encrypted here.
   const guests =
     layers.guests && new GuestStore(shared, new LocalCopies(layers.guests.memory, layers.guests));
-  return { store: withOuterLayers(guests ?? shared, layers), guests };
+  return { store: withOuterLayers(guests ?? shared, 'redis', layers), guests };
 }
 
 /** Puts before a store what any has before it, each layer before the one above it in this function. */
 export function withOuterLayers(
   below: LayeredStore,
-  { kind, encryptionKeys, failed }: OuterLayers,
+  kind: SessionStoreKind,
+  { encryptionKeys, failed }: OuterLayers,
 ): SessionStore {
   let store = below;
   if (encryptionKeys.length > 0)

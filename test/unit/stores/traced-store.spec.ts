@@ -7,6 +7,8 @@ import type { SessionOperationMessage } from '../../../lib/core/diagnostics.js';
 import { SessionStoreUnavailableError } from '../../../lib/core/errors.js';
 import type { SessionStore } from '../../../lib/core/store.js';
 import { idOf, newToken, type SessionId } from '../../../lib/core/token.js';
+import { resolveSettings } from '../../../lib/config/resolve.js';
+import { createBackend } from '../../../lib/stores/backend.js';
 import { TracedStore } from '../../../lib/stores/layers/traced-store.js';
 import { MemoryStore } from '../../../lib/stores/memory-store.js';
 import { FakeClock, overriding } from '../core/helpers.js';
@@ -143,5 +145,21 @@ describe('a store that is traced', () => {
     await store.load(id);
     expect(seen).toEqual(['bound']);
     expect(storage.getStore()).toBeUndefined();
+  });
+});
+
+describe('the store of an application', () => {
+  it.each([
+    ['memory', {}],
+    ['custom', { store: memory() }],
+    ['redis', { redis: { host: '127.0.0.1', port: 1, timeoutMs: 50 } }],
+  ] as const)('is traced where it is %s', async (kind, options) => {
+    const quiet = { log: () => undefined, warn: () => undefined, debug: () => undefined };
+    const settings = resolveSettings(options, undefined);
+    const { store } = createBackend(settings, { emit: () => undefined }, () => quiet);
+    const { ended } = listen();
+    await store.load(id).catch(() => undefined);
+    expect(ended.map((message) => message.store)).toEqual([kind]);
+    await store.close();
   });
 });
