@@ -4,11 +4,17 @@ export type {
   RedisSessionModuleExtras,
   RedisSessionOptionsFactory,
 } from './nest/redis-session.module.js';
-export { SessionService } from './nest/session.service.js';
+export { SessionService, type DestroyAllOptions, type ListOptions } from './nest/session.service.js';
+export type { SessionInfo } from './nest/session-info.js';
+export type { SessionDevice } from './core/session-index.js';
 export { Session } from './nest/session.decorator.js';
 export { CSRF_FIELD, CSRF_HEADER, CsrfGuard, SkipCsrf } from './nest/csrf.guard.js';
 export { RecentLoginGuard, RequireRecentLogin } from './nest/recent-login.guard.js';
-export { SessionGoneException, SessionUnavailableException } from './nest/session.exceptions.js';
+export {
+  SessionCountException,
+  SessionGoneException,
+  SessionUnavailableException,
+} from './nest/session.exceptions.js';
 export { RedisSessionInterceptor } from './nest/session.interceptor.js';
 export type { AnyRequest, AnyResponse, SessionSource } from './nest/raw-http.js';
 export type {
@@ -18,7 +24,7 @@ export type {
   SessionAttributes,
   SessionMembers,
 } from './core/members.js';
-export type { RejectionReason, SessionEvent } from './core/events.js';
+export type { EventOrigin, RejectionReason, SessionEvent } from './core/events.js';
 export { SESSION_POLICIES, type SessionPolicy } from './core/environment.js';
 export type { SessionCodec } from './core/codec.js';
 export { msgpackCodec } from './codecs/msgpack.js';
@@ -39,6 +45,7 @@ export type { RedisStartup } from './config/redis-settings.js';
 export type { TimeoutPreset } from './config/presets.js';
 export {
   SessionConfigError,
+  SessionCountError,
   SessionDestroyedError,
   SessionError,
   SessionFormatError,

@@ -1,6 +1,7 @@
 import { Allow, IsFQDN } from 'class-validator';
 import type { SessionCodec } from '../core/codec.js';
 import type { HttpSession } from '../core/members.js';
+import type { SessionDevice } from '../core/session-index.js';
 import { SESSION_POLICIES, type SessionPolicy } from '../core/environment.js';
 import { steadyClock } from '../core/clock.js';
 import { CodeOnly, Section, Setting, type Condition } from './declare.js';
@@ -250,6 +251,22 @@ export class SessionSettings extends Redacted {
   @Setting('MAX_BYTES', integer(1, 536_870_912, ' bytes')) readonly maxSessionBytes: number = 65_536;
   /** Most attributes of a session. Default: 1000. */
   @Setting('MAX_ATTRIBUTES', integer(1, 1_000_000)) readonly maxAttributes: number = 1000;
+  /**
+   * Most sessions that one user may have at once, by the principal that logs in; 0: any number. Default: 0.
+   *
+   * Exact, however many log in at the same time on however many nodes.
+   * @see README, Sessions of users
+   */
+  @Setting('MAX_SESSIONS_PER_USER', integer(0, 1_000_000, ', 0 for any number'))
+  readonly maxSessionsPerUser: number = 0;
+  /**
+   * What becomes of a login beyond MAX_SESSIONS_PER_USER. `evict-oldest`: the user's oldest login ends; `reject`: it fails with
+   * SessionCountError, which the client sees as 409. Default: evict-oldest.
+   */
+  @Setting<SessionSettings>('SESSION_LIMIT_POLICY', oneOf(['evict-oldest', 'reject'], 'evict-oldest or reject'), {
+    when: [{ holds: (s) => s.maxSessionsPerUser > 0, otherwise: 'MAX_SESSIONS_PER_USER sets no limit.' }],
+  })
+  readonly sessionLimitPolicy: 'evict-oldest' | 'reject' = 'evict-oldest';
   @Section(TransportSettings) readonly transport!: TransportSettings;
   @Section<SessionSettings>(CookieSettings, {
     when: [
@@ -294,6 +311,14 @@ export class SessionSettings extends Redacted {
   /** Whether a session counts as authenticated although `authenticate()` was not called. Only in code. */
   @CodeOnly(code('a function from a session to a boolean', isFunction))
   readonly isAuthenticated: ((session: HttpSession) => boolean) | undefined;
+  /**
+   * What is kept of where somebody logs in, for lists of a user's sessions. `false`: nothing. A function from the framework's
+   * request: what it returns. Default: the client's address as the framework tells it, and its user agent. Only in code.
+   */
+  @CodeOnly(
+    code('false or a function from a request to a device', (value) => value === false || isFunction(value)),
+  )
+  readonly device: false | ((request: unknown) => SessionDevice | undefined) | undefined;
   /** Save what a handler wrote although it answers 5xx, as the Valve's `finally` does. Default: true. Only in code. */
   @CodeOnly(boolean) readonly saveOnServerError: boolean = true;
   /**

@@ -2,13 +2,21 @@ import type { AttributeDifference } from './attributes.js';
 import type { ResponseContext, SessionEnvironment } from './environment.js';
 import type { SessionState, WrittenLimits } from './state.js';
 import type { CookieLife, NewSession, NotThere, SessionChange, SessionRenewal } from './store.js';
-import { idOf, newToken, tagOf, type SessionId } from './token.js';
+import { goneError } from './assertions.js';
+import { idOf, newToken, tagOf, type SessionId, type SessionToken } from './token.js';
+import type { Reservation } from './user-sessions.js';
 
 /** A login that comes with a write. */
 export interface Login {
   readonly principal: string;
   /** Seconds; 0: none. Starts anew with a login. */
   readonly absoluteTimeout: number;
+}
+
+/** The name of a session that is about to log in: its place in the index is kept, whichever way it is written. */
+export interface ReservedName {
+  readonly token: SessionToken;
+  readonly reservation: Reservation | undefined;
 }
 
 /** What a write has to know beside the session's state. */
@@ -22,6 +30,11 @@ export interface Write {
   readonly why: string;
   /** The response leaves with what this write is told. */
   readonly last?: boolean | undefined;
+}
+
+interface Renewed {
+  readonly status: 'renewed';
+  readonly oldId: SessionId;
 }
 
 const NOTHING: AttributeDifference = { set: new Map(), remove: [] };
@@ -48,6 +61,7 @@ export class SessionChanges {
       log.debug(`Session ${state.id}: created because ${why}.`);
       return events.emit({ type: 'created', id: state.id });
     }
+    if (state.intervalChanged) await this.#prolong();
     let limits = this.#limits(undefined);
     const outcome = await following(state, (id) => {
       // Decided for each id: who follows to one does not have its token, and no cookie to send.
@@ -64,11 +78,34 @@ export class SessionChanges {
     log.debug(`Session ${state.id}: saved because ${why}.`);
   }
 
-  /** Moves a stored session to a new id by a login, with its changes. Returns false if it is not there any more. */
-  async renewByLogin(login: Login): Promise<boolean> {
+  /** Before the session is to live for longer: its entry in the index is to live for longer as well. */
+  async #prolong(): Promise<void> {
+    const { principal, id, times, authenticatedAt = 0 } = this.#state;
+    const { users } = this.#environment;
+    if (principal !== undefined)
+      await users?.prolonged(principal, id, times.maxInactiveInterval, authenticatedAt);
+  }
+
+  /** Before a login is written: names its session in the index. @throws SessionCountError */
+  async reserve({ principal }: Login): Promise<ReservedName> {
     const state = this.#state;
-    const outcome = await following(state, (id) => this.#renew(id, true, { login }));
+    const replaced = state.phase === 'stored' ? state.id : undefined;
+    const token = newToken(this.#environment.random, replaced && tagOf(replaced));
+    const { maxInactiveInterval } = state.times;
+    const reservation = await this.#environment.users?.reserve(principal, idOf(token), maxInactiveInterval, {
+      device: this.#client?.device,
+      replaces: state.principal === principal ? replaced : undefined,
+    });
+    return { token, reservation };
+  }
+
+  /** Moves a stored session to a new id by a login, with its changes. Returns false if it is not there any more. */
+  async renewByLogin(login: Login, name: ReservedName): Promise<boolean> {
+    const state = this.#state;
+    const outcome = await following(state, (id) => this.#renew(id, true, { login }, name));
     if (outcome.status !== 'renewed') {
+      // Ended with all others of the user, before it was written: to begin one of its own would undo that.
+      if (outcome.newIdEnded === true) throw goneError('log in', idOf(name.token));
       state.lost(outcome);
       return false;
     }
@@ -91,7 +128,7 @@ export class SessionChanges {
       ? undefined
       : await following(
           state,
-          (id) => this.#renew(id, authenticated, { graceSeconds }),
+          (id) => this.#renewReserved(id, authenticated, graceSeconds),
           () => !state.isRenewedFor(graceSeconds),
         );
     if (outcome === undefined || hasMoved(outcome)) {
@@ -111,12 +148,12 @@ export class SessionChanges {
   }
 
   /** Writes a login as a session of its own. What a record that ended meanwhile held is not brought back. */
-  async createByLogin(login: Login): Promise<void> {
+  async createByLogin(login: Login, { token, reservation }: ReservedName): Promise<void> {
     const state = this.#state;
     if (state.phase !== 'new') state.attributes.forgetStored();
     const difference = state.attributes.difference() ?? NOTHING;
-    state.forgetName();
-    await this.#create(difference, true, login);
+    state.forgetName(token);
+    await this.#create(difference, true, login, reservation);
     const { log, events } = this.#environment;
     const { id } = state;
     log.debug(`Session ${id}: created by a login.`);
@@ -149,18 +186,44 @@ export class SessionChanges {
     }
   }
 
+  /** An id change, under a name that the index knows beforehand where the session is a user's. */
+  async #renewReserved(
+    oldId: SessionId,
+    authenticated: boolean,
+    graceSeconds: number,
+  ): Promise<NotThere | Renewed> {
+    const { principal, times } = this.#state;
+    const { users, random } = this.#environment;
+    const token = newToken(random, tagOf(oldId));
+    const entry = { replaces: oldId, keepsLogin: true };
+    const reservation =
+      principal === undefined
+        ? undefined
+        : await users?.reserve(principal, idOf(token), times.maxInactiveInterval, entry);
+    let outcome: NotThere | Renewed | undefined;
+    try {
+      outcome = await this.#renew(oldId, authenticated, { graceSeconds }, { token, reservation });
+      return outcome;
+    } finally {
+      if (outcome?.status !== 'renewed') await reservation?.released();
+    }
+  }
+
   async #renew(
     oldId: SessionId,
     authenticated: boolean,
     how: Pick<SessionRenewal, 'login' | 'graceSeconds'>,
-  ): Promise<NotThere | { readonly status: 'renewed'; readonly oldId: SessionId }> {
+    { token, reservation }: ReservedName,
+  ): Promise<NotThere | Renewed> {
     const state = this.#state;
     const difference = state.attributes.difference();
-    const token = newToken(this.#environment.random, tagOf(oldId));
     const change = this.#change(difference, authenticated, this.#firstCookie());
     const limits = this.#limits(change.cookie);
-    const outcome = await this.#environment.store.renew(oldId, { ...change, newId: idOf(token), ...how });
+    const indexed = reservation !== undefined;
+    const renewal = { ...change, newId: idOf(token), indexed, ...how };
+    const outcome = await this.#environment.store.renew(oldId, renewal);
     if (outcome.status !== 'written') return outcome;
+    if ((await reservation?.written()) === false) return { status: 'ended', newIdEnded: true };
     state.renewed(token, difference, outcome, limits);
     return { status: 'renewed', oldId };
   }
@@ -169,6 +232,7 @@ export class SessionChanges {
     difference: AttributeDifference,
     authenticated: boolean,
     login: Login | undefined,
+    reservation?: Reservation,
   ): Promise<void> {
     const state = this.#state;
     const cookie = this.#firstCookie();
@@ -180,9 +244,13 @@ export class SessionChanges {
       absoluteTimeout: this.#environment.rules.absoluteTimeout,
       principal: login?.principal,
       authenticated,
+      indexed: reservation !== undefined,
     };
     const limits = this.#limits(cookie);
-    state.created(difference, await this.#environment.store.create(state.id, record), limits);
+    const outcome = await this.#environment.store.create(state.id, record);
+    if (outcome.status !== 'written' || (await reservation?.written()) === false)
+      throw goneError('log in', state.id);
+    state.created(difference, outcome, limits);
   }
 
   #change(

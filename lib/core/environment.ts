@@ -5,9 +5,11 @@ import type { SessionEvents } from './events.js';
 import type { KeyedLock } from './keyed-lock.js';
 import type { HttpSession } from './members.js';
 import type { OperationQueue } from './operation-queue.js';
+import type { SessionDevice } from './session-index.js';
 import type { SessionStore } from './store.js';
 import type { Timer } from './clock.js';
 import type { RandomSource } from './token.js';
+import type { UserSessions } from './user-sessions.js';
 
 /**
  * When a session is saved; combinable.
@@ -53,6 +55,8 @@ export interface SessionRules extends SessionLimits {
 /** What every session of one module works with. */
 export interface SessionEnvironment {
   readonly store: SessionStore;
+  /** Which sessions a user has; undefined: nobody wants to know. */
+  readonly users?: UserSessions | undefined;
   /** For new sessions. */
   readonly codec: SessionCodec;
   /** For sessions that were written with another codec; undefined: nobody here can read it. */
@@ -90,4 +94,6 @@ export interface ResponseContext {
   readonly ended?: boolean | undefined;
   /** Whether its request brought a token that looks like one of ours. */
   readonly cameWithToken?: boolean | undefined;
+  /** Where its request came from, for the list of the user who logs in. */
+  readonly device?: SessionDevice | undefined;
 }

@@ -1,6 +1,7 @@
 /** Stable codes of every error this package throws, for programs that branch on them. */
 export type SessionErrorCode =
   | 'SESSION_CONFIG'
+  | 'SESSION_COUNT'
   | 'SESSION_STORE_UNAVAILABLE'
   | 'SESSION_FORMAT_UNSUPPORTED'
   | 'SESSION_DESTROYED'
@@ -99,6 +100,25 @@ export class SessionUnstorableValueError extends SessionError {
   constructor(message: string, options: ErrorOptions & { readonly path?: string | undefined } = {}) {
     super(message, options);
     this.path = options.path ?? '';
+  }
+}
+
+/**
+ * The user has as many sessions as REDIS_SESSION_MAX_SESSIONS_PER_USER allows, and the policy is `reject`: nobody was logged in,
+ * and the session of the request is as it was. The client gets 409. `instanceof` goes by the code.
+ */
+export class SessionCountError extends SessionError {
+  readonly code = 'SESSION_COUNT';
+  /** How many sessions a user may have. */
+  readonly limit: number;
+
+  constructor(message: string, { limit, ...options }: ErrorOptions & { readonly limit: number }) {
+    super(message, options);
+    this.limit = limit;
+  }
+
+  static override [Symbol.hasInstance](value: unknown): boolean {
+    return hasCode(value, 'SESSION_COUNT');
   }
 }
 

@@ -12,22 +12,44 @@ export type RejectionReason = 'forged' | 'ambiguous' | 'unknown' | 'corrupt' | '
 /** Why what a request has changed is not stored. */
 export type DropReason = 'login' | 'ended' | 'late';
 
+/** Whose doing it was. */
+export type EventOrigin = 'here' | 'elsewhere';
+
+/**
+ * A session is over.
+ *
+ * - `destroyed`: a logout, a login as somebody else, `SessionService.destroy` or `destroyAll`. None where nothing was left
+ *   to remove.
+ * - `evicted`: its user logged in once more than MAX_SESSIONS_PER_USER allows, and it was the oldest login.
+ * - `expired`: it was not used for its idle life, or reached its absolute timeout. Told only where Redis has keyspace
+ *   notifications for expired keys (`notify-keyspace-events Ex`), and of sessions whose login this node has heard of.
+ */
+export interface EndedEvent {
+  readonly type: 'destroyed' | 'evicted' | 'expired';
+  readonly id: string;
+}
+
 /**
  * What happened to a session, for an application to count and to raise alarms on. Ids are the public ones; there is
  * never a token or an attribute in an event.
  */
-export type SessionEvent =
+export type SessionEvent = (
   | { readonly type: 'created'; readonly id: string }
   /** A login. `previousId`: the session it was renewed from; undefined: there was none. */
   | {
       readonly type: 'authenticated';
       readonly id: string;
       readonly previousId: string | undefined;
-      readonly principal: string;
+      /** Undefined: of a login on another node, where ENCRYPTION_KEYS are set. */
+      readonly principal: string | undefined;
     }
   | { readonly type: 'regenerated'; readonly id: string; readonly previousId: string }
-  /** A logout, a login as somebody else, or `SessionService.destroy`. None where nothing was left to remove, or at expiry. */
-  | { readonly type: 'destroyed'; readonly id: string }
+  | EndedEvent
+  /**
+   * The channel of other nodes' events was lost for a while: what happened meanwhile is not told. Whoever keeps something of
+   * sessions looks again whether they are still there.
+   */
+  | { readonly type: 'gap' }
   /**
    * What a request has changed is not stored, because the session ended under its hands. `attributes`: their names.
    *
@@ -48,7 +70,11 @@ export type SessionEvent =
       readonly id: string | undefined;
       /** More about a corrupt record; nothing of its content. */
       readonly detail?: string | undefined;
-    };
+    }
+) & {
+  /** `elsewhere`: on another node, or by Redis itself. Of events that this node has not heard of from others: `here`. */
+  readonly origin?: EventOrigin | undefined;
+};
 
 /** Where sessions tell of themselves. `emit` never throws and does not wait for anybody. */
 export interface SessionEvents {

@@ -13,13 +13,15 @@ import type { ResponseContext, SessionEnvironment } from './environment.js';
 import { SessionFormatError, SessionStoreUnavailableError } from './errors.js';
 import type { AuthenticateOptions, RegenerateOptions } from './members.js';
 import type { SessionState } from './state.js';
-import type { SessionId } from './token.js';
+import { idOf, type SessionId } from './token.js';
 
 /** The end of a session that this request has left, as long as the store has not acknowledged it. */
 interface OwedEnd {
   readonly id: SessionId;
   /** What it was for the request until then. */
   readonly phase: 'stored' | 'gone';
+  /** Whose it was. */
+  readonly principal: string | undefined;
   tried: boolean;
 }
 
@@ -70,8 +72,14 @@ export class SessionIdentity {
         state.setCookieMaxAge(remembered.cookie);
       }
       if (state.phase === 'stored' && !(keepAttributes ?? !another)) await this.#leave();
-      if (state.phase !== 'stored' || !(await this.#changes.renewByLogin(login)))
-        await this.#changes.createByLogin(login);
+      const name = await this.#changes.reserve(login);
+      try {
+        if (state.phase !== 'stored' || !(await this.#changes.renewByLogin(login, name)))
+          await this.#changes.createByLogin(login, name);
+      } catch (error) {
+        await name.reservation?.released();
+        throw error;
+      }
       state.loggedIn(login.principal);
     });
   }
@@ -94,12 +102,12 @@ export class SessionIdentity {
       const state = this.#state;
       switch (state.phase) {
         case 'stored':
-          this.#owed.push({ id: state.id, phase: 'stored', tried: false });
+          this.#owed.push({ id: state.id, phase: 'stored', principal: state.principal, tried: false });
           state.beginAnew(this.#client === undefined ? 'destroyed' : 'new');
           break;
         case 'gone':
           // Asked of the store even so: it may live on under the id it was renewed to.
-          this.#owed.push({ id: state.id, phase: 'gone', tried: false });
+          this.#owed.push({ id: state.id, phase: 'gone', principal: state.principal, tried: false });
           state.beginAnew(this.#client === undefined ? 'destroyed' : 'detached');
           break;
         case 'new':
@@ -108,7 +116,11 @@ export class SessionIdentity {
           // Nothing of it is stored, and a cookie that came with the request is not known to be ours to clear. But its
           // session may have ended a moment ago without being confirmed, and this be the logout's second try.
           if (await this.#endRivals()) state.afterEnd(true);
-          else if (this.#owed.length === 0 && this.#client?.cameWithToken)
+          else if (state.endedToken !== undefined && state.phase === 'new' && this.#owed.length === 0) {
+            // Another node may know more of it: a guest's session lives in the memory of the nodes that have served it.
+            await this.#environment.store.endCopies?.(idOf(state.endedToken));
+            await this.#environment.confirmEnds?.();
+          } else if (this.#owed.length === 0 && this.#client?.cameWithToken)
             await this.#environment.confirmEnds?.();
           break;
         case 'destroyed':
@@ -126,6 +138,7 @@ export class SessionIdentity {
       end.tried = true;
       const { status, renewed } = await this.#environment.store.destroy(end.id);
       this.#owed.shift();
+      if (end.principal !== undefined) this.#environment.users?.left(end.principal, end.id);
       this.#state.afterEnd(end.phase === 'stored' && status === 'removed' && renewed !== true);
       // A try that failed may have been the one that removed it.
       if (status === 'removed' || again) this.#tellEnd(end.id, 'destroyed');
@@ -142,8 +155,9 @@ export class SessionIdentity {
    * about to write to it.
    */
   async #leave(): Promise<void> {
-    const { id } = this.#state;
+    const { id, principal } = this.#state;
     await this.#environment.store.destroy(id);
+    if (principal !== undefined) this.#environment.users?.left(principal, id);
     this.#state.phase = 'gone';
     this.#tellEnd(id, 'destroyed by a login that begins one of its own');
   }

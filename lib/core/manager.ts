@@ -3,8 +3,10 @@ import { SessionFormatError } from './errors.js';
 import { hasMoved, MOST_MOVES } from './changes.js';
 import { ManagedSession } from './session.js';
 import { allIdle } from './operation-queue.js';
+import { PeekedSession } from './peeked-session.js';
 import type { BroughtSession, SessionHandle } from './state.js';
 import type { LoadOptions, LoadOutcome } from './store.js';
+import type { UserSessions } from './user-sessions.js';
 import { idOf, isSessionId, type SessionId, type SessionToken } from './token.js';
 
 /** Tokens of one request that are looked at. A browser has one or two; more than this is somebody's attack. */
@@ -40,6 +42,8 @@ export class SessionManager {
     let outcome = await store.load(handle.id);
     if (hasMoved(outcome)) [handle, outcome] = await this.#followed(token, outcome);
     const { id } = handle;
+    const known = this.#enteredBy(id, outcome);
+    if (known !== undefined && !(await known)) outcome = { status: 'ended' };
     this.#tell(id, outcome);
     if (outcome.status !== 'found')
       return this.#fresh(client, isRecentEnd(outcome) ? 'detached' : 'new', token);
@@ -91,6 +95,11 @@ export class SessionManager {
     return ManagedSession.fresh(this.#environment, client, 'new', { rivals: live });
   }
 
+  /** See {@link UserSessions.used}. */
+  #enteredBy(id: SessionId, outcome: LoadOutcome): Promise<boolean> | undefined {
+    return outcome.status === 'found' ? this.#environment.users?.used(id, outcome) : undefined;
+  }
+
   #fresh(client: ResponseContext, phase: 'new' | 'detached', endedToken?: SessionToken): ManagedSession {
     return ManagedSession.fresh(this.#environment, client, phase, { endedToken });
   }
@@ -114,9 +123,23 @@ export class SessionManager {
   async openById(id: string): Promise<ManagedSession | undefined> {
     if (!isSessionId(id)) return undefined;
     const outcome = await this.#environment.store.load(id);
-    if (outcome.status !== 'found') return undefined;
+    if (outcome.status !== 'found' || (await this.#enteredBy(id, outcome)) === false) return undefined;
     this.#assertReadable(outcome.record.codec, id);
     return ManagedSession.stored(this.#environment, { id }, outcome, undefined);
+  }
+
+  /** The same, only to be looked at: it is not used by that, and cannot be changed. */
+  async peekById(id: string): Promise<PeekedSession | undefined> {
+    if (!isSessionId(id)) return undefined;
+    const outcome = await this.#environment.store.load(id, { touch: false });
+    if (outcome.status !== 'found') return undefined;
+    this.#assertReadable(outcome.record.codec, id);
+    return new PeekedSession(ManagedSession.stored(this.#environment, { id }, outcome, undefined));
+  }
+
+  /** Which sessions users have. */
+  get users(): UserSessions | undefined {
+    return this.#environment.users;
   }
 
   /** See {@link SessionEnvironment.asThrown}. */

@@ -149,9 +149,9 @@ export class SessionState implements RefusalListener {
     return (this.#token ??= newToken(this.#environment.random));
   }
 
-  /** The next id asked for is another one. Only for a session that no store knows. */
-  forgetName(): void {
-    this.#token = undefined;
+  /** The next id asked for is another one, or that of `next`. Only for a session that no store knows. */
+  forgetName(next?: SessionToken): void {
+    this.#token = next;
     this.#id = undefined;
   }
 

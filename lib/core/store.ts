@@ -30,6 +30,8 @@ export interface SessionRecord {
   readonly cookieMaxAge?: number | undefined;
   /** When the cookie was sent last; 0: it is to be sent; undefined: nobody has noted it. */
   readonly cookieSentAt?: number | undefined;
+  /** When the index of users' sessions was told of it last (see SessionIndex); undefined: never, as with records of 0.1. */
+  readonly indexedAt?: number | undefined;
 }
 
 /** What a new record holds. */
@@ -44,6 +46,8 @@ export interface NewSession {
   readonly authenticated: boolean;
   /** Undefined: the cookie ends with the browser, and nothing is kept of it. */
   readonly cookie?: CookieLife | undefined;
+  /** The index of users' sessions has been told of it, which the record notes. */
+  readonly indexed?: boolean | undefined;
 }
 
 /** What a save writes: differences only. */
@@ -59,6 +63,8 @@ export interface SessionChange {
   readonly authenticated: boolean;
   /** Only when it changed, or the cookie is sent. */
   readonly cookie?: CookieLife | undefined;
+  /** See {@link NewSession.indexed}. */
+  readonly indexed?: boolean | undefined;
 }
 
 /** A change together with an id change. */
@@ -95,6 +101,11 @@ export interface NotThere {
   readonly byLogin?: boolean | undefined;
   /** With `movedTo`: who comes with the old id is still served, as the same session. */
   readonly inGrace?: boolean | undefined;
+  /**
+   * Of a create or a renewal: the *new* id is known as ended, since somebody has ended it before it was written (see
+   * {@link DestroyOptions.reserved}). Nothing was written, and the session, if there is one, is as it was.
+   */
+  readonly newIdEnded?: boolean | undefined;
   /** Of a load: it ended more than {@link TOMBSTONE_MS} ago, and is known for the sake of copies only. */
   readonly longAgo?: boolean | undefined;
   /** The store's time of this answer, where it tells one. */
@@ -134,6 +145,21 @@ export interface DestroyOutcome {
 export interface LoadOptions {
   /** False: it is only looked at, which extends nothing and is not noted. Default true: a use. */
   readonly touch?: boolean | undefined;
+  /** Only these attributes are wanted: the record has them, and may leave out others. Undefined: all. */
+  readonly only?: readonly string[] | undefined;
+}
+
+/** How a session is ended. */
+export interface DestroyOptions {
+  /**
+   * Its id may be about to be written: one that is not known is marked as ended as well, for {@link TOMBSTONE_MS}, and a
+   * create or a renewal to it meets {@link NotThere.newIdEnded}. Default false.
+   */
+  readonly reserved?: boolean | undefined;
+  /** False: what it was renewed to by a *login* is another session, and is left alone. Default true. */
+  readonly followLogins?: boolean | undefined;
+  /** Why, for the other nodes. Default `destroyed`. */
+  readonly why?: 'destroyed' | 'evicted' | undefined;
 }
 
 /** A store that can put a record away that has turned out to be damaged. */
@@ -170,8 +196,8 @@ export interface SessionStore {
   /** Marks a session as used without reading it: its idle life starts anew. Nothing happens where there is none. */
   touch(id: SessionId): Promise<void>;
 
-  /** Writes a session whose id is fresh. */
-  create(id: SessionId, session: NewSession): Promise<Written>;
+  /** Writes a session whose id is fresh. Not written only where that id has been ended beforehand. */
+  create(id: SessionId, session: NewSession): Promise<WriteOutcome>;
 
   /** Applies a change to a session that exists. Never brings one back. */
   save(id: SessionId, change: SessionChange): Promise<WriteOutcome>;
@@ -196,7 +222,19 @@ export interface SessionStore {
    * Removes the session, and where it was renewed meanwhile, the session that it became: a logout is final. Each id that
    * was removed is `ended` for {@link TOMBSTONE_MS} at least. Removing an unknown id is not an error.
    */
-  destroy(id: SessionId): Promise<DestroyOutcome>;
+  destroy(id: SessionId, options?: DestroyOptions): Promise<DestroyOutcome>;
+
+  /**
+   * Somebody wants an end of a session that the store does not know: other nodes that hold a copy of it in their memory end
+   * it. Writes nothing for an id that nobody knows. Best effort; undefined where no node has what others have not.
+   */
+  endCopies?(id: SessionId): Promise<void>;
+
+  /**
+   * The ids of what is stored: all that are there from the first to the last step, some more than once, and some that have
+   * ended. Stops nobody else for long.
+   */
+  ids(): AsyncIterable<SessionId>;
 
   /** One round trip to the store. */
   health(): Promise<StoreHealth>;

@@ -1,4 +1,3 @@
-import type { SessionRules } from './environment.js';
 import type { Found, Written } from './store.js';
 
 /** The times of a session, epoch milliseconds of its store's clock; the interval in seconds. */
@@ -29,7 +28,10 @@ export const NEVER_MS = 10 * 365 * 24 * 60 * 60 * 1000;
 /** The times of a session that begins now. `maxInactiveInterval` and `absoluteTimeout` in seconds, 0: none. */
 export function newTimes(
   now: number,
-  { maxInactiveInterval, absoluteTimeout }: Pick<SessionRules, 'maxInactiveInterval' | 'absoluteTimeout'>,
+  {
+    maxInactiveInterval,
+    absoluteTimeout,
+  }: { readonly maxInactiveInterval: number; readonly absoluteTimeout: number },
 ): SessionTimes {
   const deadline = absoluteTimeout > 0 ? now + absoluteTimeout * 1000 : undefined;
   return { createdAt: now, lastAccessedAt: now, accessedAt: now, maxInactiveInterval, deadline };

@@ -5,6 +5,7 @@ import type { SessionEvents } from '../core/events.js';
 import type { HttpSession } from '../core/members.js';
 import type { ManagedSession } from '../core/session.js';
 import type { SessionManager } from '../core/manager.js';
+import type { SessionDevice } from '../core/session-index.js';
 import { deferResponse } from './deferred-response.js';
 import type { Deferral, DeferralHooks, ErrorAnswer, OwnHeader, ResponseHead } from './deferral.js';
 import { forgiveLateWrites } from './late-writers.js';
@@ -15,6 +16,8 @@ import type { RequestConnection, TokenTransport } from './token-transport.js';
 export const UNAVAILABLE_MESSAGE = 'The service is temporarily unavailable. Please try again.';
 /** What a client is told whose session ended while its request was under way, where that is an error. */
 export const GONE_MESSAGE = 'The session ended meanwhile. Please sign in again.';
+/** What a client is told whose user has as many sessions as are allowed. */
+export const COUNT_MESSAGE = 'You are signed in on too many devices. Please sign out on one of them.';
 /** Seconds after which a client may try again. */
 export const RETRY_AFTER_SECONDS = 1;
 
@@ -28,6 +31,8 @@ export interface RequestSessionOptions {
   readonly inUse: SessionsInUse;
   /** False: what a handler wrote is discarded when the response is 5xx. */
   readonly saveOnServerError: boolean;
+  /** Where a request came from, as far as that is kept; undefined: it is not. */
+  readonly device?: ((connection: RequestConnection) => SessionDevice | undefined) | undefined;
   readonly log: SessionLog;
 }
 
@@ -95,6 +100,11 @@ export class RequestSession implements DeferralHooks, ResponseContext {
 
   get headersSent(): boolean {
     return this.#deferral.released;
+  }
+
+  /** Asked for by logins only. */
+  get device(): SessionDevice | undefined {
+    return this.#options.device?.(this.#connection);
   }
 
   get ended(): boolean {

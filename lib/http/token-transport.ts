@@ -12,6 +12,8 @@ export interface ReceivedTokens {
 
 /** The connection that a request came over. */
 export interface RequestConnection {
+  /** The request as its framework has it. */
+  readonly source?: object | undefined;
   /** Whether it was TLS, as the framework sees it, which takes Express a while to find out: ask where it matters. */
   readonly secure: boolean;
   /** What the client calls the server, with a port: its Host header. */

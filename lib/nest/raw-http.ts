@@ -92,6 +92,10 @@ class Exchange implements RawExchange {
     this.response = response;
   }
 
+  get source(): object {
+    return this.#request;
+  }
+
   get host(): string | undefined {
     return this.request.headers.host;
   }

@@ -137,8 +137,14 @@ const PROVIDERS: Provider[] = [
   },
   {
     provide: SESSION_BACKEND,
-    inject: [SESSION_SETTINGS],
-    useFactory: (settings: ResolvedSettings) => createBackend(settings),
+    inject: [SESSION_SETTINGS, SESSION_EVENTS],
+    useFactory: (settings: ResolvedSettings, events: SessionEventStream) => {
+      const backend = createBackend(settings, events);
+      events.stream.subscribe((event) => {
+        if (event.origin === 'here') backend.note(event);
+      });
+      return backend;
+    },
   },
   {
     provide: SESSION_EVENTS,

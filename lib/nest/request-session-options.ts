@@ -4,6 +4,7 @@ import type { SessionEnvironment } from '../core/environment.js';
 import type { SessionEvents } from '../core/events.js';
 import { KeyedLock } from '../core/keyed-lock.js';
 import { SessionManager } from '../core/manager.js';
+import { UserSessions } from '../core/user-sessions.js';
 import { Bag } from '../core/bag.js';
 import { SessionsInUse, type UseClock } from '../core/sessions-in-use.js';
 import type { RequestSessionOptions } from '../http/request-session.js';
@@ -13,12 +14,13 @@ import type { TokenTransport } from '../http/token-transport.js';
 import type { SessionBackend } from './backend.js';
 import { DroppedCookieLog } from './dropped-cookie-log.js';
 import { nestLog } from './nest-log.js';
+import { deviceOf, shortened } from './device.js';
 import { asHttpException } from './session.exceptions.js';
 
 /** Puts together what the sessions of all requests share. */
 export function createRequestSessionOptions(
   settings: ResolvedSettings,
-  backend: Pick<SessionBackend, 'store' | 'confirmEnds'>,
+  backend: Pick<SessionBackend, 'store' | 'index' | 'confirmEnds'>,
   events: SessionEvents,
 ): RequestSessionOptions {
   return {
@@ -27,8 +29,14 @@ export function createRequestSessionOptions(
     events,
     inUse: new SessionsInUse(backend.store, useClock(settings)),
     saveOnServerError: settings.saveOnServerError,
+    device: deviceReader(settings.device),
     log: nestLog('RequestSession'),
   };
+}
+
+function deviceReader(device: ResolvedSettings['device']): RequestSessionOptions['device'] {
+  if (device === false) return undefined;
+  return ({ source = {} }) => shortened((device ?? deviceOf)(source));
 }
 
 function useClock({ now }: ResolvedSettings): UseClock {
@@ -47,12 +55,20 @@ function createTransport({ cookie, secrets, transport }: ResolvedSettings): Toke
 
 function createEnvironment(
   settings: ResolvedSettings,
-  { store, confirmEnds }: Pick<SessionBackend, 'store' | 'confirmEnds'>,
+  { store, index, confirmEnds }: Pick<SessionBackend, 'store' | 'index' | 'confirmEnds'>,
   events: SessionEvents,
 ): SessionEnvironment {
   const { codec, byName } = resolveCodec(settings.codec);
   return {
     store,
+    users: new UserSessions({
+      store,
+      index,
+      rules: settings,
+      events,
+      log: nestLog('UserSessions'),
+      now: () => performance.now(),
+    }),
     codec,
     codecByName: byName,
     rules: {

@@ -17,7 +17,7 @@ export class SessionEventStream implements SessionEvents {
 
   emit(event: SessionEvent): void {
     if (event.type === 'rejected' || event.type === 'dropped') this.#rejections.note(event);
-    this.#subject.next(event);
+    this.#subject.next(event.origin === undefined ? { ...event, origin: 'here' } : event);
   }
 
   /** Tells what is still untold, and ends the stream. */

@@ -1,11 +1,12 @@
 import { ConflictException, ServiceUnavailableException, type HttpException } from '@nestjs/common';
 import {
+  SessionCountError,
   SessionFormatError,
   SessionGoneError,
   SessionStoreUnavailableError,
   type SessionErrorCode,
 } from '../core/errors.js';
-import { GONE_MESSAGE, UNAVAILABLE_MESSAGE } from '../http/request-session.js';
+import { COUNT_MESSAGE, GONE_MESSAGE, UNAVAILABLE_MESSAGE } from '../http/request-session.js';
 
 /**
  * What guards, handlers and exception filters see when sessions cannot be served: an HttpException with status 503, so that a
@@ -31,9 +32,28 @@ export class SessionGoneException extends ConflictException {
   }
 }
 
+/** A user has as many sessions as are allowed: 409. It is a {@link SessionCountError} for `instanceof`, too. */
+export class SessionCountException extends ConflictException {
+  readonly code: SessionErrorCode;
+  /** See {@link SessionCountError.limit}. */
+  readonly limit: number;
+
+  constructor(cause: SessionCountError) {
+    super({ statusCode: 409, message: COUNT_MESSAGE }, { cause });
+    this.code = cause.code;
+    this.limit = cause.limit;
+  }
+}
+
 /** An error of the core as Nest knows errors; undefined for any other. */
 export function httpExceptionOf(error: unknown): HttpException | undefined {
-  if (error instanceof SessionUnavailableException || error instanceof SessionGoneException) return error;
+  if (
+    error instanceof SessionUnavailableException ||
+    error instanceof SessionGoneException ||
+    error instanceof SessionCountException
+  )
+    return error;
+  if (error instanceof SessionCountError) return new SessionCountException(error);
   if (error instanceof SessionStoreUnavailableError || error instanceof SessionFormatError)
     return new SessionUnavailableException(error);
   return error instanceof SessionGoneError ? new SessionGoneException(error) : undefined;

@@ -1,15 +1,20 @@
 import { Catch, Inject, type ArgumentsHost, type ExceptionFilter } from '@nestjs/common';
 import { HttpAdapterHost } from '@nestjs/core';
-import { SessionFormatError, SessionGoneError, SessionStoreUnavailableError } from '../core/errors.js';
+import {
+  SessionCountError,
+  SessionFormatError,
+  SessionGoneError,
+  SessionStoreUnavailableError,
+} from '../core/errors.js';
 import { RETRY_AFTER_SECONDS } from '../http/request-session.js';
 import { hasBegun, responseOf } from './raw-http.js';
 import { httpExceptionOf } from './session.exceptions.js';
 
 /**
  * Answers 503 with Retry-After when sessions cannot be served, and 409 where one ended under the hands of a request that
- * had to write to it. The client learns nothing about why.
+ * had to write to it, or where a user may have no more of them. The client learns nothing about why.
  */
-@Catch(SessionStoreUnavailableError, SessionFormatError, SessionGoneError)
+@Catch(SessionStoreUnavailableError, SessionFormatError, SessionGoneError, SessionCountError)
 export class SessionFailureFilter implements ExceptionFilter {
   readonly #host: HttpAdapterHost;
 

@@ -4,11 +4,13 @@ import type { Observable } from 'rxjs';
 import { SessionUsageError } from '../core/errors.js';
 import type { SessionEvent } from '../core/events.js';
 import type { HttpSession, SessionAttributes } from '../core/members.js';
+import type { UserSessions } from '../core/user-sessions.js';
 import { prepareResponse } from '../http/response-patch.js';
 import { RequestSession, type RequestSessionOptions } from '../http/request-session.js';
 import { rawExchange, type AnyResponse, type RawExchange, type SessionSource } from './raw-http.js';
 import { RequestSlot } from '../http/request-slot.js';
 import type { SessionEventStream } from './session-events.js';
+import { sessionInfo, type SessionInfo } from './session-info.js';
 import { asHttpException } from './session.exceptions.js';
 import { REQUEST_SESSION_OPTIONS, SESSION_EVENTS } from './tokens.js';
 
@@ -67,9 +69,79 @@ export class SessionService {
     return session?.httpSession as HttpSession<T> | undefined;
   }
 
+  /**
+   * A stored session by its public id, only to be looked at: what would change it throws. Not a use: a page that shows
+   * sessions keeps none of them alive.
+   */
+  async peek<T extends object = SessionAttributes>(id: string): Promise<Readonly<HttpSession<T>> | undefined> {
+    const session = await this.#options.manager.peekById(id).catch(rethrown);
+    return session?.httpSession as Readonly<HttpSession<T>> | undefined;
+  }
+
+  /**
+   * The live sessions of a user, newest login first, on whichever device. Looking is not using.
+   * @param principal As given to `authenticate()`.
+   */
+  async list(principal: string | number, options: ListOptions = {}): Promise<SessionInfo[]> {
+    const { limit = Infinity, after, current } = options;
+    const infos: SessionInfo[] = [];
+    let skipping = after !== undefined;
+    if (limit <= 0) return infos;
+    try {
+      for await (const listed of this.#users.list(String(principal))) {
+        if (!skipping) infos.push(sessionInfo(listed, idOf(current)));
+        if (listed.id === after) skipping = false;
+        if (infos.length >= limit) break;
+      }
+    } catch (error) {
+      return rethrown(error);
+    }
+    return infos;
+  }
+
+  /** How many live sessions a user has; without one, how many are logged in, for which all of them are looked at. */
+  async count(principal?: string | number): Promise<number> {
+    let count = 0;
+    try {
+      const sessions = principal === undefined ? this.#users.all() : this.#users.list(String(principal));
+      for await (const _ of sessions) count += 1;
+    } catch (error) {
+      return rethrown(error);
+    }
+    return count;
+  }
+
+  /**
+   * All live sessions that count as logged in, in no order, a few at a time, without stopping others. One that begins or
+   * changes its id meanwhile may be missing or come twice.
+   */
+  async *all(): AsyncGenerator<SessionInfo> {
+    try {
+      for await (const listed of this.#users.all()) yield sessionInfo(listed, undefined);
+    } catch (error) {
+      rethrown(error);
+    }
+  }
+
+  /**
+   * Ends all sessions of a user, or without one those of everybody, guests as well. It is final on every node: a login, an id
+   * change or a save that was under way when it was called does not outlive it; a login after it does. Resolves to how
+   * many were ended.
+   */
+  async destroyAll(principal?: string | number, { except }: DestroyAllOptions = {}): Promise<number> {
+    const kept = new Set([except ?? []].flat().map((each) => idOf(each) as string));
+    const ending =
+      principal === undefined ? this.#users.endAll(kept) : this.#users.end(String(principal), kept);
+    return ending.catch(rethrown);
+  }
+
   /** Ends a session by its public id, on every node. An unknown id is not an error. */
   async destroy(id: string): Promise<void> {
     await this.#options.manager.destroyById(id).catch(rethrown);
+  }
+
+  get #users(): UserSessions {
+    return this.#options.manager.users as UserSessions;
   }
 
   /** The session of a request if somebody has asked for it and it has been loaded. @internal */
@@ -106,6 +178,26 @@ export class SessionService {
     this.#openings.set(request, opening);
     return opening;
   }
+}
+
+/** Which sessions of a user are listed. */
+export interface ListOptions {
+  /** At most so many. Default: all. */
+  readonly limit?: number | undefined;
+  /** Those that come after the one with this id: the last of the page before. */
+  readonly after?: string | undefined;
+  /** The session that is to be marked as `current`, or its id: that of the request as a rule. */
+  readonly current?: string | { readonly id: string } | undefined;
+}
+
+/** Which sessions are not ended. */
+export interface DestroyAllOptions {
+  /** Sessions, or their ids: that of the request, for "log out everywhere else". */
+  readonly except?: string | { readonly id: string } | readonly (string | { readonly id: string })[] | undefined;
+}
+
+function idOf(session: string | { readonly id: string } | undefined): string | undefined {
+  return typeof session === 'object' ? session.id : session;
 }
 
 function rethrown(error: unknown): never {

@@ -3,7 +3,7 @@ import type { Redis } from 'ioredis';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Deadlines, type Turn } from './deadline.js';
 import { isCluster, type RedisClient } from './client.js';
-import type { Argument, RedisExecutor } from './executor.js';
+import type { Argument, RedisExecutor, ScanPage, ScanPlace } from './executor.js';
 import { isTryAgain, noAnswer, storeUnavailable } from './failure.js';
 import { SCRIPT_STATUS, TIME_OF, type Script } from './script.js';
 import { ServerClocks } from './server-clocks.js';
@@ -12,6 +12,8 @@ export type { Argument } from './executor.js';
 
 /** Redis gives a write up before we do, though clocks are read in whole milliseconds and timers may run a little early. */
 export const DEADLINE_MARGIN_MS = 5;
+/** Keys that a server looks at in one step of a walk. */
+const SCAN_COUNT = 500;
 /** Pause before a cluster that moves a slot is asked again. */
 const TRY_AGAIN_MS = 50;
 
@@ -148,6 +150,29 @@ export class RedisCommands implements RedisExecutor {
     return this.#deadlines.limit(() => this.client.call(name, ...args));
   }
 
+  scan(pattern: string, place: ScanPlace = this.#scanStart()): Promise<ScanPage> {
+    if (this.#isAdrift()) return Promise.reject(this.#adrift());
+    return this.#deadlines.limit(async () => {
+      const { servers } = place;
+      const node = this.#masterAt(servers[0]);
+      const step = node.call('SCAN', place.cursor, 'MATCH', pattern, 'COUNT', SCAN_COUNT);
+      const [cursor, keys] = (await step) as [string, string[]];
+      if (cursor !== '0') return { keys, next: { cursor, servers } };
+      return { keys, next: servers.length > 1 ? { cursor, servers: servers.slice(1) } : undefined };
+    });
+  }
+
+  #scanStart(): ScanPlace {
+    return { cursor: '0', servers: isCluster(this.client) ? this.client.nodes('master').map(nameOf) : [] };
+  }
+
+  #masterAt(server: string | undefined): RedisClient {
+    if (!isCluster(this.client)) return this.client;
+    const node = this.client.nodes('master').find((each) => nameOf(each) === server);
+    if (node !== undefined) return node;
+    throw new Error('the cluster has changed while its keys were being listed');
+  }
+
   /**
    * Sends what this turn of the event loop asks for, whichever requests it is for, with one write to the socket: under load
    * the system call costs more than the command. A cluster has several sockets, and which of them is ioredis's secret.
@@ -164,6 +189,10 @@ export class RedisCommands implements RedisExecutor {
       stream.uncork();
     });
   }
+}
+
+function nameOf({ options: { host, port } }: Redis): string {
+  return `${host}:${port}`;
 }
 
 function nothing(): undefined {

@@ -2,7 +2,7 @@ import type { Availability } from './availability.js';
 import { within } from './deadline.js';
 import { isCluster, type ClientHooks, type RedisClient } from './client.js';
 import { RedisCommands } from './commands.js';
-import type { Argument, RedisLink } from './executor.js';
+import type { Argument, RedisLink, ScanPage, ScanPlace } from './executor.js';
 import { failureKind } from './failure.js';
 import { unreachable } from './unreachable.js';
 import type { Script } from './script.js';
@@ -56,6 +56,10 @@ export class RedisConnection implements RedisLink {
 
   call(name: string, ...args: string[]): Promise<unknown> {
     return this.#commands.call(name, ...args);
+  }
+
+  scan(pattern: string, place?: ScanPlace): Promise<ScanPage> {
+    return this.#commands.scan(pattern, place);
   }
 
   timeAt(key: string): Promise<number> {

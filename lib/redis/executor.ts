@@ -26,11 +26,28 @@ export interface RedisExecutor {
 
   call(name: string, ...args: string[]): Promise<unknown>;
 
+  /** One step of SCAN: the keys that fit a pattern, on each master of a cluster in turn. See scan.ts. */
+  scan(pattern: string, place?: ScanPlace): Promise<ScanPage>;
+
   /** What time it is for the server of a key, epoch milliseconds. Asked only where nobody knows it yet. */
   timeAt(key: string): Promise<number>;
 
   /** On a cluster, which node a key lives on as far as is known, `host:port`; undefined where there is one server. */
   nodeOf?(key: string): string | undefined;
+}
+
+/** Where a walk through the keys stands. */
+export interface ScanPlace {
+  readonly cursor: string;
+  /** The masters that are left, as the cluster calls them, the one that is being walked first; none where there is one server. */
+  readonly servers: readonly string[];
+}
+
+/** One step of such a walk. */
+export interface ScanPage {
+  readonly keys: readonly string[];
+  /** Undefined: that was the last one. */
+  readonly next: ScanPlace | undefined;
 }
 
 /** An executor with a beginning and an end: one connection, a pool of them, or a client that is not ours. */

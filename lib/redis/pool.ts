@@ -2,7 +2,7 @@ import { createPool, type Pool } from 'generic-pool';
 import { SessionStoreUnavailableError } from '../core/errors.js';
 import { Deadlines, within, type Turn } from './deadline.js';
 import type { ClientFactory } from './connection.js';
-import type { Argument, RedisLink } from './executor.js';
+import type { Argument, RedisLink, ScanPage, ScanPlace } from './executor.js';
 import { failureKind, isOutage, noAnswer, storeUnavailable } from './failure.js';
 import { PooledConnection } from './pooled-connection.js';
 import { unreachable } from './unreachable.js';
@@ -96,6 +96,10 @@ export class RedisPool implements RedisLink {
 
   call(name: string, ...args: string[]): Promise<unknown> {
     return this.#use(({ commands }) => commands.call(name, ...args));
+  }
+
+  scan(pattern: string, place?: ScanPlace): Promise<ScanPage> {
+    return this.#use(({ commands }) => commands.scan(pattern, place));
   }
 
   timeAt(key: string): Promise<number> {

@@ -2,7 +2,7 @@ import { SessionStoreUnavailableError } from '../core/errors.js';
 import { within } from './deadline.js';
 import { DEADLINE_MARGIN_MS } from './commands.js';
 import type { RedisConnection } from './connection.js';
-import type { Argument, RedisExecutor } from './executor.js';
+import type { Argument, RedisExecutor, ScanPage, ScanPlace } from './executor.js';
 import { noAnswer, storeUnavailable } from './failure.js';
 import { MARK_POINT, type Script } from './script.js';
 
@@ -63,6 +63,10 @@ export class ReplicatedExecutor implements RedisExecutor {
     });
     this.#work();
     return within(reply, this.timeoutMs, () => noAnswer(this.address, this.timeoutMs));
+  }
+
+  scan(pattern: string, place?: ScanPlace): Promise<ScanPage> {
+    return this.#connection.scan(pattern, place);
   }
 
   timeAt(key: string): Promise<number> {
@@ -166,6 +170,10 @@ export class EndsApart implements RedisExecutor {
 
   get timeoutMs(): number {
     return this.#usual.timeoutMs;
+  }
+
+  scan(pattern: string, place?: ScanPlace): Promise<ScanPage> {
+    return this.#usual.scan(pattern, place);
   }
 
   timeAt(key: string): Promise<number> {

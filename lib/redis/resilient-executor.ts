@@ -1,7 +1,7 @@
 import { SessionStoreUnavailableError } from '../core/errors.js';
 import type { Availability } from './availability.js';
 import { Breaker } from './breaker.js';
-import type { Argument, RedisExecutor } from './executor.js';
+import type { Argument, RedisExecutor, ScanPage, ScanPlace } from './executor.js';
 import type { Script } from './script.js';
 
 /**
@@ -49,6 +49,10 @@ export class ResilientExecutor implements RedisExecutor {
 
   call(name: string, ...args: string[]): Promise<unknown> {
     return this.#refused(this.#whole) ?? this.#whole.watch(this.#inner.call(name, ...args));
+  }
+
+  scan(pattern: string, place?: ScanPlace): Promise<ScanPage> {
+    return this.#refused(this.#whole) ?? this.#whole.watch(this.#inner.scan(pattern, place));
   }
 
   timeAt(key: string): Promise<number> {

@@ -5,6 +5,7 @@ import { NEVER_MS } from '../core/times.js';
 import type {
   CompareAndSetOutcome,
   CookieLife,
+  DestroyOptions,
   DestroyOutcome,
   LoadOptions,
   LoadOutcome,
@@ -87,8 +88,9 @@ export class MemoryStore implements SessionStore, Quarantine {
     await this.load(id);
   }
 
-  async create(id: SessionId, session: NewSession): Promise<Written> {
+  async create(id: SessionId, session: NewSession): Promise<WriteOutcome> {
     this.#assertOpen();
+    if (this.#entries.has(id)) return { status: 'ended', newIdEnded: true };
     const now = this.#options.now();
     const { absoluteTimeout } = session;
     const absoluteDeadline = absoluteTimeout > 0 ? now + absoluteTimeout * 1000 : undefined;
@@ -109,6 +111,7 @@ export class MemoryStore implements SessionStore, Quarantine {
     if (isEnded(record)) return this.#told(record);
     const now = this.#options.now();
     const { login, newId, graceSeconds = 0 } = renewal;
+    if (this.#entries.has(newId)) return { status: 'ended', newIdEnded: true };
     const renewed: SessionRecord = {
       ...this.#changed(record, renewal, now),
       ...(login !== undefined && {
@@ -145,16 +148,23 @@ export class MemoryStore implements SessionStore, Quarantine {
     );
   }
 
-  async destroy(id: SessionId): Promise<DestroyOutcome> {
+  async destroy(
+    id: SessionId,
+    { reserved = false, followLogins = true }: DestroyOptions = {},
+  ): Promise<DestroyOutcome> {
     this.#assertOpen();
     let outcome: DestroyOutcome = { status: 'absent' };
     let next: SessionId | undefined = id;
     while (next !== undefined) {
       const entry: Entry | undefined = this.#entries.peek(next);
-      if (entry === undefined) break;
+      if (entry === undefined) {
+        if (reserved) this.#entries.set(next, endedWithout(), { ttl: this.#options.tombstoneMs });
+        break;
+      }
       if (isEnded(entry)) {
         // Stays for as long as it would have, and leads nowhere any more.
         outcome = { status: 'ended' };
+        if (entry.follow === undefined && !followLogins) break;
         next = entry.next;
         entry.next = entry.follow = undefined;
       } else {
@@ -164,6 +174,16 @@ export class MemoryStore implements SessionStore, Quarantine {
       }
     }
     return outcome;
+  }
+
+  async *ids(): AsyncIterable<SessionId> {
+    this.#assertOpen();
+    for (const [id, entry] of [...this.#entries.entries()]) if (!isEnded(entry)) yield id as SessionId;
+  }
+
+  /** Drops everything. */
+  clear(): void {
+    this.#entries.clear();
   }
 
   async health(): Promise<StoreHealth> {
@@ -251,6 +271,7 @@ export function recordOf(
     createdAt: now,
     lastAccessedAt: now,
     authenticatedAt: principal === undefined ? undefined : now,
+    indexedAt: session.indexed === true ? now : undefined,
     ...cookieOf(cookie, now),
   };
 }
@@ -266,6 +287,7 @@ export function changed(record: SessionRecord, change: SessionChange, now: numbe
     lastAccessedAt: now,
     maxInactiveInterval: change.maxInactiveInterval ?? record.maxInactiveInterval,
     authenticated: record.authenticated || change.authenticated,
+    indexedAt: change.indexed === true ? now : record.indexedAt,
     ...cookieOf(change.cookie, now),
   };
 }

@@ -23,11 +23,12 @@ export function describeWrites(rig: ContractRig): void {
   describe('a new session', () => {
     it('is found as it was written, on every node', async () => {
       const id = freshId();
-      const { status, now, absoluteDeadline } = await rig.store.create(
+      const written = await rig.store.create(
         id,
         newSession({ a: '1', b: '' }, { ...rig.rest, absoluteTimeout: 3600, principal: 'anna' }),
       );
-      expect(status).toBe('written');
+      if (written.status !== 'written') throw new Error(`Expected a write, the store says ${written.status}.`);
+      const { now, absoluteDeadline } = written;
       expect(absoluteDeadline).toBe(now + 3_600_000);
       for (const node of [rig.store, rig.peer]) {
         const record = await rig.recordOf(id, node);

@@ -4,6 +4,7 @@ import type { SessionId } from '../../lib/core/token.js';
 import { change, freshId, newSession, renewal } from './builders.js';
 import { describeEnds } from './contract-ends.js';
 import { describeLimits } from './contract-limits.js';
+import { describeReservations } from './contract-reservations.js';
 import { ContractRig, type ContractOptions, type StoreUnderTest } from './contract-rig.js';
 import { describeWrites } from './contract-writes.js';
 
@@ -28,6 +29,7 @@ export function describeSessionStore(
     describeWrites(rig);
     describeEnds(rig);
     describeLimits(rig);
+    describeReservations(rig);
 
     describe('expiry', () => {
       const expectLife = async (id: SessionId, seconds: number): Promise<void> => {

@@ -12,7 +12,7 @@ import { takeTraffic } from './rig/traffic.js';
 /** What a request does, whether it brings a session, and what that costs by policy. */
 interface Row {
   readonly request: string;
-  readonly begins: 'without a session' | 'with a session';
+  readonly begins: 'without a session' | 'with a session' | 'logged in';
   readonly use: (session: AnySession) => unknown;
   readonly commands: readonly string[];
   readonly always?: readonly string[];
@@ -81,8 +81,8 @@ const ROWS: Row[] = [
     request: 'logs in',
     begins: 'with a session',
     use: (session) => session.authenticate('anna'),
-    commands: [...LOAD, 'renew'],
-    roundTrips: 2,
+    commands: [...LOAD, 'name', 'renew'],
+    roundTrips: 3,
   },
   {
     request: 'logs in with changes',
@@ -91,15 +91,37 @@ const ROWS: Row[] = [
       session.value = 'changed';
       return session.authenticate('anna');
     },
-    commands: [...LOAD, 'renew'],
-    roundTrips: 2,
+    commands: [...LOAD, 'name', 'renew'],
+    roundTrips: 3,
   },
   {
     request: 'logs in without a session before',
     begins: 'without a session',
     use: (session) => session.authenticate('anna'),
-    commands: ['create'],
-    roundTrips: 1,
+    commands: ['name', 'create'],
+    roundTrips: 2,
+  },
+  {
+    request: 'logs in once more',
+    begins: 'logged in',
+    use: (session) => session.authenticate('anna'),
+    // What nobody waits for comes last.
+    commands: [...LOAD, 'name', 'renew', 'forget'],
+    roundTrips: 3,
+  },
+  {
+    request: 'changes its id, logged in',
+    begins: 'logged in',
+    use: (session) => session.regenerateId(),
+    commands: [...LOAD, 'name', 'renew', 'forget'],
+    roundTrips: 3,
+  },
+  {
+    request: 'logs out, logged in',
+    begins: 'logged in',
+    use: (session) => session.destroy(),
+    commands: [...LOAD, 'destroy', 'forget'],
+    roundTrips: 2,
   },
   {
     request: 'changes its id',
@@ -134,10 +156,11 @@ beforeAll(async () => {
 /** A browser as the row begins. */
 async function beginning(row: Row, node: Playground): Promise<Browser> {
   const browser = new Browser(node.url);
-  if (row.begins === 'with a session') {
-    await node.visit(browser, (session) => {
+  if (row.begins !== 'without a session') {
+    await node.visit(browser, async (session) => {
       session.value = 'begun';
       session.other = ['begun'];
+      if (row.begins === 'logged in') await session.authenticate('anna');
     });
   }
   await watch.take();

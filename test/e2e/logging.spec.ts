@@ -145,7 +145,7 @@ eachAdapter('what is logged', (adapter) => {
     await browser.get('/session', { cookie: `sid=${tokens[0]}` });
 
     const store = observer(redis.port, { password: PASSWORD });
-    const [key = ''] = await store.keys('session:*');
+    const [key = ''] = await store.keys('session:{*');
     await store.hset(key, 'fruit', `\xc1${VALUE}`);
     await browser.get('/session');
     proxy.stall();

@@ -28,7 +28,7 @@ function longer(milliseconds: number, than: number): number | undefined {
 }
 
 async function keyOf(id: string): Promise<string> {
-  const keys = await client.keys('session:*');
+  const keys = await client.keys('session:{*');
   const found = keys.find((key) => key.replace(/[{}]/g, '') === `session:${id}`);
   if (found === undefined) throw new Error(`No key of session ${id} among ${keys.length}.`);
   return found;

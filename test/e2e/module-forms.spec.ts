@@ -139,7 +139,7 @@ describe('the module takes its settings from', () => {
       const browser = new Browser(url);
       await browser.post('/session', { fruit: 'apple' });
       expect((await browser.get('/session')).json<SessionView>().attributes).toEqual({ fruit: 'apple' });
-      expect(await store.keys(`${clusterId}:session:*`)).toHaveLength(1);
+      expect(await store.keys(`${clusterId}:session:{*`)).toHaveLength(1);
       await close();
     },
   );
@@ -154,7 +154,7 @@ describe('the module takes its settings from', () => {
       await new Browser(url).post('/session', { fruit: 'apple' });
       await close();
     }
-    expect(await store.keys('from-code:session:*')).toHaveLength(2);
+    expect(await store.keys('from-code:session:{*')).toHaveLength(2);
     expect(await store.keys('from-environment:*')).toEqual([]);
   });
 

@@ -105,7 +105,7 @@ eachAdapter('applications', (adapter) => {
     await two?.post('/session', { of: 'two' });
     expect((await one?.get('/session'))?.json<SessionView>().attributes).toEqual({ of: 'one' });
     expect((await two?.get('/session'))?.json<SessionView>().attributes).toEqual({ of: 'two' });
-    for (const name of names) expect(await store.keys(`${name}:session:*`)).toHaveLength(1);
+    for (const name of names) expect(await store.keys(`${name}:session:{*`)).toHaveLength(1);
     // A cookie of one is nobody to the other.
     const stranger = await two?.get('/session', { cookie: `sid=${one?.cookie('sid')}` });
     expect(stranger?.json<SessionView>()).toMatchObject({ isNew: true, attributes: {} });
@@ -165,7 +165,7 @@ describe('an injected client', () => {
     const { attributes, principal } = (await browser.get('/session')).json<SessionView>();
     expect(principal).toBe('ann');
     expect(attributes).toEqual({ cart: ['tea', '1970-01-01T00:00:00.000Z', 'more'], ünï: '𝄞' });
-    expect(await store.keys(`${clusterId}:session:*`)).toHaveLength(2); // the session, and the marker of its first id
+    expect(await store.keys(`${clusterId}:session:{*`)).toHaveLength(2); // the session, and the marker of its first id
     expect(await connections()).toBe(before);
     await close();
     expect(client.status).toBe('ready');

@@ -19,7 +19,7 @@ beforeAll(async () => {
 
 function bench(adapter: Adapter): Bench {
   const prefix = `bench-${++benches}`;
-  const keys = (): Promise<string[]> => store.keys(`${prefix}:session:*`);
+  const keys = (): Promise<string[]> => store.keys(`${prefix}:session:{*`);
   return {
     adapter,
     redis,
@@ -73,7 +73,7 @@ eachAdapter('the effect of what only code can say:', (adapter) => {
     const clusterId = `code-${++benches}`;
     const browser = await start({ clusterId, isAuthenticated: (session) => 'user' in session });
     await browser.post('/session', { fruit: 'apple' });
-    const [key = ''] = await store.keys(`${clusterId}:session:*`);
+    const [key = ''] = await store.keys(`${clusterId}:session:{*`);
     expect(await store.pttl(key)).toBeLessThanOrEqual(15_000);
     await browser.post('/session', { user: 'ann' });
     expect(await store.pttl(key)).toBeGreaterThan(1_700_000);

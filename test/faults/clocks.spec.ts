@@ -16,7 +16,7 @@ eachAdapter("a node's clock", (adapter) => {
     const admin = adminOf(redis.port);
     const app = await startFaultApp(adapter, { host: redis.host, port: redis.port });
     const user = await app.loggedIn();
-    const [key = ''] = await admin.keys('session:*');
+    const [key = ''] = await admin.keys('session:{*');
     const right = await admin.pttl(key);
     jest.spyOn(Date, 'now').mockImplementation(() => now() + errorMs);
     for (const write of [false, true]) {

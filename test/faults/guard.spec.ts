@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import { Availability } from '../../lib/redis/availability.js';
 import { ResilientExecutor } from '../../lib/redis/resilient-executor.js';
-import type { RedisExecutor } from '../../lib/redis/executor.js';
+import type { RedisExecutor, ScanPage } from '../../lib/redis/executor.js';
 import { outage, storeUnavailable } from '../../lib/redis/failure.js';
 import type { Script } from '../../lib/redis/script.js';
 import { LogSink } from '../support/log-sink.js';
@@ -26,6 +26,10 @@ class Stub implements RedisExecutor {
 
   run(): Promise<unknown> {
     return this.call('RUN');
+  }
+
+  scan(): Promise<ScanPage> {
+    return this.call('SCAN').then(() => ({ keys: [], next: undefined }));
   }
 
   call(...words: string[]): Promise<unknown> {

@@ -35,7 +35,7 @@ eachAdapter('what the operator reads about a 503', (adapter) => {
     const admin = adminOf(redis.port);
     const app = await startFaultApp(adapter, { host: redis.host, port: redis.port });
     const browser = await app.loggedIn();
-    const [key = ''] = await admin.keys('session:*');
+    const [key = ''] = await admin.keys('session:{*');
     await admin.call('EVAL', NEWER, 1, key);
     expect((await browser.get('/read')).status).toBe(503);
     expect((await browser.get('/read')).status).toBe(503);

@@ -88,7 +88,7 @@ eachAdapter('replies and records that are not what they should be', (adapter) =>
       const admin = adminOf(redis.port);
       const app = await startFaultApp(adapter, { host: redis.host, port: redis.port });
       const user = await app.loggedIn();
-      const [key = ''] = await admin.keys('session:*');
+      const [key = ''] = await admin.keys('session:{*');
       for (const [name = '', ...args] of damage(key)) await admin.call(name, ...args);
       for (let n = 0; n < 3; n++) {
         const answer = await user.get('/read');
@@ -108,7 +108,7 @@ eachAdapter('replies and records that are not what they should be', (adapter) =>
     const admin = adminOf(redis.port);
     const app = await startFaultApp(adapter, { host: redis.host, port: redis.port });
     const user = await app.loggedIn();
-    const [key = ''] = await admin.keys('session:*');
+    const [key = ''] = await admin.keys('session:{*');
     await admin.hset(key, 'count', Buffer.from([0xc1]));
     expect((await user.get('/read')).json()).toEqual({ count: null, who: 'ann' });
     expect((await user.post('/write')).json()).toEqual({ count: 1 });
@@ -120,7 +120,7 @@ eachAdapter('replies and records that are not what they should be', (adapter) =>
     const admin = adminOf(redis.port);
     const app = await startFaultApp(adapter, { host: redis.host, port: redis.port });
     const user = await app.loggedIn();
-    const [key = ''] = await admin.keys('session:*');
+    const [key = ''] = await admin.keys('session:{*');
     await setPart(admin, key, 'version', 2);
     for (const answer of [await user.get('/read'), await user.post('/write')]) {
       expect(answer.status).toBe(503);

@@ -2,7 +2,7 @@ import { LEAST_PRIVILEGES } from '../../lib/redis/privileges.js';
 
 /** What Redis has to allow, and nothing else; SECURITY.md gives this line. */
 export function aclLine(user: string, password: string, prefix: string): string {
-  return `user ${user} on >${password} ~${prefix}* resetchannels ${LEAST_PRIVILEGES}`;
+  return `user ${user} on >${password} ~${prefix}* resetchannels &${prefix}events ${LEAST_PRIVILEGES}`;
 }
 
 /** Names of the commands it allows. */

@@ -17,14 +17,22 @@ export interface StoreLayers {
   readonly failed: (error: unknown) => void;
 }
 
+/** A store with its layers. */
+export interface LayeredStores {
+  readonly store: SessionStore;
+  /** The layer that keeps sessions of guests in this process. */
+  readonly guests: GuestStore | undefined;
+}
+
 /** Puts the layers before a store that all nodes share, each before the one above it in this function. */
-export function withLayers(shared: SharedStore, layers: StoreLayers): SessionStore {
-  const { guests, encryptionKeys, failed } = layers;
-  let store: LayeredStore = shared;
+export function withLayers(shared: SharedStore, layers: StoreLayers): LayeredStores {
+  const { encryptionKeys, failed } = layers;
   // Copies in this process hold what Redis holds: what is encrypted there is encrypted here.
-  if (guests !== undefined) store = new GuestStore(shared, new LocalCopies(guests.memory, guests));
+  const guests =
+    layers.guests && new GuestStore(shared, new LocalCopies(layers.guests.memory, layers.guests));
+  let store: LayeredStore = guests ?? shared;
   if (encryptionKeys.length > 0)
     store = new EncryptedStore(store, new KeyRing(encryptionKeys.map((key) => Buffer.from(key, 'base64'))));
   // Last, so that failures of each layer are seen.
-  return new ObservedStore(store, failed);
+  return { store: new ObservedStore(store, failed), guests };
 }

@@ -1,6 +1,7 @@
 import { LRUCache } from 'lru-cache';
 import type {
   CompareAndSetOutcome,
+  DestroyOptions,
   DestroyOutcome,
   LoadOptions,
   LoadOutcome,
@@ -11,7 +12,6 @@ import type {
   SessionRenewal,
   Unreadable,
   WriteOutcome,
-  Written,
 } from '../../core/store.js';
 import type { SessionId } from '../../core/token.js';
 import { LOCK_BYTES, SEAL_BYTES, type KeyRing, type ValueKey } from './key-ring.js';
@@ -68,8 +68,9 @@ export class EncryptedStore extends StoreLayer {
     this.#locks = new SessionLocks(ring);
   }
 
-  override async load(id: SessionId, options?: LoadOptions): Promise<LoadOutcome> {
-    const outcome = await this.below.load(id, options);
+  override async load(id: SessionId, options: LoadOptions = {}): Promise<LoadOutcome> {
+    const only = options.only && [KEY_FIELD, ...options.only.map(fieldOf)];
+    const outcome = await this.below.load(id, { ...options, only });
     if (outcome.status !== 'found') return outcome;
     const record = this.#open(id, outcome.record);
     if ('attributes' in record) return { ...outcome, record };
@@ -78,7 +79,7 @@ export class EncryptedStore extends StoreLayer {
     return record;
   }
 
-  override async create(id: SessionId, session: NewSession): Promise<Written> {
+  override async create(id: SessionId, session: NewSession): Promise<WriteOutcome> {
     const { principal } = session;
     const fresh = this.#locks.fresh(session.codec);
     const sealed = principal === undefined ? undefined : sealPrincipal(fresh.key, principal);
@@ -91,6 +92,7 @@ export class EncryptedStore extends StoreLayer {
       codec: fresh.codec,
       principal: sealed,
     });
+    if (written.status !== 'written') return written;
     if (sealed === undefined) this.#keys.set(id, guest);
     else await this.#finish(id, { ...fresh, login: { principal: sealed, at: written.now } }, session);
     return written;
@@ -194,8 +196,8 @@ export class EncryptedStore extends StoreLayer {
     }
   }
 
-  override async destroy(id: SessionId): Promise<DestroyOutcome> {
-    const outcome = await this.below.destroy(id);
+  override async destroy(id: SessionId, options?: DestroyOptions): Promise<DestroyOutcome> {
+    const outcome = await this.below.destroy(id, options);
     this.#keys.delete(id);
     return outcome;
   }

@@ -1,5 +1,6 @@
 import type {
   CompareAndSetOutcome,
+  DestroyOptions,
   DestroyOutcome,
   LoadOptions,
   LoadOutcome,
@@ -22,6 +23,12 @@ import { StoreLayer } from './store-layer.js';
 export interface SharedStore extends SessionStore, Quarantine {
   /** Writes a record as it is, unless one or a tombstone is there already. */
   restore(id: SessionId, record: SessionRecord): Promise<WriteOutcome>;
+
+  /**
+   * Tells the other nodes of a session that the store does not know: that somebody has asked for its end, or that this node has
+   * ended what it held of it.
+   */
+  tell?(type: 'unknown' | 'destroyed', id: SessionId): Promise<void>;
 }
 
 /** Races with other nodes about the same copy after which a write is given up as lost. */
@@ -43,10 +50,10 @@ export class GuestStore extends StoreLayer<SharedStore> {
     this.#copies = copies;
   }
 
-  override async load(id: SessionId, { touch = true }: LoadOptions = {}): Promise<LoadOutcome> {
+  override async load(id: SessionId, { touch = true, only }: LoadOptions = {}): Promise<LoadOutcome> {
     const visit = this.#copies.visit(id);
     try {
-      const outcome = await this.below.load(id, { touch });
+      const outcome = await this.below.load(id, { touch, only });
       switch (outcome.status) {
         case 'found':
           if (touch) visit.loaded(outcome.record, outcome.now);
@@ -72,11 +79,12 @@ export class GuestStore extends StoreLayer<SharedStore> {
     await this.load(id);
   }
 
-  override async create(id: SessionId, session: NewSession): Promise<Written> {
+  override async create(id: SessionId, session: NewSession): Promise<WriteOutcome> {
     const visit = this.#copies.visit(id);
     try {
       const written = await this.below.create(id, session);
-      visit.created(recordOf(session, written.now, written.absoluteDeadline), written.now);
+      if (written.status === 'written')
+        visit.created(recordOf(session, written.now, written.absoluteDeadline), written.now);
       return written;
     } finally {
       visit.done();
@@ -115,17 +123,43 @@ export class GuestStore extends StoreLayer<SharedStore> {
     );
   }
 
-  override async destroy(id: SessionId): Promise<DestroyOutcome> {
+  override async destroy(id: SessionId, options?: DestroyOptions): Promise<DestroyOutcome> {
     const visit = this.#copies.visit(id);
     try {
-      const outcome = await this.below.destroy(id);
+      const outcome = await this.below.destroy(id, options);
       const held = visit.copy !== undefined;
       visit.ended();
+      if (outcome.status !== 'absent' || !held) return outcome;
       // The shared copy had expired, and the session lived here.
-      return outcome.status === 'absent' && held ? { status: 'removed', renewed: false } : outcome;
+      await this.below.tell?.('destroyed', id);
+      return { status: 'removed', renewed: false };
     } finally {
       visit.done();
     }
+  }
+
+  /**
+   * Where the shared copy has expired, a node that does not hold the local one knows nothing of the session. Whoever holds it
+   * is asked to end it, which leaves the tombstone that an end leaves; for an id that somebody has made up nothing is written.
+   */
+  override async endCopies(id: SessionId): Promise<void> {
+    if (this.#copies.has(id)) await this.destroy(id);
+    else await this.below.tell?.('unknown', id);
+  }
+
+  /** Another node has asked for the end of a session that it does not know. Resolves to whether this one has ended it. */
+  async endIfHeld(id: SessionId): Promise<boolean> {
+    return this.#copies.has(id) && (await this.destroy(id)).status === 'removed';
+  }
+
+  /** Another node has ended it. */
+  ended(id: SessionId): void {
+    this.#copies.end(id);
+  }
+
+  /** Ends may have been missed: what is kept here may be of sessions that have ended. */
+  forgetCopies(): void {
+    this.#copies.clear();
   }
 
   override async quarantine(id: SessionId): Promise<void> {

@@ -50,6 +50,23 @@ export class LocalCopies {
     return visit;
   }
 
+  /** Whether there is a copy. */
+  has(id: SessionId): boolean {
+    return this.#memory.peek(id) !== undefined;
+  }
+
+  /** There is to be no copy of a session any more, whatever is under way. */
+  end(id: SessionId): void {
+    this.#orders.get(id)?.end();
+    this.#memory.forget(id);
+  }
+
+  /** Drops all copies, and those that what is under way would make. */
+  clear(): void {
+    for (const order of this.#orders.values()) order.end();
+    this.#memory.clear();
+  }
+
   close(): Promise<void> {
     return this.#memory.close();
   }

@@ -1,5 +1,6 @@
 import type {
   CompareAndSetOutcome,
+  DestroyOptions,
   DestroyOutcome,
   LoadOptions,
   LoadOutcome,
@@ -7,7 +8,6 @@ import type {
   SessionChange,
   SessionRenewal,
   WriteOutcome,
-  Written,
 } from '../../core/store.js';
 import type { SessionId } from '../../core/token.js';
 import { StoreLayer, type LayeredStore } from './store-layer.js';
@@ -30,7 +30,7 @@ export class ObservedStore extends StoreLayer {
     return this.#observed(this.below.touch(id));
   }
 
-  override create(id: SessionId, session: NewSession): Promise<Written> {
+  override create(id: SessionId, session: NewSession): Promise<WriteOutcome> {
     return this.#observed(this.below.create(id, session));
   }
 
@@ -52,8 +52,21 @@ export class ObservedStore extends StoreLayer {
     return this.#observed(this.below.compareAndSet(id, name, expected, next, authenticated));
   }
 
-  override destroy(id: SessionId): Promise<DestroyOutcome> {
-    return this.#observed(this.below.destroy(id));
+  override destroy(id: SessionId, options?: DestroyOptions): Promise<DestroyOutcome> {
+    return this.#observed(this.below.destroy(id, options));
+  }
+
+  override endCopies(id: SessionId): Promise<void> {
+    return this.#observed(super.endCopies(id));
+  }
+
+  override async *ids(): AsyncIterable<SessionId> {
+    try {
+      yield* this.below.ids();
+    } catch (error) {
+      this.#failed(error);
+      throw error;
+    }
   }
 
   /** Beside the call, not around it: nobody waits for one promise more. */

@@ -1,5 +1,6 @@
 import type {
   CompareAndSetOutcome,
+  DestroyOptions,
   DestroyOutcome,
   LoadOptions,
   LoadOutcome,
@@ -10,7 +11,6 @@ import type {
   SessionStore,
   StoreHealth,
   WriteOutcome,
-  Written,
 } from '../../core/store.js';
 import type { SessionId } from '../../core/token.js';
 
@@ -35,7 +35,7 @@ export abstract class StoreLayer<Below extends LayeredStore = LayeredStore>
     return this.below.touch(id);
   }
 
-  create(id: SessionId, session: NewSession): Promise<Written> {
+  create(id: SessionId, session: NewSession): Promise<WriteOutcome> {
     return this.below.create(id, session);
   }
 
@@ -57,8 +57,16 @@ export abstract class StoreLayer<Below extends LayeredStore = LayeredStore>
     return this.below.compareAndSet(id, name, expected, next, authenticated);
   }
 
-  destroy(id: SessionId): Promise<DestroyOutcome> {
-    return this.below.destroy(id);
+  destroy(id: SessionId, options?: DestroyOptions): Promise<DestroyOutcome> {
+    return this.below.destroy(id, options);
+  }
+
+  endCopies(id: SessionId): Promise<void> {
+    return this.below.endCopies?.(id) ?? Promise.resolve();
+  }
+
+  ids(): AsyncIterable<SessionId> {
+    return this.below.ids();
   }
 
   quarantine(id: SessionId): Promise<void> {

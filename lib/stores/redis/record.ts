@@ -1,6 +1,14 @@
 import { SessionFormatError } from '../../core/errors.js';
-import { TOMBSTONE_MS, type LoadOutcome, type NotThere, type SessionRecord } from '../../core/store.js';
+import {
+  TOMBSTONE_MS,
+  type LoadOutcome,
+  type NotThere,
+  type SessionChange,
+  type SessionRecord,
+} from '../../core/store.js';
 import type { SessionId } from '../../core/token.js';
+import type { Argument } from '../../redis/executor.js';
+import { opaque } from './opaque.js';
 
 /**
  * Version of the record's layout. A record of a higher one is left alone: see SessionFormatError. In every version the
@@ -14,6 +22,18 @@ export const FORMAT_VERSION = 1;
 
 /** How many letters of its id a record repeats, from the end: 144 bits of a hash. */
 export const NAME_LENGTH = 24;
+
+/** The own fields that tell what there is to know of a session. */
+export const LOOK_FIELDS = [
+  '@v',
+  '@ended',
+  '@next',
+  '@follow',
+  '@used',
+  '@info',
+  '@cookie',
+  '@index',
+] as const;
 
 const OWN = '@';
 const OWN_CODE = OWN.charCodeAt(0);
@@ -38,6 +58,27 @@ export function cookieField(maxAge: number | undefined, sentAt: number): [string
   return ['@cookie', `${maxAge ?? '-'} ${sentAt}`];
 }
 
+/** The name and bytes of our own field that says when the index of users' sessions was told of it. */
+export function indexField(at: number): [string, string] {
+  return ['@index', String(at)];
+}
+
+/** A field of ours that is written as attributes are: its name, and its text. */
+export type OwnField = readonly [string, string];
+
+/** Puts a change's attributes, and a field of ours, behind the arguments that a script has of its own. */
+export function withFields(
+  args: Argument[],
+  change: Pick<SessionChange, 'set' | 'remove'>,
+  own: readonly OwnField[] = [],
+): Argument[] {
+  args.push(change.set.size + own.length);
+  for (const field of own) args.push(...field);
+  for (const [name, bytes] of change.set) args.push(fieldOf(name), opaque(bytes));
+  for (const name of change.remove) args.push(fieldOf(name));
+  return args;
+}
+
 /** The fields of a record that are not attributes; see scripts.ts. */
 interface OwnFields {
   head?: string;
@@ -47,6 +88,7 @@ interface OwnFields {
   next?: string;
   follow?: string;
   cookie?: string;
+  index?: string;
 }
 
 /**
@@ -84,6 +126,7 @@ function takeApart(reply: readonly Buffer[], attributes: Map<string, Uint8Array>
     else if (name === '@next') own.next = value.toString();
     else if (name === '@follow') own.follow = value.toString();
     else if (name === '@cookie') own.cookie = value.toString();
+    else if (name === '@index') own.index = value.toString();
   }
   return own;
 }
@@ -112,7 +155,7 @@ function strange(id: SessionId, head: string): LoadOutcome {
 
 function recordOf(
   limits: string,
-  { used = '', info = '', cookie = '' }: OwnFields,
+  { used = '', info = '', cookie = '', index = '' }: OwnFields,
   attributes: ReadonlyMap<string, Uint8Array>,
 ): SessionRecord | undefined {
   const [, idle, until, authenticated] = LIMITS.exec(limits) ?? [];
@@ -133,5 +176,6 @@ function recordOf(
     authenticated: authenticated === '1',
     cookieMaxAge: maxAge === undefined || maxAge === '-' ? undefined : Number(maxAge),
     cookieSentAt: sentAt === undefined ? undefined : Number(sentAt),
+    indexedAt: USED.test(index) ? Number(index) : undefined,
   };
 }

@@ -1,6 +1,7 @@
 import type {
   CompareAndSetOutcome,
   CookieLife,
+  DestroyOptions,
   DestroyOutcome,
   Found,
   LoadOptions,
@@ -13,7 +14,6 @@ import type {
   SessionStore,
   StoreHealth,
   WriteOutcome,
-  Written,
 } from '../../core/store.js';
 import { TOMBSTONE_MS } from '../../core/store.js';
 import { SessionFormatError, SessionStoreUnavailableError } from '../../core/errors.js';
@@ -22,9 +22,29 @@ import { tagOf, type SessionId } from '../../core/token.js';
 import type { Argument, RedisExecutor } from '../../redis/executor.js';
 import { opaque } from './opaque.js';
 import { RecordLimits, type SessionOverhead } from './record-limits.js';
-import { cookieField, fieldOf, readRecord } from './record.js';
+import {
+  cookieField,
+  fieldOf,
+  indexField,
+  LOOK_FIELDS,
+  readRecord,
+  withFields,
+  type OwnField,
+} from './record.js';
+import type { MessageSender } from './session-messages.js';
 import { SCRIPT_STATUS, type Script } from '../../redis/script.js';
-import { COMPARE_AND_SET, CREATE, DESTROY, RENEW, SAVE, QUARANTINE, TOUCH } from './scripts.js';
+import {
+  COMPARE_AND_SET,
+  CREATE,
+  DESTROY,
+  LOOK,
+  RENEW,
+  SAVE,
+  QUARANTINE,
+  TELL,
+  TOUCH,
+} from './scripts.js';
+import { asPattern, scanned } from '../../redis/scan.js';
 import { isTouchDue } from './touch-interval.js';
 
 /** What of the settings concerns the records. */
@@ -40,9 +60,19 @@ export interface RedisStoreOptions {
   readonly tombstoneMs: number;
   /** Of one session; undefined: none. */
   readonly limits?: SessionLimits | undefined;
+  /** Where other nodes are told of beginnings and ends; undefined: nowhere. */
+  readonly messages?: MessageSender | undefined;
   /** What another store adds to a session on its way here, which does not count; undefined: nothing. */
   readonly overhead?: SessionOverhead | undefined;
 }
+
+/** No other nodes. */
+const SILENT: readonly Argument[] = ['', ''];
+/** How a script with a new id says that this has been ended beforehand. */
+const NEW_ID_ENDED = -6;
+/** Steps along the ids of a session that is being ended: a session changes its id a few times a minute at most. */
+const MOST_STEPS = 100;
+const RECORD_KEY = /^\{([A-Za-z0-9_-]{4})\}([A-Za-z0-9_-]{43})$/;
 
 /** How long an unreadable record is kept for a look at it. */
 const ASIDE_LIFE_MS = 86_400_000;
@@ -68,11 +98,12 @@ export class RedisStore implements SessionStore, Quarantine {
     this.#limits = new RecordLimits(options.limits, options.overhead);
   }
 
-  async load(id: SessionId, { touch = true }: LoadOptions = {}): Promise<LoadOutcome> {
+  async load(id: SessionId, { touch = true, only }: LoadOptions = {}): Promise<LoadOutcome> {
     let outcome: LoadOutcome;
     let isTouchDue = false;
     try {
-      const [reply, now = Date.now()] = await this.#commands.load(this.#key(id));
+      const [reply, now = Date.now()] =
+        touch || only === undefined ? await this.#commands.load(this.#key(id)) : await this.#look(id, only);
       outcome = readRecord(id, reply, now);
       // Of a record whose absolute deadline has passed, a touch is the end.
       isTouchDue = outcome.status === 'found' ? this.#isTouchDue(outcome) : isLeftOver(outcome, reply);
@@ -87,6 +118,20 @@ export class RedisStore implements SessionStore, Quarantine {
     return outcome;
   }
 
+  /** As a load of everything would have it. */
+  async #look(id: SessionId, only: readonly string[]): Promise<[Buffer[], number]> {
+    const names = [...LOOK_FIELDS, ...only.map(fieldOf)];
+    const [now, values] = (await this.#commands.run(LOOK, [this.#key(id)], names.slice(LOOK_FIELDS.length))) as [
+      number,
+      (Buffer | null)[],
+    ];
+    const reply: Buffer[] = [];
+    values.forEach((value, at) => {
+      if (value !== null) reply.push(Buffer.from(names[at] as string), value);
+    });
+    return [reply, now];
+  }
+
   async touch(id: SessionId): Promise<void> {
     await this.#commands.run(TOUCH, [this.#key(id)], [this.#options.touchIntervalMs]);
   }
@@ -96,11 +141,12 @@ export class RedisStore implements SessionStore, Quarantine {
     return isTouchDue(record, now, touchIntervalMs, record.authenticated ? undefined : anonymousCopySeconds);
   }
 
-  async create(id: SessionId, session: NewSession): Promise<Written> {
-    const { absoluteTimeout, cookie } = session;
-    const own = cookie && (await this.#cookie(id, cookie));
-    const outcome = await this.#create(id, session, { absoluteTimeout, cookie: own });
+  async create(id: SessionId, session: NewSession): Promise<WriteOutcome> {
+    const { absoluteTimeout } = session;
+    const own = await this.#own(id, session);
+    const outcome = await this.#create(id, session, { absoluteTimeout, own }, this.#tells);
     if (outcome.status === 'written') return outcome;
+    if (outcome.status === 'ended') return { ...outcome, newIdEnded: true };
     throw new SessionStoreUnavailableError(
       `Redis at ${this.#commands.address} holds a record under the id of a new session (${id}). Ids are 256 random ` +
         'bits, so the randomness or the server is not sound. Nothing was overwritten.',
@@ -110,23 +156,24 @@ export class RedisStore implements SessionStore, Quarantine {
   /** Writes a session that another store had as it is, unless a record or a marker is there already. */
   restore(id: SessionId, session: RestoredSession): Promise<WriteOutcome> {
     const { cookieMaxAge, cookieSentAt } = session;
-    const cookie = cookieSentAt === undefined ? undefined : cookieField(cookieMaxAge, cookieSentAt);
-    return this.#create(id, session, { ...session, cookie });
+    const own = cookieSentAt === undefined ? [] : [cookieField(cookieMaxAge, cookieSentAt)];
+    return this.#create(id, session, { ...session, own }, SILENT);
   }
 
   async save(id: SessionId, change: SessionChange): Promise<WriteOutcome> {
-    const own = change.cookie && (await this.#cookie(id, change.cookie));
+    const own = await this.#own(id, change);
     return this.#write(SAVE, [this.#key(id)], withFields(this.#changeArguments(change), change, own));
   }
 
   async renew(id: SessionId, renewal: SessionRenewal): Promise<WriteOutcome> {
-    const { login, newId, graceSeconds = 0, cookie } = renewal;
-    const own = cookie && (await this.#cookie(id, cookie));
+    const { login, newId, graceSeconds = 0 } = renewal;
+    const own = await this.#own(id, renewal);
     return this.#write(
       RENEW,
       [this.#key(id), this.#key(newId)],
       withFields(
         [
+          ...this.#tells,
           ...this.#changeArguments(renewal),
           TOMBSTONE_MS,
           this.#options.tombstoneMs,
@@ -163,14 +210,51 @@ export class RedisStore implements SessionStore, Quarantine {
     return this.#outcome(reply);
   }
 
-  async destroy(id: SessionId): Promise<DestroyOutcome> {
+  async destroy(id: SessionId, options: DestroyOptions = {}): Promise<DestroyOutcome> {
+    const { reserved = false, followLogins = true, why = 'destroyed' } = options;
     const { keyPrefix, anonymousCopySeconds, tombstoneMs } = this.#options;
     const copiesMs = anonymousCopySeconds === undefined ? 0 : tombstoneMs;
-    const reply = await this.#run(DESTROY, [this.#key(id)], [keyPrefix, TOMBSTONE_MS, copiesMs]);
-    this.#assertInTime(Number(reply[0]));
-    const found = Number(reply[2]);
-    if (found > 0) return { status: 'removed', renewed: found === 2 };
-    return { status: found < 0 ? 'ended' : 'absent' };
+    const args = [
+      ...this.#tells,
+      keyPrefix,
+      TOMBSTONE_MS,
+      copiesMs,
+      reserved ? TOMBSTONE_MS : 0,
+      flag(followLogins),
+      why,
+    ];
+    let keys = [this.#key(id)];
+    for (let tries = 0; tries < MOST_STEPS; tries += 1) {
+      const reply = await this.#run(DESTROY, keys, args);
+      this.#assertInTime(Number(reply[0]));
+      const [found, next] = [Number(reply[2]), reply[3]];
+      if (next === undefined) {
+        if (found > 0) return { status: 'removed', renewed: found === 2 };
+        return { status: found < 0 ? 'ended' : 'absent' };
+      }
+      keys = [...keys.slice(0, Number(reply[4])), this.#key((next as Buffer).toString() as SessionId)];
+    }
+    throw new SessionStoreUnavailableError(
+      `The id of a session changed ${MOST_STEPS} times while it was being ended, and it is not ended. Try it again.`,
+    );
+  }
+
+  /**
+   * Tells the other nodes of a session that is not known here: that somebody has asked for its end, or that this node has
+   * ended what it held of it.
+   */
+  async tell(type: 'unknown' | 'destroyed', id: SessionId): Promise<void> {
+    const { messages } = this.#options;
+    if (messages === undefined) return;
+    await this.#commands.run(TELL, [this.#key(id)], [messages.channel, `${messages.node} ${type} ${id}`]);
+  }
+
+  async *ids(): AsyncIterable<SessionId> {
+    const { keyPrefix } = this.#options;
+    for await (const key of scanned(this.#commands, `${asPattern(keyPrefix)}{*`)) {
+      const [, tag, rest] = RECORD_KEY.exec(key.slice(keyPrefix.length)) ?? [];
+      if (tag !== undefined && rest !== undefined) yield (tag + rest) as SessionId;
+    }
   }
 
   /** Kept for a day. @param damaged False: only if the record turns out not to be this session's. */
@@ -200,15 +284,17 @@ export class RedisStore implements SessionStore, Quarantine {
       createdAt?: number;
       absoluteDeadline?: number | undefined;
       authenticatedAt?: number | undefined;
-      cookie?: OwnField | undefined;
+      own: readonly OwnField[];
     },
+    tells: readonly Argument[],
   ): Promise<WriteOutcome> {
-    const { absoluteTimeout, cookie } = times;
+    const { absoluteTimeout, own } = times;
     return this.#write(
       CREATE,
       [this.#key(id)],
       withFields(
         [
+          ...tells,
           session.codec,
           session.maxInactiveInterval,
           absoluteTimeout !== undefined && absoluteTimeout > 0 ? absoluteTimeout : 0,
@@ -220,7 +306,7 @@ export class RedisStore implements SessionStore, Quarantine {
           times.authenticatedAt ?? 0,
         ],
         { set: session.attributes, remove: [] },
-        cookie,
+        own,
       ),
     );
   }
@@ -230,9 +316,24 @@ export class RedisStore implements SessionStore, Quarantine {
     return [maxInactiveInterval ?? '', flag(authenticated), this.#copy(authenticated), ...this.#limits.args];
   }
 
-  /** When it is sent is told by the server's time, as all times of a record are. */
-  async #cookie(id: SessionId, { maxAge, sent }: CookieLife): Promise<OwnField> {
-    return cookieField(maxAge, sent ? Math.floor(await this.#commands.timeAt(this.#key(id))) : 0);
+  /** Fields of ours with times in them: those are the server's, as all times of a record are. */
+  async #own(
+    id: SessionId,
+    { cookie, indexed }: { readonly cookie?: CookieLife | undefined; readonly indexed?: boolean | undefined },
+  ): Promise<OwnField[]> {
+    if (cookie === undefined && indexed !== true) return [];
+    const isTimed = cookie?.sent === true || indexed === true;
+    const now = isTimed ? Math.floor(await this.#commands.timeAt(this.#key(id))) : 0;
+    const own: OwnField[] = [];
+    if (cookie !== undefined) own.push(cookieField(cookie.maxAge, cookie.sent ? now : 0));
+    if (indexed === true) own.push(indexField(now));
+    return own;
+  }
+
+  /** What a script is told of the other nodes. */
+  get #tells(): readonly Argument[] {
+    const { messages } = this.#options;
+    return messages === undefined ? SILENT : [messages.channel, messages.node];
   }
 
   #copy(authenticated: boolean): Argument {
@@ -258,6 +359,7 @@ export class RedisStore implements SessionStore, Quarantine {
           'Finish the roll-out of the newer version.',
       );
     }
+    if (status === NEW_ID_ENDED) return { status: 'ended', newIdEnded: true };
     if (status === SCRIPT_STATUS.limit) throw this.#limits.refusal(now, deadline);
     if (status !== SCRIPT_STATUS.ended) return { status: 'absent' };
     if (reply.length === 1) return { status: 'ended' };
@@ -279,22 +381,6 @@ export class RedisStore implements SessionStore, Quarantine {
     const tag = tagOf(id);
     return `${this.#options.keyPrefix}{${tag}}${id.slice(tag.length)}`;
   }
-}
-
-/** A field of ours that is written as attributes are: its name, and its text. */
-type OwnField = readonly [string, string];
-
-/** Puts a change's attributes, and a field of ours, behind the arguments that a script has of its own. */
-function withFields(
-  args: Argument[],
-  change: Pick<SessionChange, 'set' | 'remove'>,
-  own?: OwnField,
-): Argument[] {
-  args.push(change.set.size + (own === undefined ? 0 : 1));
-  if (own !== undefined) args.push(...own);
-  for (const [name, bytes] of change.set) args.push(fieldOf(name), opaque(bytes));
-  for (const name of change.remove) args.push(fieldOf(name));
-  return args;
 }
 
 function isLeftOver({ status }: LoadOutcome, reply: readonly Buffer[]): boolean {

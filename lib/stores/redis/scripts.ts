@@ -1,5 +1,5 @@
 import { NEVER_MS } from '../../core/times.js';
-import { FORMAT_VERSION, NAME_LENGTH } from './record.js';
+import { FORMAT_VERSION, LOOK_FIELDS, NAME_LENGTH } from './record.js';
 import { SIZE_PAIR, withinLimits } from './script-limits.js';
 import { UNNOTED_SHARE } from './touch-interval.js';
 import { NOW, scriptOf, type Script } from '../../redis/script.js';
@@ -17,6 +17,7 @@ import { NOW, scriptOf, type Script } from '../../redis/script.js';
  * - `@info` "created login codec principal": when it was created, when somebody logged in or 0, who.
  * - `@cookie` "seconds sent": how long browsers keep the cookie, or - where the settings say so, and when it was sent
  *   last, or 0 where the next use is to send it. Only where there is something to say; written like an attribute.
+ * - `@index` when the index of users' sessions was told of it last: see index-scripts.ts. Written like an attribute.
  * - `@size` attributes × 2^30 + bytes of their names and values: at least what there is. Missing until the first save that
  *   sets something; 0.1 leaves it as it is.
  * A marker, or tombstone, stands for a session that has ended: `@ended` when (0.1 wrote 1), `@next` the id that it was
@@ -31,13 +32,23 @@ import { NOW, scriptOf, type Script } from '../../redis/script.js';
  * - The reply of a write is {1, now, absolute deadline or 0}, or {0}: no such record, or {-1}: the session
  *   has ended, or {-1, id, 1 or 0}: it goes on under that id, and whether the old one is still served, or
  *   {-1, ''}: by a login, or {-3, now}: too late, or {-4}: the record is of another format, or {-5, bytes,
- *   attributes}: it would hold that much, which is over a limit.
+ *   attributes}: it would hold that much, which is over a limit, or {-6}: the new id has been ended beforehand.
+ * - Each key that a script touches is one of its KEYS: some servers refuse others.
+ * - Those that begin or end a session tell the other nodes, if they are given a channel: see session-messages.ts. A server
+ *   that refuses to publish changes nothing of what they do.
  * - What scripts share is text, not functions, which Redis would make anew in each run.
  */
 /** ARGV[2], which is the touch interval in ms, is taken out: each script counts what is its own from there on. */
 const UNLESS_LATE = `${NOW}
 if now > tonumber(ARGV[1]) then return {-3, now} end
 local interval = tonumber(table.remove(ARGV, 2))`;
+
+/** The same, with two arguments more behind the interval: the channel of messages or '', and who writes. */
+const TELLING = `${UNLESS_LATE}
+local channel, node = table.remove(ARGV, 2), table.remove(ARGV, 2)`;
+/** Publishes words, Lua expressions, as one message. */
+const tell = (...words: string[]): string =>
+  `if channel ~= '' then redis.pcall('PUBLISH', channel, node .. ' ' .. ${words.join(" .. ' ' .. ")}) end`;
 
 /** How `@v` begins in a record that is the key's own. */
 const beginning = (key: string): string =>
@@ -141,7 +152,7 @@ return now
  * exists already), login time or 0 = now, count of fields, then name and bytes of each.
  * Reply: that of a write; {0} if there is a record already.
  */
-export const CREATE = script(`${UNLESS_LATE}
+export const CREATE = script(`${TELLING}
 local key = KEYS[1]
 local there = redis.call('HMGET', key, '@v', '@ended')
 if there[2] then${hasEnded('key')}
@@ -154,6 +165,7 @@ local created = ARGV[8] == '0' and this or ARGV[8]
 local login = ARGV[5] == '' and '0' or ARGV[10] == '0' and this or ARGV[10]
 local info = created .. ' ' .. login .. ' ' .. ARGV[2] .. ' ' .. ARGV[5]
 ${change('key', `'@v', ${putTogether('key')}, '@used', this, '@info', info`, 12, 'ARGV[11]')}
+${tell("'created'", idOf('key'), "'-'", 'ARGV[5]')}
 ${written('key')}
 `);
 
@@ -183,10 +195,11 @@ ${written('key')}
  * each, then names to remove.
  * Reply: that of a write.
  */
-export const RENEW = script(`${UNLESS_LATE}
+export const RENEW = script(`${TELLING}
 local old, new = KEYS[1], KEYS[2]
 local f = redis.call('HMGET', old, '@v', '@ended', '@info', '@size', ARGV[13] or '@size')
 ${standing('old', 'f[1]', 'f[2]')}
+if redis.call('EXISTS', new) == 1 then return {-6} end
 ${withinLimits('old', 'f[4]', 'f[5]', 5, 13, 'ARGV[12]')}
 if ARGV[2] ~= '' then idle = ARGV[2] end
 if ARGV[3] == '1' then authenticated = '1' end
@@ -206,6 +219,7 @@ redis.call('RENAME', old, new)
 redis.call('HSET', old, '@ended', this, '@next', ${idOf('new')})
 if ARGV[10] == '' then redis.call('HSET', old, '@follow', ARGV[9] == '0' and 0 or now + ARGV[9]) end
 redis.call('PEXPIRE', old, life)
+${tell("(ARGV[10] == '' and 'regenerated' or 'authenticated')", idOf('new'), idOf('old'), 'ARGV[10]')}
 ${written('new')}
 `);
 
@@ -237,32 +251,64 @@ ${written('key')}
  * Works on a full Redis, since what is removed comes first. A marker that is there already stays for as long as it would
  * have, so that nobody keeps one alive by logging out again, but leads nowhere any more. A late end would take with it the
  * login that followed the refused one, so it has a deadline like any write.
- * KEYS record · ARGV deadline, what a key begins with before the tag, life of a marker in ms, the same where nodes may
- * hold copies in memory, which is where an unknown id gets one too (0: no node does).
+ *
+ * All of it is one step, or nothing is done: where a marker leads to an id whose key is none of KEYS, the reply names it,
+ * and the caller asks again with that key as well. A caller that dies in between has ended nothing, and the marker
+ * still leads to the session, so that the next try finds it.
+ * KEYS record, then where its markers lead to as far as the caller knows · ARGV deadline, what a key begins with before the
+ * tag, life of a marker in ms, the same where nodes may hold copies in memory, which is where an unknown id gets one too
+ * (0: no node does), life of the marker of any unknown id (0: none), 1 to follow logins or 0, what is told of it.
  * Reply: {1, now, what was found}: 1: removed, 2: removed under another id, -1: it had ended before, 0: there was none;
- * or {-3, now}: too late.
+ * or {1, now, 0, id, n}: nothing is done yet, since the n-th of the keys leads to that id; or {-3, now}: too late.
  */
-export const DESTROY = script(`${UNLESS_LATE}
-local key, reply = KEYS[1], 0
-while key do
-  local f = redis.pcall('HMGET', key, '@v', '@ended', '@next')
+export const DESTROY = script(`${TELLING}
+local found, reply = {}, 0
+for i, key in ipairs(KEYS) do
+  local f = redis.pcall('HMGET', key, '@v', '@ended', '@next', '@follow')
   if f.err then f = {} end
+  local next = f[2] and f[3] and (f[4] or ARGV[6] == '1') and f[3]
+  found[i] = {f[1], f[2], next}
+  if not next then break end
+  if KEYS[i + 1] ~= ARGV[2] .. '{' .. string.sub(next, 1, 4) .. '}' .. string.sub(next, 5) then
+    return {1, now, 0, next, i}
+  end
+end
+for i, f in ipairs(found) do
+  local key = KEYS[i]
   if f[2] then
-    redis.call('HDEL', key, '@next', '@follow')
+    if f[3] then redis.call('HDEL', key, '@next', '@follow') end
     if reply == 0 then reply = -1 end
   else
     redis.call('DEL', key)
-    local life = f[1] and tonumber(ARGV[3]) or 0
+    local life = f[1] and tonumber(ARGV[3]) or tonumber(ARGV[5])
     if f[1] then reply = reply == -1 and 2 or 1 end
     if not f[1] or string.sub(f[1], -2) == ' 1' then life = math.max(life, ARGV[4]) end
     if life > 0 then
       redis.call('HSET', key, '@ended', this)
       redis.call('PEXPIRE', key, life)
     end
+    if f[1] then ${tell('ARGV[7]', idOf('key'))} end
   end
-  key = f[3] and ARGV[2] .. '{' .. string.sub(f[3], 1, 4) .. '}' .. string.sub(f[3], 5)
 end
 return {1, now, reply}
+`);
+
+/**
+ * Reads what a record says of itself, and some of its attributes, without their being a use of it.
+ * KEYS record · ARGV fields.
+ * Reply: {now, values of LOOK_FIELDS and of those fields}.
+ */
+export const LOOK = scriptOf(`${NOW}
+return {now, redis.call('HMGET', KEYS[1], ${LOOK_FIELDS.map((field) => `'${field}'`).join(', ')}, unpack(ARGV))}
+`);
+
+/**
+ * Tells the other nodes something that changes nothing here.
+ * KEYS any · ARGV channel, message.
+ */
+export const TELL = scriptOf(`
+redis.pcall('PUBLISH', ARGV[1], ARGV[2])
+return 1
 `);
 
 /**

@@ -1,4 +1,5 @@
 import { COMPARE_AND_SET, CREATE, DESTROY, RENEW, SAVE, TOUCH } from '../../../lib/stores/redis/scripts.js';
+import { ADD_ENTRY, END_ENTRIES, ENTER_ENTRY, REMOVE_ENTRIES } from '../../../lib/stores/redis/index-scripts.js';
 import { TIME_OF } from '../../../lib/redis/script.js';
 import { type Command, type CommandWatch } from '../../support/commands.js';
 
@@ -8,6 +9,11 @@ const SCRIPTS = {
   renew: RENEW,
   compareAndSet: COMPARE_AND_SET,
   destroy: DESTROY,
+  /** Of the index of users' sessions. */
+  name: ADD_ENTRY,
+  enter: ENTER_ENTRY,
+  endAll: END_ENTRIES,
+  forget: REMOVE_ENTRIES,
   /** What time it is for a server that was not asked yet, in the round trip of the first load. */
   time: TIME_OF,
 };

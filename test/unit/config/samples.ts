@@ -51,6 +51,7 @@ const SPECIAL: Readonly<Partial<Record<SettingPath, Partial<Sample>>>> = {
     ],
     seen: ({ redis }) => redis.cluster?.nodes.map((node) => ({ ...node })),
   },
+  sessionLimitPolicy: { beside: { REDIS_SESSION_MAX_SESSIONS_PER_USER: '2' } },
   'redis.password': { text: ' p w ', expected: ' p w ' },
   'redis.tlsEnabled': { seen: ({ redis }) => redis.tls?.rejectUnauthorized },
   'redis.tls.ca': { text: PEM, expected: PEM_READ, beside: TLS },

@@ -46,6 +46,7 @@ export function overriding(store: SessionStore, calls: Partial<SessionStore>): S
     renew: (...args) => store.renew(...args),
     compareAndSet: (...args) => store.compareAndSet(...args),
     destroy: (...args) => store.destroy(...args),
+    ids: () => store.ids(),
     health: () => store.health(),
     close: () => store.close(),
     ...calls,

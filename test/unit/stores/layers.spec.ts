@@ -40,7 +40,7 @@ function layered(layers: Partial<StoreLayers> = {}): {
 } {
   const inShared = memory();
   const failures: unknown[] = [];
-  const store = withLayers(new Shared(inShared), {
+  const { store } = withLayers(new Shared(inShared), {
     guests: undefined,
     encryptionKeys: [],
     failed: (error) => void failures.push(error),

@@ -1,0 +1,370 @@
+import { SessionCountError } from './errors.js';
+import type { EndedEvent, SessionEvents } from './events.js';
+import {
+  RESERVATION_MS,
+  type IndexAddition,
+  type IndexEntry,
+  type IndexName,
+  type IndexReading,
+  type SessionDevice,
+  type SessionIndex,
+} from './session-index.js';
+import { NEVER_MS } from './times.js';
+import { TOMBSTONE_MS, type Found, type LoadOutcome, type SessionRecord, type SessionStore } from './store.js';
+import type { SessionId } from './token.js';
+
+/** How many sessions a user may have at once. */
+export interface SessionCountRules {
+  /** 0: any number. */
+  readonly maxSessionsPerUser: number;
+  /** Of one more: the oldest login ends, or this one is refused. */
+  readonly sessionLimitPolicy: 'evict-oldest' | 'reject';
+}
+
+/** What the sessions of users need. */
+export interface UserSessionsOptions {
+  readonly store: SessionStore;
+  readonly index: SessionIndex;
+  readonly rules: SessionCountRules;
+  readonly events: SessionEvents;
+  /** Of what is done in the background. */
+  readonly log: { debug(message: string): void };
+  /** Monotonic milliseconds. */
+  readonly now: () => number;
+}
+
+/** A session that is about to be written. */
+export interface Reservation {
+  /** It has been written. False: it was ended before that, so that it is not to be used. */
+  written(): Promise<boolean>;
+  /** It has not been written, and will not be. Never rejects. */
+  released(): Promise<void>;
+}
+
+/** A session of a list as it was found in the store. */
+export interface ListedSession {
+  readonly id: SessionId;
+  readonly found: Found;
+  readonly device: SessionDevice | undefined;
+}
+
+/** Sessions that are looked at, or ended, at the same time. */
+const AT_ONCE = 32;
+/** Looks at a user's sessions that each made room for one more, which somebody else took. */
+const MOST_TRIES = 20;
+/** An entry of a session that is not there is one that was never written, not one that is about to be. */
+const GRACE_MS = TOMBSTONE_MS;
+
+/**
+ * The sessions of users: those of one are found, counted, limited and ended by their principal. What makes that exact, with
+ * logins and ends under way on other nodes, is told in docs/users-sessions-protocol.md.
+ */
+export class UserSessions {
+  readonly #options: UserSessionsOptions;
+
+  constructor(options: UserSessionsOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * Before a session with a principal is written under an id of its own: names it in the index, and ends what is beyond the
+   * user's limit.
+   * @param idleSeconds See SessionRecord.maxInactiveInterval.
+   * @throws SessionCountError where the limit does not allow it.
+   */
+  async reserve(
+    principal: string,
+    id: SessionId,
+    idleSeconds: number,
+    more: Pick<IndexAddition, 'replaces' | 'keepsLogin' | 'device'> = {},
+  ): Promise<Reservation> {
+    const startedAt = this.#options.now();
+    const addition = { ...more, lifeMs: entryLifeMs(idleSeconds) };
+    // An id change makes no session more.
+    const limit = more.keepsLogin === true ? 0 : this.#options.rules.maxSessionsPerUser;
+    const beyond = limit > 0 ? await this.#addLimited(principal, id, addition, limit) : [];
+    if (limit === 0) await this.#options.index.add(principal, id, addition);
+    try {
+      await this.#evict(principal, beyond);
+    } catch (error) {
+      await this.#remove(principal, [id]).catch(nothing);
+      throw error;
+    }
+    return {
+      written: () => this.#written(principal, id, startedAt, more.replaces),
+      released: () => this.#remove(principal, [id]).catch(nothing),
+    };
+  }
+
+  /** Adds an entry. Returns which ones are to be ended for it. */
+  async #addLimited(
+    principal: string,
+    id: SessionId,
+    addition: IndexAddition,
+    limit: number,
+  ): Promise<readonly SessionId[]> {
+    const { index, rules } = this.#options;
+    const evict = rules.sessionLimitPolicy === 'evict-oldest';
+    await this.#takeFromRetired(principal);
+    for (let tries = 1; ; tries += 1) {
+      // At last whatever is there: those that are not live are ended once more.
+      const added = await index.add(principal, id, { ...addition, limit, evict: evict && tries > 2 });
+      if (added.status === 'added') return added.beyond;
+      const removed = await this.#removeDead(principal, added.reading);
+      if (!evict && (removed === 0 || tries === MOST_TRIES)) break;
+      if (evict && removed === 0) tries = 2;
+    }
+    throw new SessionCountError(
+      `A user may have ${limit} sessions at once (REDIS_SESSION_MAX_SESSIONS_PER_USER), and this one has them. End one of ` +
+        'them, or let the oldest end with REDIS_SESSION_SESSION_LIMIT_POLICY=evict-oldest.',
+      { limit },
+    );
+  }
+
+  /** Takes the live sessions of lists that are not written to any more into the one that is, so that all count. */
+  async #takeFromRetired(principal: string): Promise<void> {
+    const { index } = this.#options;
+    for (const name of index.namesOf(principal).slice(1)) {
+      const { entries } = await index.read(name);
+      for (const [{ id, loginAt }, outcome] of await this.#look(entries)) {
+        if (outcome.status !== 'found') continue;
+        const lifeMs = entryLifeMs(outcome.record.maxInactiveInterval);
+        if ((await index.enter(principal, id, { lifeMs, loginAt })) === 'entered') await index.remove(name, [id]);
+      }
+    }
+  }
+
+  /** Ends sessions before the one that takes their place is written, so that there are never more than the limit. */
+  async #evict(principal: string, ids: readonly SessionId[]): Promise<void> {
+    if (ids.length === 0) return;
+    const { store } = this.#options;
+    for (const id of ids) {
+      const { status } = await store.destroy(id, { reserved: true, followLogins: false, why: 'evicted' });
+      if (status === 'removed') this.#tell({ type: 'evicted', id });
+    }
+    this.#inBackground(this.#remove(principal, ids));
+  }
+
+  async #written(
+    principal: string,
+    id: SessionId,
+    startedAt: number,
+    replaced: SessionId | undefined,
+  ): Promise<boolean> {
+    // A tombstone that was to stop it may have expired by then.
+    if (this.#options.now() - startedAt > RESERVATION_MS && !(await this.#stands(principal, id))) {
+      await this.#options.store.destroy(id);
+      return false;
+    }
+    if (replaced !== undefined) this.#inBackground(this.#remove(principal, [replaced]));
+    return true;
+  }
+
+  /** Whether a session is still named, and was so only after the last end of all. */
+  async #stands(principal: string, id: SessionId): Promise<boolean> {
+    const [name] = this.#options.index.namesOf(principal) as [IndexName];
+    const { entries, endedAt = -Infinity } = await this.#options.index.read(name);
+    return entries.some((entry) => entry.id === id && entry.addedAt > endedAt);
+  }
+
+  /** A session has ended. */
+  left(principal: string, id: SessionId): void {
+    this.#inBackground(this.#remove(principal, [id]));
+  }
+
+  /** Before a session is to live for longer than its entry was told. */
+  async prolonged(principal: string, id: SessionId, idleSeconds: number, loginAt: number): Promise<void> {
+    await this.#options.index.enter(principal, id, { lifeMs: entryLifeMs(idleSeconds), loginAt });
+  }
+
+  /**
+   * A session is used: the index is told again where its entry could end before the session, and of one that it has never
+   * heard of, which is one of 0.1. Resolves to false where all sessions of the user had been ended before that one was heard of:
+   * then it has ended as well. Undefined: there is nothing to do.
+   */
+  used(id: SessionId, { record, now }: Found): Promise<boolean> | undefined {
+    const { principal, indexedAt, maxInactiveInterval } = record;
+    if (principal === undefined) return undefined;
+    if (indexedAt !== undefined && now - indexedAt < refreshAfterMs(maxInactiveInterval)) return undefined;
+    const entered = this.#enter(id, record, principal);
+    if (indexedAt === undefined) return entered.catch(() => true);
+    this.#inBackground(entered);
+    return undefined;
+  }
+
+  async #enter(id: SessionId, record: SessionRecord, principal: string): Promise<boolean> {
+    const { index, store } = this.#options;
+    const lifeMs = entryLifeMs(record.maxInactiveInterval);
+    const loginAt = record.authenticatedAt ?? record.createdAt;
+    if ((await index.enter(principal, id, { lifeMs, loginAt })) === 'ended') {
+      const { status } = await store.destroy(id);
+      if (status === 'removed') this.#tell({ type: 'destroyed', id });
+      return false;
+    }
+    this.#inBackground(
+      store.save(id, { set: new Map(), remove: [], authenticated: record.authenticated, indexed: true }),
+    );
+    return true;
+  }
+
+  /** The live sessions of a user, newest login first. Looking is not using. */
+  async *list(principal: string): AsyncGenerator<ListedSession> {
+    const known = new Map<SessionId, IndexEntry>();
+    for (const name of this.#options.index.namesOf(principal))
+      for (const entry of (await this.#options.index.read(name)).entries)
+        known.set(entry.id, { ...entry, device: entry.device ?? known.get(entry.id)?.device });
+    const entries = [...known.values()].sort((a, b) => b.loginAt - a.loginAt || b.addedAt - a.addedAt || (a.id < b.id ? 1 : -1));
+    const dead: SessionId[] = [];
+    for (let at = 0; at < entries.length; at += AT_ONCE) {
+      for (const [entry, outcome] of await this.#look(entries.slice(at, at + AT_ONCE))) {
+        const { id, device } = entry;
+        if (outcome.status === 'found') yield { id, found: outcome, device };
+        else if (isOver(outcome)) dead.push(id);
+      }
+    }
+    // Not those of an answer that nobody reads to its end; another time.
+    if (dead.length > 0) this.#inBackground(this.#remove(principal, dead, GRACE_MS));
+  }
+
+  /** Every live session that counts as authenticated. */
+  async *all(): AsyncGenerator<ListedSession> {
+    for await (const ids of inGroups(this.#options.store.ids(), AT_ONCE)) {
+      const looks = await Promise.all(ids.map((id) => this.#glance(id)));
+      const found = looks.flatMap((outcome, at) =>
+        outcome.status === 'found' && outcome.record.authenticated
+          ? [{ id: ids[at] as SessionId, found: outcome }]
+          : [],
+      );
+      const devices = await this.#devicesOf(found.map(({ found: { record } }) => record.principal));
+      for (const { id, found: one } of found) yield { id, found: one, device: devices.get(id) };
+    }
+  }
+
+  async #devicesOf(principals: readonly (string | undefined)[]): Promise<Map<SessionId, SessionDevice>> {
+    const { index } = this.#options;
+    const names = new Set(principals.flatMap((who) => (who === undefined ? [] : index.namesOf(who))));
+    const readings = await Promise.all([...names].map((name) => index.read(name)));
+    return new Map(
+      readings.flatMap(({ entries }) =>
+        entries.flatMap(({ id, device }) => (device === undefined ? [] : [[id, device] as const])),
+      ),
+    );
+  }
+
+  /**
+   * Ends all sessions of a user: those that are there, and those whose login or id change has begun. Returns how many there
+   * were.
+   */
+  async end(principal: string, except: ReadonlySet<string> = new Set()): Promise<number> {
+    let ended = 0;
+    for (const name of this.#options.index.namesOf(principal)) ended += await this.#endNamed(name, except);
+    return ended;
+  }
+
+  /** Ends all sessions of everybody, guests as well. */
+  async endAll(except: ReadonlySet<string> = new Set()): Promise<number> {
+    let ended = 0;
+    for await (const names of inGroups(this.#options.index.names(), AT_ONCE)) {
+      const counts = await Promise.all(names.map((name) => this.#endNamed(name, except)));
+      for (const count of counts) ended += count;
+    }
+    for await (const ids of inGroups(this.#options.store.ids(), AT_ONCE)) {
+      const outcomes = await Promise.all(ids.map((id) => !except.has(id) && this.#end(id, false)));
+      ended += outcomes.filter(Boolean).length;
+    }
+    return ended;
+  }
+
+  async #endNamed(name: IndexName, except: ReadonlySet<string>): Promise<number> {
+    const { index } = this.#options;
+    const { now, entries } = await index.end(name);
+    const toEnd = entries.filter(({ id, replaces }) => !except.has(id) && !(replaces && except.has(replaces)));
+    let ended = 0;
+    for (let at = 0; at < toEnd.length; at += AT_ONCE) {
+      const group = toEnd.slice(at, at + AT_ONCE);
+      // One that has been there for long is written, or never will be.
+      const outcomes = await Promise.all(group.map(({ id, addedAt }) => this.#end(id, now - addedAt < GRACE_MS)));
+      ended += outcomes.filter(Boolean).length;
+    }
+    const ids = toEnd.map(({ id }) => id);
+    if (ids.length > 0) await index.remove(name, ids);
+    return ended;
+  }
+
+  async #end(id: SessionId, reserved: boolean): Promise<boolean> {
+    const { status } = await this.#options.store.destroy(id, { reserved, followLogins: false });
+    if (status === 'removed') this.#tell({ type: 'destroyed', id });
+    return status === 'removed';
+  }
+
+  /** How many entries were of sessions that are not there, and have been removed. */
+  async #removeDead(principal: string, { now, entries }: IndexReading): Promise<number> {
+    const dead: SessionId[] = [];
+    for (const [{ id, addedAt }, outcome] of await this.#look(entries))
+      if (outcome.status === 'ended' || (isOver(outcome) && now - addedAt >= GRACE_MS)) dead.push(id);
+    if (dead.length > 0) await this.#remove(principal, dead);
+    return dead.length;
+  }
+
+  async #look(entries: readonly IndexEntry[]): Promise<[IndexEntry, LoadOutcome][]> {
+    const looks: [IndexEntry, LoadOutcome][] = [];
+    for (let at = 0; at < entries.length; at += AT_ONCE) {
+      const group = entries.slice(at, at + AT_ONCE);
+      const outcomes = await Promise.all(group.map(({ id }) => this.#glance(id)));
+      outcomes.forEach((outcome, place) => looks.push([group[place] as IndexEntry, outcome]));
+    }
+    return looks;
+  }
+
+  #glance(id: SessionId): Promise<LoadOutcome> {
+    return this.#options.store.load(id, { touch: false, only: [] });
+  }
+
+  async #remove(principal: string, ids: readonly SessionId[], minimumAgeMs = 0): Promise<void> {
+    const { index } = this.#options;
+    await Promise.all(index.namesOf(principal).map((name) => index.remove(name, ids, minimumAgeMs)));
+  }
+
+  #tell(event: EndedEvent): void {
+    this.#options.events.emit(event);
+  }
+
+  /** What fails is made up for by whoever reads the index next. */
+  #inBackground(work: Promise<unknown>): void {
+    work.catch((error: unknown) => {
+      const message = error instanceof Error ? error.message : 'unknown failure';
+      this.#options.log.debug(`The index of users' sessions is left as it was: ${message}`);
+    });
+  }
+}
+
+function isOver({ status }: LoadOutcome): boolean {
+  return status === 'absent' || status === 'ended';
+}
+
+/**
+ * How long an entry is kept: more than twice what its session lives unused, and it is told again when half of that has
+ * passed, so that one that could not be told for a while does not end before the session.
+ */
+function entryLifeMs(idleSeconds: number): number {
+  return idleSeconds > 0 ? Math.min(idleSeconds * 2500 + GRACE_MS, NEVER_MS) : NEVER_MS;
+}
+
+function refreshAfterMs(idleSeconds: number): number {
+  return idleSeconds > 0 ? idleSeconds * 500 : NEVER_MS / 4;
+}
+
+async function* inGroups<T>(all: AsyncIterable<T>, size: number): AsyncGenerator<T[]> {
+  let group: T[] = [];
+  for await (const one of all) {
+    group.push(one);
+    if (group.length < size) continue;
+    yield group;
+    group = [];
+  }
+  if (group.length > 0) yield group;
+}
+
+function nothing(): void {
+  // An entry too many is found by whoever reads the index next.
+}

@@ -1,0 +1,134 @@
+import { NOW, scriptOf } from '../../redis/script.js';
+
+/**
+ * The scripts of the index of users' sessions, each with its contract above it. What they have in common with those of the
+ * records, is told in scripts.ts; each of these touches one key, which lives in a slot of its own.
+ *
+ * A user's list is a hash, a field for each session: its id, and "until added login replaces device":
+ * - until: when the entry is forgotten; added: when it came; login: when somebody logged in; epoch milliseconds of this server.
+ * - replaces: the id that this one is to take the place of, or -.
+ * - device: sealed or base64url, or nothing.
+ * Fields of its own: `@ended`: whoever logged in until then is to be logged out; `@prune`: at which size forgotten entries
+ * are looked for next. The key lives as long as the entry that lives longest.
+ */
+const UNLESS_LATE = `${NOW}
+local key = KEYS[1]
+if now > tonumber(ARGV[1]) then return {-3, now} end`;
+
+const PARTS = `'^(%d+) (%d+) (%d+) (%S+) ?(.*)$'`;
+const isEntry = (field: string): string => `string.byte(${field}) ~= ${'@'.charCodeAt(0)}`;
+
+/** Puts an entry, and forgets old ones where the list has doubled since that was done last: each has its turn. */
+const put = (id: string, life: string): string => `
+local till = string.format('%.0f', now + ${life})
+redis.call('HSET', key, ${id}, till .. ' ' .. added .. ' ' .. login .. ' ' .. replaces .. ' ' .. device)
+if redis.call('PTTL', key) < tonumber(${life}) then redis.call('PEXPIRE', key, ${life}) end
+local prune = tonumber(redis.call('HMGET', key, '@prune')[1] or 32)
+if redis.call('HLEN', key) > prune then
+  local all, left = redis.call('HGETALL', key), 0
+  for i = 1, #all, 2 do
+    if ${isEntry('all[i]')} then
+      local till = tonumber(string.match(all[i + 1], '^(%d+)') or 0)
+      if till <= now then redis.call('HDEL', key, all[i]) else left = left + 1 end
+    end
+  end
+  redis.call('HSET', key, '@prune', math.max(32, left * 2))
+end`;
+
+/**
+ * Adds the entry of a session that is about to be written.
+ * KEYS list · ARGV deadline, id, life in ms, the id that it replaces or '', 1 if it keeps that one's login or 0, device,
+ * how many sessions there may be or 0, 1 to add it at the limit as well or 0.
+ * Reply: {1, now, ids that are beyond the limit, oldest login first}; {0, now, all fields and values}: not added, since the
+ * limit is reached; {-3, now}: too late.
+ *
+ * An entry and the one that it replaces count as one, and are beyond the limit together.
+ */
+export const ADD_ENTRY = scriptOf(
+  `${UNLESS_LATE}
+local id, limit = ARGV[2], tonumber(ARGV[7])
+local beyond = {}
+if limit > 0 then
+  local all, replaced, held = redis.call('HGETALL', key), {}, {}
+  replaced[id] = true
+  if ARGV[4] ~= '' then replaced[ARGV[4]] = true end
+  for i = 1, #all, 2 do
+    local till, _, _, other = string.match(all[i + 1], ${PARTS})
+    if ${isEntry('all[i]')} and till and tonumber(till) > now then replaced[other] = true end
+  end
+  for i = 1, #all, 2 do
+    if ${isEntry('all[i]')} and not replaced[all[i]] then
+      local till, added, login, other = string.match(all[i + 1], ${PARTS})
+      if till and tonumber(till) > now then held[#held + 1] = {login .. ' ' .. added .. ' ' .. all[i], all[i], other} end
+    end
+  end
+  if #held >= limit then
+    if ARGV[8] == '0' then return {0, now, all} end
+    table.sort(held, function(a, b) return a[1] < b[1] end)
+    for i = 1, #held - limit + 1 do
+      beyond[#beyond + 1] = held[i][2]
+      if held[i][3] ~= '-' then beyond[#beyond + 1] = held[i][3] end
+    end
+  end
+end
+local added, login, replaces, device = this, this, ARGV[4] ~= '' and ARGV[4] or '-', ARGV[6]
+if ARGV[4] ~= '' then
+  local _, _, before, _, there = string.match(redis.call('HMGET', key, ARGV[4])[1] or '', ${PARTS})
+  if before and ARGV[5] == '1' then login, device = before, there end
+end
+${put('id', 'ARGV[3]')}
+return {1, now, beyond}
+`,
+  { hasDeadline: true },
+);
+
+/**
+ * Adds the entry of a session that exists, or keeps the one that is there for longer.
+ * KEYS list · ARGV deadline, id, life in ms, when it logged in.
+ * Reply: {1, now}; {0, now}: it is not there, and whoever logged in at its time is to be logged out; {-3, now}: too late.
+ */
+export const ENTER_ENTRY = scriptOf(
+  `${UNLESS_LATE}
+local f = redis.call('HMGET', key, ARGV[2], '@ended')
+local _, added, login, replaces, device = string.match(f[1] or '', ${PARTS})
+if not added then
+  if f[2] and tonumber(ARGV[4]) <= tonumber(f[2]) then return {0, now} end
+  added, login, replaces, device = this, ARGV[4], '-', ''
+end
+${put('ARGV[2]', 'ARGV[3]')}
+return {1, now}
+`,
+  { hasDeadline: true },
+);
+
+/**
+ * Notes that whoever logged in until now is to be logged out, and reads the list. A full Redis notes nothing.
+ * KEYS list · ARGV deadline, for how long that is kept, in ms.
+ * Reply: {1, now, all fields and values}; {-3, now}: too late.
+ */
+export const END_ENTRIES = scriptOf(
+  `${UNLESS_LATE}
+redis.pcall('HSET', key, '@ended', this)
+if redis.call('PTTL', key) < tonumber(ARGV[2]) then redis.call('PEXPIRE', key, ARGV[2]) end
+return {1, now, redis.call('HGETALL', key)}
+`,
+  { hasDeadline: true },
+);
+
+/**
+ * Removes entries that were added so long ago. Works on a full Redis.
+ * KEYS list · ARGV deadline, least age in ms, ids.
+ * Reply: {1, now}; {-3, now}: too late.
+ */
+export const REMOVE_ENTRIES = scriptOf(
+  `${UNLESS_LATE}
+for i = 3, #ARGV do
+  local added = string.match(redis.call('HMGET', key, ARGV[i])[1] or '', '^%d+ (%d+)')
+  if added and now - added >= tonumber(ARGV[2]) then redis.call('HDEL', key, ARGV[i]) end
+end
+local left = redis.call('HLEN', key)
+if left == 1 and redis.call('HMGET', key, '@prune')[1] then redis.call('DEL', key) end
+return {1, now}
+`,
+  { hasDeadline: true },
+);

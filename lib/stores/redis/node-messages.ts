@@ -1,0 +1,140 @@
+import { LRUCache } from 'lru-cache';
+import { randomBytes } from 'node:crypto';
+import type { SessionEvent, SessionEvents } from '../../core/events.js';
+import type { SessionId } from '../../core/token.js';
+import type { Subscriptions, SubscriberHooks } from '../../redis/subscriber.js';
+import type { GuestStore } from '../layers/guest-store.js';
+import { readMessage, type MessageSender, type SessionMessage } from './session-messages.js';
+
+/** Ids of logins that this node has heard of, to tell of when they expire. */
+const MOST_KNOWN = 100_000;
+const RECORD_KEY = /^\{([A-Za-z0-9_-]{4})\}([A-Za-z0-9_-]{43})$/;
+
+/** What messages are for. */
+export interface NodeMessagesOptions {
+  readonly keyPrefix: string;
+  /** Database of the sessions, whose expired keys may be told. */
+  readonly database: number;
+  /** Principals in messages are sealed, so that nobody but the session can tell them. */
+  readonly sealed: boolean;
+  /** Undefined: no sessions are kept in this process. */
+  readonly guests: GuestStore | undefined;
+  readonly events: SessionEvents;
+  readonly log: { log(message: string): void; warn(message: string): void };
+}
+
+/** A name that no other node has. */
+export function newNodeName(): string {
+  return randomBytes(6).toString('base64url');
+}
+
+/** What this node makes of what others tell of sessions. */
+export class NodeMessages implements SubscriberHooks {
+  readonly #sender: MessageSender;
+  readonly #options: NodeMessagesOptions;
+  readonly #expiry: string;
+  readonly #known = new LRUCache<SessionId, true>({ max: MOST_KNOWN });
+  #heard = false;
+  #isRefused = false;
+
+  constructor(sender: MessageSender, options: NodeMessagesOptions) {
+    this.#sender = sender;
+    this.#options = options;
+    this.#expiry = `__keyevent@${options.database}__:expired`;
+  }
+
+  get subscriptions(): Subscriptions {
+    return { channel: this.#sender.channel, optional: [this.#expiry] };
+  }
+
+  /** An event of this node. */
+  note(event: SessionEvent): void {
+    if (event.type === 'authenticated') this.#know(event.id, event.previousId);
+    else if (event.type === 'regenerated') this.#move(event.id, event.previousId);
+    else if (event.type === 'destroyed' || event.type === 'evicted') this.#known.delete(event.id as SessionId);
+  }
+
+  message(channel: string, text: string): void {
+    if (channel === this.#expiry) return this.#expired(text);
+    const message = readMessage(text);
+    if (message !== undefined && message.node !== this.#sender.node) this.#heardOf(message);
+  }
+
+  up(): void {
+    // An end that came before this may have been missed.
+    this.#options.guests?.forgetCopies();
+    if (this.#isRefused) this.#options.log.log('Events of other nodes are heard again.');
+    this.#isRefused = false;
+    if (this.#heard) this.#options.events.emit({ type: 'gap', origin: 'elsewhere' });
+    this.#heard = true;
+  }
+
+  down(): void {
+    this.#known.clear();
+    this.#options.guests?.forgetCopies();
+  }
+
+  refused(kind: string): void {
+    if (this.#isRefused) return;
+    this.#isRefused = true;
+    this.#options.log.warn(
+      `Redis refuses SUBSCRIBE (${kind}), so that events of other nodes are not heard, and a guest's logout does not reach ` +
+        `the memory of nodes that it does not come to. Sessions work without. To have them, allow the Redis user ` +
+        `"&${this.#sender.channel} +subscribe +publish".`,
+    );
+  }
+
+  #heardOf({ type, id, previousId, principal }: SessionMessage): void {
+    const { events, guests, sealed } = this.#options;
+    const origin = 'elsewhere';
+    const who = sealed ? undefined : principal;
+    switch (type) {
+      case 'created':
+        events.emit({ type, id, origin });
+        if (principal === undefined) return;
+        this.#know(id, undefined);
+        return events.emit({ type: 'authenticated', id, previousId, principal: who, origin });
+      case 'authenticated':
+        this.#know(id, previousId);
+        if (previousId !== undefined) guests?.ended(previousId);
+        return events.emit({ type, id, previousId, principal: who, origin });
+      case 'regenerated':
+        if (previousId === undefined) return;
+        this.#move(id, previousId);
+        guests?.ended(previousId);
+        return events.emit({ type, id, previousId, origin });
+      case 'destroyed':
+      case 'evicted':
+        this.#known.delete(id);
+        guests?.ended(id);
+        return events.emit({ type, id, origin });
+      case 'unknown':
+        return void guests?.endIfHeld(id).then((ended) => {
+          if (ended) events.emit({ type: 'destroyed', id, origin });
+        }, noop);
+    }
+  }
+
+  /** Only of a login that is known: of other keys nobody can tell whether it is a session that has expired, or a tombstone. */
+  #expired(key: string): void {
+    const { keyPrefix, events } = this.#options;
+    if (!key.startsWith(keyPrefix)) return;
+    const [, tag, rest] = RECORD_KEY.exec(key.slice(keyPrefix.length)) ?? [];
+    if (tag === undefined || rest === undefined) return;
+    const id = (tag + rest) as SessionId;
+    if (this.#known.delete(id)) events.emit({ type: 'expired', id, origin: 'elsewhere' });
+  }
+
+  #know(id: string, previousId: string | undefined): void {
+    if (previousId !== undefined) this.#known.delete(previousId as SessionId);
+    this.#known.set(id as SessionId, true);
+  }
+
+  #move(id: string, previousId: string): void {
+    if (this.#known.delete(previousId as SessionId)) this.#known.set(id as SessionId, true);
+  }
+}
+
+function noop(): void {
+  // Redis is not there; its copy lives no longer than that allows.
+}

@@ -1,0 +1,185 @@
+import { createHash, createHmac, hkdfSync } from 'node:crypto';
+import { SessionStoreUnavailableError } from '../../core/errors.js';
+import {
+  type IndexAdded,
+  type IndexAddition,
+  type IndexEntry,
+  type IndexName,
+  type IndexReading,
+  type SessionDevice,
+  type SessionIndex,
+} from '../../core/session-index.js';
+import type { SessionId } from '../../core/token.js';
+import type { Argument, RedisExecutor } from '../../redis/executor.js';
+import { asPattern, scanned } from '../../redis/scan.js';
+import { SCRIPT_STATUS, type Script } from '../../redis/script.js';
+import { ValueKey } from '../layers/key-ring.js';
+import { ADD_ENTRY, END_ENTRIES, ENTER_ENTRY, REMOVE_ENTRIES } from './index-scripts.js';
+import { opaque } from './opaque.js';
+
+/** What of the settings concerns the index. */
+export interface RedisIndexOptions {
+  /** What every key begins with, as that of the records. */
+  readonly keyPrefix: string;
+  /** The operator's keys, newest first: users are named by an HMAC, and devices sealed. None: by a hash, in plain. */
+  readonly encryptionKeys?: readonly Uint8Array[] | undefined;
+}
+
+/**
+ * For how long "whoever logged in until now is to be logged out" is kept: as long as a browser keeps a cookie at most. Of
+ * concern only to sessions that the index has not heard of until then, which are those of 0.1.
+ */
+const END_NOTED_MS = 400 * 24 * 60 * 60 * 1000;
+/** 132 bits. */
+const NAME_LENGTH = 22;
+/** Ids in one command. */
+const MOST_IDS = 500;
+
+const ENTRY = /^(\d+) (\d+) (\d+) (\S+) ?(.*)$/s;
+const OWN_CODE = '@'.charCodeAt(0);
+
+/** What is derived from one of the operator's keys. */
+interface DerivedKeys {
+  readonly name: Uint8Array;
+  readonly device: ValueKey;
+}
+
+/** The index in Redis: a hash for each user, under a key that does not tell who that is. See index-scripts.ts. */
+export class RedisSessionIndex implements SessionIndex {
+  readonly #commands: RedisExecutor;
+  readonly #prefix: string;
+  readonly #keys: readonly DerivedKeys[];
+
+  constructor(commands: RedisExecutor, { keyPrefix, encryptionKeys = [] }: RedisIndexOptions) {
+    this.#commands = commands;
+    this.#prefix = `${keyPrefix}user:`;
+    this.#keys = encryptionKeys.map((key) => ({
+      name: derived(key, 'principal'),
+      device: new ValueKey(derived(key, 'device')),
+    }));
+  }
+
+  namesOf(principal: string): readonly IndexName[] {
+    const hashes =
+      this.#keys.length === 0
+        ? [createHash('sha256').update(principal).digest('base64url')]
+        : this.#keys.map(({ name }) => createHmac('sha256', name).update(principal).digest('base64url'));
+    return hashes.map((hash) => hash.slice(0, NAME_LENGTH) as IndexName);
+  }
+
+  async add(principal: string, id: SessionId, addition: IndexAddition): Promise<IndexAdded> {
+    const { lifeMs, replaces, keepsLogin = false, device, limit = 0, evict = false } = addition;
+    const [name] = this.namesOf(principal) as [IndexName];
+    const [status, now, rest] = await this.#run(ADD_ENTRY, name, [
+      id,
+      Math.round(lifeMs),
+      replaces ?? '',
+      keepsLogin ? 1 : 0,
+      device === undefined ? '' : opaque(this.#seal(device)),
+      limit,
+      evict ? 1 : 0,
+    ]);
+    if (status === 0) return { status: 'full', reading: this.#reading(now, rest) };
+    return { status: 'added', beyond: rest.map(String) as SessionId[] };
+  }
+
+  async enter(
+    principal: string,
+    id: SessionId,
+    { lifeMs, loginAt }: { readonly lifeMs: number; readonly loginAt: number },
+  ): Promise<'entered' | 'ended'> {
+    const [name] = this.namesOf(principal) as [IndexName];
+    const [status] = await this.#run(ENTER_ENTRY, name, [id, Math.round(lifeMs), loginAt]);
+    return status === 0 ? 'ended' : 'entered';
+  }
+
+  async read(name: IndexName): Promise<IndexReading> {
+    const [reply, now = Date.now()] = await this.#commands.load(this.#key(name));
+    return this.#reading(now, reply);
+  }
+
+  async end(name: IndexName): Promise<IndexReading> {
+    const [, now, all] = await this.#run(END_ENTRIES, name, [END_NOTED_MS]);
+    return this.#reading(now, all);
+  }
+
+  async remove(name: IndexName, ids: readonly SessionId[], minimumAgeMs = 0): Promise<void> {
+    for (let at = 0; at < ids.length; at += MOST_IDS)
+      await this.#run(REMOVE_ENTRIES, name, [minimumAgeMs, ...ids.slice(at, at + MOST_IDS)]);
+  }
+
+  async *names(): AsyncIterable<IndexName> {
+    const [before, after] = [`${this.#prefix}{`, '}'];
+    for await (const key of scanned(this.#commands, `${asPattern(before)}*`)) {
+      const name = key.slice(before.length, -after.length);
+      if (key.endsWith(after) && name.length === NAME_LENGTH) yield name as IndexName;
+    }
+  }
+
+  #key(name: IndexName): string {
+    return `${this.#prefix}{${name}}`;
+  }
+
+  async #run(
+    script: Script,
+    name: IndexName,
+    args: readonly Argument[],
+  ): Promise<[status: number, now: number, rest: Buffer[]]> {
+    const reply = (await this.#commands.run(script, [this.#key(name)], args)) as [number, number, Buffer[]?];
+    const [status, now, rest = []] = reply;
+    if (Number(status) !== SCRIPT_STATUS.late) return [Number(status), Number(now), rest];
+    const { address, timeoutMs } = this.#commands;
+    throw new SessionStoreUnavailableError(
+      `Redis at ${address} got to a write of the index of users' sessions later than ${timeoutMs} ms after it was sent and ` +
+        'did not apply it. Check its load, or raise REDIS_SESSION_TIMEOUT.',
+    );
+  }
+
+  #reading(now: number, fields: readonly Buffer[]): IndexReading {
+    const entries: IndexEntry[] = [];
+    let endedAt: number | undefined;
+    for (let at = 0; at + 1 < fields.length; at += 2) {
+      const [field, value] = [fields[at] as Buffer, (fields[at + 1] as Buffer).toString()];
+      if (field.toString() === '@ended') endedAt = Number(value);
+      const [, until, added, login, replaces, device = ''] = ENTRY.exec(value) ?? [];
+      if (field[0] === OWN_CODE || until === undefined || Number(until) <= now) continue;
+      const id = field.toString() as SessionId;
+      entries.push({
+        id,
+        addedAt: Number(added),
+        loginAt: Number(login),
+        replaces: replaces === '-' ? undefined : (replaces as SessionId),
+        device: device === '' ? undefined : this.#open(device),
+      });
+    }
+    return { now, endedAt, entries };
+  }
+
+  #seal(device: SessionDevice): string {
+    const text = Buffer.from(JSON.stringify([device.address ?? '', device.userAgent ?? '']));
+    const [first] = this.#keys;
+    return (first === undefined ? text : first.device.seal(text, DEVICE_CONTEXT)).toString('base64url');
+  }
+
+  /** Undefined for what this node cannot read. */
+  #open(stored: string): SessionDevice | undefined {
+    const bytes = Buffer.from(stored, 'base64url');
+    const texts =
+      this.#keys.length === 0
+        ? [bytes]
+        : this.#keys.map(({ device }) => device.open(bytes, DEVICE_CONTEXT));
+    try {
+      const [address, userAgent] = JSON.parse(String(texts.find((text) => text !== undefined))) as string[];
+      return { address: address || undefined, userAgent: userAgent || undefined };
+    } catch {
+      return undefined;
+    }
+  }
+}
+
+/** An id change takes the device along as it is, so that it is not bound to the id. */
+const DEVICE_CONTEXT = 'device';
+
+function derived(key: Uint8Array, use: string): Uint8Array {
+  return new Uint8Array(hkdfSync('sha256', key, '', `nestjs-redis-session index ${use}`, 32));
+}

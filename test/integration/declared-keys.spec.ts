@@ -1,0 +1,83 @@
+import { beforeAll, describe, expect, it } from '@jest/globals';
+import { GuestStore } from '../../lib/stores/layers/guest-store.js';
+import { RedisCommands } from '../../lib/redis/commands.js';
+import { RedisSessionIndex } from '../../lib/stores/redis/redis-index.js';
+import type { IndexName } from '../../lib/core/session-index.js';
+import { change, freshId, newSession, renewal } from '../contract/builders.js';
+import { anonymousNode, connect, PREFIX, redisStore } from '../contract/redis-rig.js';
+import { watchCommands, type Command } from '../support/commands.js';
+import { startRedis, type RedisProcess } from '../support/redis-server.js';
+
+/** What has no key among its arguments. */
+const KEYLESS = new Set(['TIME', 'PUBLISH']);
+/** What has two. */
+const PAIRS = new Set(['RENAME']);
+
+/** The keys that scripts touched without having declared them, and how many scripts there were. */
+function undeclared(commands: readonly Command[]): { scripts: number; keys: string[] } {
+  let declared: readonly string[] = [];
+  let scripts = 0;
+  const keys: string[] = [];
+  for (const { name, args, client } of commands) {
+    if (client !== 'lua') {
+      if (name !== 'EVALSHA' && name !== 'EVAL') continue;
+      scripts += 1;
+      declared = args.slice(2, 2 + Number(args[1]));
+    } else if (!KEYLESS.has(name)) {
+      const touched = args.slice(0, PAIRS.has(name) ? 2 : 1);
+      keys.push(...touched.filter((key) => !declared.includes(key)).map((key) => `${name} ${key}`));
+    }
+  }
+  return { scripts, keys };
+}
+
+describe('every key that a script touches', () => {
+  let redis: RedisProcess;
+  beforeAll(async () => {
+    redis = await startRedis();
+  });
+
+  it('is declared: some servers refuse others', async () => {
+    const messages = { channel: 'test:session:events', node: 'here' };
+    const store = await redisStore(redis.port, { messages });
+    const { store: guests } = await anonymousNode(redis.port);
+    const client = await connect(redis.port);
+    const index = new RedisSessionIndex(new RedisCommands(client, 'test', 2_000), { keyPrefix: PREFIX });
+    const watch = await watchCommands(redis.port, { lua: true });
+    await Promise.all([useStore(store), useStore(guests)]);
+    await client.set(`${PREFIX}{aaaa}${'x'.repeat(43)}`, 'no hash');
+    await store.load(`aaaa${'x'.repeat(43)}` as never);
+    const anna = 'anna';
+    const ids = Array.from({ length: 40 }, () => freshId());
+    for (const id of ids) await index.add(anna, id, { lifeMs: 1, replaces: ids[0] });
+    await index.add(anna, freshId(), { lifeMs: 60_000, limit: 1, evict: true });
+    await index.enter(anna, freshId(), { lifeMs: 60_000, loginAt: 1 });
+    const [name] = index.namesOf(anna) as [IndexName];
+    await index.end(name);
+    await index.remove(name, ids);
+    const { scripts, keys } = undeclared(await watch.take());
+    expect(keys).toEqual([]);
+    expect(scripts).toBeGreaterThan(60);
+  });
+
+  async function useStore(store: GuestStore | Awaited<ReturnType<typeof redisStore>>): Promise<void> {
+    const rest = { authenticated: !(store instanceof GuestStore) };
+    const id = freshId();
+    await store.create(id, newSession({ a: '1' }, rest));
+    await store.save(id, change({ b: '2' }, { ...rest, maxInactiveInterval: 600 }));
+    await store.compareAndSet(id, 'a', Buffer.from('1'), Buffer.from('2'), rest.authenticated);
+    await store.touch(id);
+    await store.load(id, { touch: false, only: [] });
+    let last = id;
+    for (let n = 0; n < 3; n += 1) {
+      const next = freshId(id);
+      const login = n === 1 ? { authenticated: true, login: { principal: 'anna', absoluteTimeout: 9 } } : rest;
+      await store.renew(last, renewal(next, { c: '3' }, login));
+      last = next;
+    }
+    await store.destroy(id);
+    await store.destroy(id);
+    await store.destroy(freshId(), { reserved: true });
+    await store.quarantine(id);
+  }
+});

@@ -1,0 +1,62 @@
+import { beforeAll, describe, expect, it } from '@jest/globals';
+import type { SessionEvent } from 'nestjs-redis-session';
+import { setTimeout as delay } from 'node:timers/promises';
+import { RedisSessionIndex } from '../../lib/stores/redis/redis-index.js';
+import { PREFIX } from '../contract/redis-rig.js';
+import { describeSessionIndex } from '../contract/session-index.contract.js';
+import { startPlayground, type Playground } from '../e2e/rig/playground.js';
+import { onCleanup } from '../support/cleanup.js';
+import { Browser } from '../support/cookie-jar.js';
+import { startCluster, type ClusterInstallation } from './rig/cluster.js';
+import { eventually } from './rig/eventually.js';
+import { linkTo } from './rig/store-on.js';
+
+let cluster: ClusterInstallation;
+beforeAll(async () => {
+  cluster = await startCluster();
+}, 60_000);
+
+async function node(): Promise<RedisSessionIndex> {
+  const link = linkTo({ settings: { REDIS_SESSION_CLUSTER_NODES: cluster.nodes } });
+  await link.connect();
+  return new RedisSessionIndex(link.executor, { keyPrefix: PREFIX });
+}
+
+describeSessionIndex('the index on a Redis Cluster', async () => {
+  const [index, peer] = [await node(), await node()];
+  return { index, peer, pass: (milliseconds) => delay(milliseconds + 2) };
+});
+
+describe("users' sessions on a Redis Cluster", () => {
+  const start = async (): Promise<Playground & { readonly events: SessionEvent[] }> => {
+    const nodes = cluster.nodes.split(',').map((address) => {
+      const [host = '', port] = address.split(':');
+      return { host, port: Number(port) };
+    });
+    const app = await startPlayground('fastify', { redis: { cluster: { nodes } } });
+    onCleanup(() => app.close());
+    const events: SessionEvent[] = [];
+    app.sessions.events.subscribe((event) => events.push(event));
+    return { ...app, events };
+  };
+
+  it('are listed, told of and ended, though list and records lie on different masters', async () => {
+    const [a, b] = [await start(), await start()];
+    const browsers = Array.from({ length: 12 }, () => new Browser(a.url));
+    for (const [n, browser] of browsers.entries())
+      await a.visit(browser, (session) => session.authenticate(`user ${n % 3}`));
+    expect(await b.sessions.count('user 1')).toBe(4);
+    expect(await b.sessions.count()).toBe(12);
+    await eventually('the logins are heard', () =>
+      b.events.filter(({ type }) => type === 'authenticated').length === 12 ? true : undefined,
+    );
+    expect(await b.sessions.destroyAll('user 1')).toBe(4);
+    const principals = [];
+    for (const browser of browsers)
+      principals.push((await a.visit(browser, (session) => session.principal)).result);
+    expect(principals.filter((who) => who === 'user 1')).toEqual([]);
+    expect(principals.filter((who) => who !== undefined)).toHaveLength(8);
+    expect(await b.sessions.destroyAll()).toBe(8);
+    expect(await a.sessions.count()).toBe(0);
+  });
+});
