@@ -56,6 +56,7 @@ describe('package.json', () => {
       '@nestjs/config',
       '@nestjs/core',
       '@nestjs/terminus',
+      '@nestjs/websockets',
       'class-transformer',
       'class-validator',
       'ioredis',
@@ -65,7 +66,7 @@ describe('package.json', () => {
     const optional = Object.entries(manifest.peerDependenciesMeta).flatMap(([name, meta]) =>
       meta.optional ? [name] : [],
     );
-    expect(optional).toEqual(['@nestjs/terminus']);
+    expect(optional).toEqual(['@nestjs/terminus', '@nestjs/websockets']);
     const doubled = Object.keys(manifest.dependencies).filter((name) => name in manifest.peerDependencies);
     expect(doubled).toEqual([]);
     for (const name of Object.keys(manifest.peerDependencies)) {
@@ -75,6 +76,14 @@ describe('package.json', () => {
 
   it('lets only /health need the optional peer', () => {
     expect([...(usedPackages().get('@nestjs/terminus') ?? [])]).toEqual(['health']);
+  });
+
+  it('loads the optional peer of gateways only where a gateway refuses, and no package of GraphQL', () => {
+    const denial = readFileSync(join(ROOT, 'lib/nest/context/denial.ts'), 'utf8');
+    expect(denial.match(/@nestjs\/websockets/g)).toHaveLength(1);
+    expect(denial).toContain("await import('@nestjs/websockets')");
+    expect([...(usedPackages().get('@nestjs/websockets') ?? [])]).toEqual(['nest']);
+    expect([...usedPackages().keys()].filter((name) => /graphql|apollo|mercurius/.test(name))).toEqual([]);
   });
 
   it('is an ES module for the Node versions of the design', () => {
