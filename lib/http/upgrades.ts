@@ -10,14 +10,18 @@ export function beforeUpgrades(
   server: Server,
   listener: (request: IncomingMessage, connection: Duplex) => void,
 ): void {
-  const own = (request: IncomingMessage, connection: Duplex): void => listener(request, connection);
-  const isThere = (): boolean => server.listeners('upgrade').includes(own);
-  const follow = (event: string | symbol): void => {
-    if (event === 'upgrade' && !isThere()) server.prependListener('upgrade', own);
+  let isThere = false;
+  const join = (): void => {
+    isThere = true;
+    server.prependListener('upgrade', listener);
   };
-  if (server.listenerCount('upgrade') > 0) server.prependListener('upgrade', own);
-  server.on('newListener', follow);
-  server.on('removeListener', (event: string | symbol) => {
-    if (event === 'upgrade' && isThere() && server.listenerCount('upgrade') === 1) server.off('upgrade', own);
+  server.on('newListener', (event: string | symbol) => {
+    if (event === 'upgrade' && !isThere) join();
   });
+  server.on('removeListener', (event: string | symbol) => {
+    if (event !== 'upgrade' || !isThere || server.listenerCount('upgrade') > 1) return;
+    isThere = false;
+    server.off('upgrade', listener);
+  });
+  if (server.listenerCount('upgrade') > 0) join();
 }
