@@ -108,7 +108,10 @@ const url = await app.getUrl();
 let cookie;
 async function visit(kind) {
   const headers = cookie === undefined ? {} : { cookie };
-  const response = await globalThis.fetch(`${url}/${kind}`, { method: kind === 'login' ? 'POST' : 'GET', headers });
+  const response = await globalThis.fetch(`${url}/${kind}`, {
+    method: kind === 'login' ? 'POST' : 'GET',
+    headers,
+  });
   if (!response.ok) throw new Error(`${kind}: ${response.status} ${await response.text()}`);
   await response.text();
   cookie = response.headers.getSetCookie()[0]?.split(';')[0] ?? cookie;

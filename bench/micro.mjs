@@ -11,6 +11,7 @@ import process from 'node:process';
 import { pathToFileURL, URL } from 'node:url';
 import { parseArgs } from 'node:util';
 import { Bench } from 'tinybench';
+import { clearTimeout, setTimeout } from 'node:timers';
 import { cartOf } from './lib/session-data.js';
 
 const { values: options } = parseArgs({
@@ -37,6 +38,8 @@ const [{ msgpackCodec }, { jsonCodec }] = await Promise.all([
   part('codecs/json.js'),
 ]);
 const { readRecord } = await part('stores/redis/record.js');
+const { Bag } = await part('core/bag.js');
+const { Deadlines } = await part('redis/deadline.js');
 
 const cart = cartOf(10);
 const packed = msgpackCodec.encode(cart);
@@ -67,7 +70,7 @@ const store = {
 const environment = {
   ...{
     store,
-    busy: new Set(),
+    busy: new Bag(),
     codec: msgpackCodec,
     codecByName: () => msgpackCodec,
     log: quiet,
@@ -85,6 +88,11 @@ const requestOptions = {
   transport: new SessionCookie({ names, path: '/', sameSite: 'lax', secure: 'auto', partitioned: false }, []),
   ...{ saveOnServerError: true, log: quiet, events: { emit: noop }, inUse: { during: noop } },
 };
+const deadlines = new Deadlines(
+  2000,
+  () => new Error('late'),
+  (error) => error,
+);
 const bench = new Bench({ time: Number(options.milliseconds), warmupTime: 100 });
 const add = (name, run) => name.includes(options.only) && bench.add(name, run);
 
@@ -114,6 +122,14 @@ add('attributes: load, change a number, compare', () => {
   attributes.set('views', attributes.get('views') + 1);
   attributes.difference();
 });
+add('deadline: a command, one timer for all (Deadlines)', () => deadlines.limit(answered));
+add('deadline: a command, a timer of Node for each', () => withOwnTimer(answered));
+add('deadline: 100 at a time, one timer for all (Deadlines)', () =>
+  Promise.all(Array.from({ length: 100 }, () => deadlines.limit(answered))),
+);
+add('deadline: 100 at a time, a timer of Node for each', () =>
+  Promise.all(Array.from({ length: 100 }, () => withOwnTimer(answered))),
+);
 add('http: a response without a session', () => exchange().response.end('{}'));
 add('http: a response with a new, empty session', () => request(undefined, noop));
 add('http: a response with a session that is read', () =>
@@ -130,6 +146,23 @@ for (const { name, result } of bench.tasks) {
   console.log(`${(result.latency.p50 * 1e6).toFixed(0).padStart(9)}  ${name}`);
 }
 process.exit(0);
+
+/** A command that takes no time. */
+function answered() {
+  return Promise.resolve();
+}
+
+/** What Deadlines does but for one thing: it counts time in which the process stood still. */
+function withOwnTimer(begin) {
+  return new Promise((resolve, reject) => {
+    const timer = setTimeout(() => reject(new Error('late')), 2000);
+    const settle = (then) => (outcome) => {
+      clearTimeout(timer);
+      then(outcome);
+    };
+    begin().then(settle(resolve), settle(reject));
+  });
+}
 
 function loaded() {
   const attributes = new Attributes(msgpackCodec, limits, { refused: noop });

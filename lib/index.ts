@@ -61,4 +61,5 @@ export {
   SessionUpdateConflictError,
   SessionUsageError,
   type SessionErrorCode,
+  type StoreUnavailableReason,
 } from './core/errors.js';

@@ -30,8 +30,11 @@ export class Coverage {
     this.#session.post('Profiler.takePreciseCoverage', (error, answer) => {
       if (error) throw error;
       const ran = answer.result.filter(({ functions }) =>
-        // The first is the module's own code, which ran when it was loaded.
-        functions.slice(1).some(({ ranges }) => ranges[0].count > 0),
+        functions.some(
+          ({ functionName, ranges: [{ count, startOffset }] }) =>
+            // The module's own code ran when it was loaded.
+            count > 0 && (functionName !== '' || startOffset > 0),
+        ),
       );
       files = ran.flatMap(({ url }) => filesOf(this.#directory, url));
     });

@@ -53,6 +53,15 @@ export function isNodeResponse(response: object): response is NodeResponse {
 }
 
 /**
+ * The content type of a response that has begun, as it leaves: what was given to `writeHead` alone is not among the headers
+ * that `getHeader` knows.
+ */
+export function renderedContentType(response: ServerResponse): string | undefined {
+  const rendered = (response as NodeResponse)._header;
+  return /^content-type: *(.*)$/im.exec(rendered ?? '')?.[1];
+}
+
+/**
  * Changes headers of a response that has rendered them, for whoever asks the response for them later (logs, adapters of
  * serverless platforms). What leaves is `rendered`.
  */

@@ -25,7 +25,7 @@ export function bannerLines(settings: ResolvedSettings, attached: string): strin
   ];
 }
 
-/** Logged once Redis has answered a PING. */
+/** Logged once Redis has done what requests will ask of it. */
 export function successLine(settings: ResolvedSettings): string {
   return `Successful! Redis-based sessions will expire after ${settings.idleTimeoutSeconds} seconds.`;
 }

@@ -263,9 +263,13 @@ export class SessionSettings extends Redacted {
    * What becomes of a login beyond MAX_SESSIONS_PER_USER. `evict-oldest`: the user's oldest login ends; `reject`: it fails with
    * SessionCountError, which the client sees as 409. Default: evict-oldest.
    */
-  @Setting<SessionSettings>('SESSION_LIMIT_POLICY', oneOf(['evict-oldest', 'reject'], 'evict-oldest or reject'), {
-    when: [{ holds: (s) => s.maxSessionsPerUser > 0, otherwise: 'MAX_SESSIONS_PER_USER sets no limit.' }],
-  })
+  @Setting<SessionSettings>(
+    'SESSION_LIMIT_POLICY',
+    oneOf(['evict-oldest', 'reject'], 'evict-oldest or reject'),
+    {
+      when: [{ holds: (s) => s.maxSessionsPerUser > 0, otherwise: 'MAX_SESSIONS_PER_USER sets no limit.' }],
+    },
+  )
   readonly sessionLimitPolicy: 'evict-oldest' | 'reject' = 'evict-oldest';
   @Section(TransportSettings) readonly transport!: TransportSettings;
   @Section<SessionSettings>(CookieSettings, {

@@ -152,7 +152,7 @@ export class SessionChanges {
     const state = this.#state;
     if (state.phase !== 'new') state.attributes.forgetStored();
     const difference = state.attributes.difference() ?? NOTHING;
-    state.forgetName(token);
+    state.forgetId(token);
     await this.#create(difference, true, login, reservation);
     const { log, events } = this.#environment;
     const { id } = state;

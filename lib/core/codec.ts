@@ -15,6 +15,8 @@ export interface SessionCodec {
   readonly name: string;
   /** `encode` writes instances of classes itself, as their `plainForm`. Spares it a look through each value beforehand. */
   readonly takesInstances?: boolean | undefined;
+  /** The bytes of a value. Throws on one it cannot keep. */
   encode(value: unknown): Uint8Array;
+  /** The value of bytes that `encode` returned. Throws on any other. */
   decode(bytes: Uint8Array): unknown;
 }

@@ -21,10 +21,8 @@ export type SessionErrorCode =
 export abstract class SessionError extends Error {
   abstract readonly code: SessionErrorCode;
 
-  constructor(message: string, options?: ErrorOptions) {
-    super(message, options);
-    this.name = new.target.name;
-  }
+  /** A literal in each class, since a minified bundle renames the class itself. */
+  abstract override readonly name: string;
 }
 
 function hasCode(value: unknown, code: SessionErrorCode): boolean {
@@ -33,15 +31,110 @@ function hasCode(value: unknown, code: SessionErrorCode): boolean {
 
 /** One or more settings are wrong. Thrown once at boot; the message lists every fault. */
 export class SessionConfigError extends SessionError {
+  override readonly name = 'SessionConfigError';
   readonly code = 'SESSION_CONFIG';
 }
 
 /**
- * The store did not answer, refused, or answered too late. The request is told 503. `instanceof` goes by the code, since a
- * framework has its own class for such an error.
+ * Why a store cannot serve a session: the server's or the system's own word where there is one.
+ *
+ * Nobody answers:
+ * - `TIMEOUT`: nothing came within the command timeout.
+ * - `CONNECTION_LOST`: the connection was closed, or cannot be opened for a reason that has no name below.
+ * - `ECONNREFUSED`, `ECONNRESET`, `EPIPE`, `ETIMEDOUT`, `EHOSTUNREACH`, `ENETUNREACH`: the network's word.
+ * - `ENOTFOUND`, `EAI_AGAIN`: the host's name cannot be resolved. `ENOENT`, `EACCES`: the unix socket cannot be opened.
+ * - `CERT_HAS_EXPIRED`, `CERT_NOT_YET_VALID`, `CERT_UNTRUSTED`, `ERR_TLS_CERT_ALTNAME_INVALID`: the server's certificate.
+ * - `CERT_REQUIRED`: the server refuses our certificate, or that there is none. `TLS_MISMATCH`: one side speaks no TLS.
+ * - `WRONGPASS`, `NOAUTH`: the server lets nobody in with these credentials.
+ * - `MAXCLIENTS`: the server has as many connections as it takes.
+ * - `DATABASE_NOT_SELECTED`: the connection is in another database than was asked for, so that nothing is sent on it.
+ * - `SENTINEL_AUTH`, `SENTINEL_MASTER_UNKNOWN`, `SENTINELS_UNREACHABLE`: no sentinel names the master.
+ * - `CLUSTER_DISABLED`, `CLUSTER_ADDRESS_UNKNOWN`, `CLUSTER_NODES_UNREACHABLE`, `CLUSTER_SLOTS_UNASSIGNED`: not a cluster,
+ *   or not one that can be used from here.
+ *
+ * The server answers, and refuses:
+ * - `NOPERM`: the ACL of the user does not allow a command or a key. `UNKNOWN_COMMAND`: the server has no such command.
+ * - `OOM`, `READONLY`, `NOREPLICAS`, `MISCONF`: it takes no writes for now; reads may go on.
+ * - `BUSY`, `LOADING`, `MASTERDOWN`, `CLUSTERDOWN`, `TRYAGAIN`: it serves nothing, or not this session, for now.
+ * - `MOVED`: it is a node of a cluster, and is not treated as one.
+ * - `WRONGTYPE`: the session's key holds something else. `REFUSED`: any other refusal.
+ *
+ * This process decides:
+ * - `LATE`: a write reached the server after its deadline, and was not applied.
+ * - `NOT_REPLICATED`: the master has a logout, and too few replicas confirmed it.
+ * - `POOL_EXHAUSTED`, `TOO_MANY_COMMANDS`: too much is waiting already. `CLOSED`: the application stops.
+ * - `DUPLICATE_ID`: a new session's id was taken.
+ * - `UNKNOWN`: a store that says no more.
+ */
+export type StoreUnavailableReason =
+  | 'TIMEOUT'
+  | 'CONNECTION_LOST'
+  | 'ECONNREFUSED'
+  | 'ECONNRESET'
+  | 'EPIPE'
+  | 'ETIMEDOUT'
+  | 'EHOSTUNREACH'
+  | 'ENETUNREACH'
+  | 'ENOTFOUND'
+  | 'EAI_AGAIN'
+  | 'ENOENT'
+  | 'EACCES'
+  | 'CERT_HAS_EXPIRED'
+  | 'CERT_NOT_YET_VALID'
+  | 'CERT_UNTRUSTED'
+  | 'ERR_TLS_CERT_ALTNAME_INVALID'
+  | 'CERT_REQUIRED'
+  | 'TLS_MISMATCH'
+  | 'WRONGPASS'
+  | 'NOAUTH'
+  | 'MAXCLIENTS'
+  | 'DATABASE_NOT_SELECTED'
+  | 'SENTINEL_AUTH'
+  | 'SENTINEL_MASTER_UNKNOWN'
+  | 'SENTINELS_UNREACHABLE'
+  | 'CLUSTER_DISABLED'
+  | 'CLUSTER_ADDRESS_UNKNOWN'
+  | 'CLUSTER_NODES_UNREACHABLE'
+  | 'CLUSTER_SLOTS_UNASSIGNED'
+  | 'NOPERM'
+  | 'UNKNOWN_COMMAND'
+  | 'OOM'
+  | 'READONLY'
+  | 'NOREPLICAS'
+  | 'MISCONF'
+  | 'BUSY'
+  | 'LOADING'
+  | 'MASTERDOWN'
+  | 'CLUSTERDOWN'
+  | 'TRYAGAIN'
+  | 'MOVED'
+  | 'WRONGTYPE'
+  | 'REFUSED'
+  | 'LATE'
+  | 'NOT_REPLICATED'
+  | 'POOL_EXHAUSTED'
+  | 'TOO_MANY_COMMANDS'
+  | 'CLOSED'
+  | 'DUPLICATE_ID'
+  | 'UNKNOWN';
+
+/**
+ * The store did not answer, refused, or answered too late. The request is told 503. `reason` says why, for programs;
+ * the message says it for people, with what to do. `instanceof` goes by the code, since a framework has its own class
+ * for such an error.
  */
 export class SessionStoreUnavailableError extends SessionError {
+  override readonly name = 'SessionStoreUnavailableError';
   readonly code = 'SESSION_STORE_UNAVAILABLE';
+  readonly reason: StoreUnavailableReason;
+
+  constructor(
+    message: string,
+    options: ErrorOptions & { readonly reason?: StoreUnavailableReason | undefined } = {},
+  ) {
+    super(message, options);
+    this.reason = options.reason ?? 'UNKNOWN';
+  }
 
   static override [Symbol.hasInstance](value: unknown): boolean {
     return hasCode(value, 'SESSION_STORE_UNAVAILABLE');
@@ -50,6 +143,7 @@ export class SessionStoreUnavailableError extends SessionError {
 
 /** A record was written by a newer version of this package. It is left as it is; the request is told 503. */
 export class SessionFormatError extends SessionError {
+  override readonly name = 'SessionFormatError';
   readonly code = 'SESSION_FORMAT_UNSUPPORTED';
 
   /** See {@link SessionStoreUnavailableError}. */
@@ -60,11 +154,13 @@ export class SessionFormatError extends SessionError {
 
 /** The session was destroyed earlier through the same object, and no new one can begin there: it is outside a request, or not awaited. */
 export class SessionDestroyedError extends SessionError {
+  override readonly name = 'SessionDestroyedError';
   readonly code = 'SESSION_DESTROYED';
 }
 
 /** The session ended meanwhile: it was destroyed, expired or renewed by somebody else. */
 export class SessionGoneError extends SessionError {
+  override readonly name = 'SessionGoneError';
   readonly code = 'SESSION_GONE';
 
   /** See {@link SessionStoreUnavailableError}. */
@@ -75,16 +171,19 @@ export class SessionGoneError extends SessionError {
 
 /** A new session was first written to after the response's headers had left: its cookie cannot be sent any more. */
 export class SessionHeadersSentError extends SessionError {
+  override readonly name = 'SessionHeadersSentError';
   readonly code = 'SESSION_HEADERS_SENT';
 }
 
 /** A session would exceed a limit. Nothing was sent to the store, the stored value is intact. */
 export class SessionLimitError extends SessionError {
+  override readonly name = 'SessionLimitError';
   readonly code = 'SESSION_LIMIT';
 }
 
 /** An attribute was given the name of a member of HttpSession. */
 export class SessionReservedMemberError extends SessionError {
+  override readonly name = 'SessionReservedMemberError';
   readonly code = 'SESSION_RESERVED_MEMBER';
 }
 
@@ -93,6 +192,7 @@ export class SessionReservedMemberError extends SessionError {
  * The message holds nothing of the value. Nothing was written.
  */
 export class SessionUnstorableValueError extends SessionError {
+  override readonly name = 'SessionUnstorableValueError';
   readonly code = 'SESSION_UNSTORABLE_VALUE';
   /** Where inside the value, as in `.items[0].owner`; empty: the value itself. */
   readonly path: string;
@@ -108,6 +208,7 @@ export class SessionUnstorableValueError extends SessionError {
  * and the session of the request is as it was. The client gets 409. `instanceof` goes by the code.
  */
 export class SessionCountError extends SessionError {
+  override readonly name = 'SessionCountError';
   readonly code = 'SESSION_COUNT';
   /** How many sessions a user may have. */
   readonly limit: number;
@@ -124,10 +225,12 @@ export class SessionCountError extends SessionError {
 
 /** `update()` gave up after losing too many races. */
 export class SessionUpdateConflictError extends SessionError {
+  override readonly name = 'SessionUpdateConflictError';
   readonly code = 'SESSION_UPDATE_CONFLICT';
 }
 
 /** The API was used in a way that cannot work. The message says how to use it. */
 export class SessionUsageError extends SessionError {
+  override readonly name = 'SessionUsageError';
   readonly code = 'SESSION_USAGE';
 }

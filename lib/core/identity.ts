@@ -90,7 +90,7 @@ export class SessionIdentity {
       assertGrace(graceSeconds);
       assertUsable(state.phase);
       assertCookieCanLeave(this.#client, 'change its id');
-      if (state.phase === 'new') return state.forgetName();
+      if (state.phase === 'new') return state.forgetId();
       if (state.phase !== 'stored' || !(await this.#changes.renew(graceSeconds, authenticated)))
         throw goneError('change its id', state.id);
     });

@@ -27,7 +27,7 @@ export type CookieInstruction =
   | { readonly action: 'set'; readonly token: SessionToken; readonly maxAge: number | undefined }
   | { readonly action: 'clear' };
 
-/** What a stored session is called. Outside a request its token is not known. */
+/** A stored session's id, and its token, which is not known outside a request. */
 export interface SessionHandle {
   readonly id: SessionId;
   readonly token?: SessionToken | undefined;
@@ -35,9 +35,9 @@ export interface SessionHandle {
   readonly inGrace?: boolean | undefined;
 }
 
-/** What a write has said of a session's limits. */
+/** The limits that a write has sent, as they were then. */
 export interface WrittenLimits {
-  /** Seconds, as of when it was sent. */
+  /** Seconds. */
   readonly maxInactiveInterval: number;
   readonly cookie: CookieLife | undefined;
 }
@@ -48,7 +48,7 @@ export interface BroughtSession {
   readonly token: SessionToken;
 }
 
-/** What is known of one session, and how it changes when the store answers. Decides nothing and writes nothing. */
+/** What is known of one session, and how a store's answers change that. Decides nothing and writes nothing. */
 export class SessionState implements RefusalListener {
   readonly attributes: Attributes;
   isNew: boolean;
@@ -69,7 +69,7 @@ export class SessionState implements RefusalListener {
   cookieSentAt: number | undefined;
   /** A save was asked for, changed or not. */
   dirty = false;
-  /** A new session is to be stored even if it stays empty: something that was given out hangs on its token. */
+  /** A new session is to be stored even if it stays empty: something that was given out depends on its token. */
   mustPersist = false;
   /** The store has been written to through this object, so that a policy which asks for a write is content. */
   written = false;
@@ -91,14 +91,14 @@ export class SessionState implements RefusalListener {
     environment: SessionEnvironment,
     phase: SessionPhase,
     times: SessionTimes,
-    name?: SessionHandle,
+    handle?: SessionHandle,
   ) {
     this.#environment = environment;
     this.phase = phase;
     this.times = times;
-    this.#token = name?.token;
-    this.#id = name?.id;
-    this.#inGrace = name?.inGrace === true;
+    this.#token = handle?.token;
+    this.#id = handle?.id;
+    this.#inGrace = handle?.inGrace === true;
     this.isNew = phase !== 'stored';
     this.attributes = new Attributes(environment.codec, environment.rules, this);
   }
@@ -150,12 +150,12 @@ export class SessionState implements RefusalListener {
   }
 
   /** The next id asked for is another one, or that of `next`. Only for a session that no store knows. */
-  forgetName(next?: SessionToken): void {
+  forgetId(next?: SessionToken): void {
     this.#token = next;
     this.#id = undefined;
   }
 
-  /** Starts from what the store has. */
+  /** Takes over a loaded record. */
   adopt({ record }: Found): void {
     const { codecByName, codec } = this.#environment;
     this.attributes.load(record.attributes, codecByName(record.codec) ?? codec);
@@ -207,7 +207,7 @@ export class SessionState implements RefusalListener {
     this.times = timesAfter(this.times, written);
   }
 
-  /** Another request has given it another id, and has the token to that. The one that this request came with is dead. */
+  /** Another request has given it another id, whose token only that request has. */
   moved(id: SessionId, inGrace: boolean): void {
     this.#environment.log.debug(
       `Session ${this.id}: followed to ${id}, which another request has made its id.`,
@@ -247,7 +247,7 @@ export class SessionState implements RefusalListener {
     this.#environment.events.emit({ type: 'dropped', id: this.id, attributes, reason });
   }
 
-  /** It becomes another principal's, whom limits that were set for the one before do not concern. */
+  /** Limits that were set for one principal do not hold for the next. */
   resetLimits({ maxInactiveInterval }: SessionRules): void {
     if (!this.intervalChanged) this.setMaxInactiveInterval(maxInactiveInterval);
     if (!this.cookieChanged) this.setCookieMaxAge(undefined);
@@ -269,7 +269,7 @@ export class SessionState implements RefusalListener {
 
   /**
    * Whether a write would do anything. A new session that is empty is not stored, unless something that was given out
-   * hangs on its token.
+   * depends on its token.
    * @param force Also if nothing differs.
    */
   owesWrite(difference: AttributeDifference | undefined, force: boolean): boolean {
@@ -298,14 +298,14 @@ export class SessionState implements RefusalListener {
     this.authenticated = true;
   }
 
-  /** It is over, by our own doing: what follows is a new, empty session. */
+  /** This object has ended it: what follows is a new, empty session. */
   beginAnew(phase: 'new' | 'detached' | 'destroyed'): void {
     const { now, rules, codec } = this.#environment;
     if (this.phase === 'stored' || this.phase === 'gone') this.endedToken = this.#token;
     this.phase = phase;
     this.isNew = true;
-    // What is over keeps its name where nothing can follow.
-    if (phase !== 'destroyed') this.forgetName();
+    // Where nothing can follow, it keeps its id for messages.
+    if (phase !== 'destroyed') this.forgetId();
     this.times = newTimes(now(), rules);
     this.principal = undefined;
     this.authenticatedAt = undefined;

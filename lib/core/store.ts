@@ -176,8 +176,12 @@ export interface StoreHealth {
   readonly kind: 'memory' | 'redis';
   /** `standalone`, `sentinel`, `cluster` or, for memory, `process`. */
   readonly topology: string;
-  /** Redis: the role of the server that answered. */
+  /** Redis: the role of the server that answered; undefined where it does not tell. */
   readonly role?: string | undefined;
+  /** Redis: keys evicted since the servers started, sessions or others; undefined where they do not tell. */
+  readonly evictedKeys?: number | undefined;
+  /** Nodes of a cluster that do not serve their sessions, `host:port`, while others do; undefined: none. */
+  readonly unreachable?: readonly string[] | undefined;
   readonly latencyMs: number;
 }
 

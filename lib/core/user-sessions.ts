@@ -10,7 +10,13 @@ import {
   type SessionIndex,
 } from './session-index.js';
 import { NEVER_MS } from './times.js';
-import { TOMBSTONE_MS, type Found, type LoadOutcome, type SessionRecord, type SessionStore } from './store.js';
+import {
+  TOMBSTONE_MS,
+  type Found,
+  type LoadOutcome,
+  type SessionRecord,
+  type SessionStore,
+} from './store.js';
 import type { SessionId } from './token.js';
 
 /** How many sessions a user may have at once. */
@@ -129,7 +135,8 @@ export class UserSessions {
       for (const [{ id, loginAt }, outcome] of await this.#look(entries)) {
         if (outcome.status !== 'found') continue;
         const lifeMs = entryLifeMs(outcome.record.maxInactiveInterval);
-        if ((await index.enter(principal, id, { lifeMs, loginAt })) === 'entered') await index.remove(name, [id]);
+        if ((await index.enter(principal, id, { lifeMs, loginAt })) === 'entered')
+          await index.remove(name, [id]);
       }
     }
   }
@@ -213,7 +220,9 @@ export class UserSessions {
     for (const name of this.#options.index.namesOf(principal))
       for (const entry of (await this.#options.index.read(name)).entries)
         known.set(entry.id, { ...entry, device: entry.device ?? known.get(entry.id)?.device });
-    const entries = [...known.values()].sort((a, b) => b.loginAt - a.loginAt || b.addedAt - a.addedAt || (a.id < b.id ? 1 : -1));
+    const entries = [...known.values()].sort(
+      (a, b) => b.loginAt - a.loginAt || b.addedAt - a.addedAt || (a.id < b.id ? 1 : -1),
+    );
     const dead: SessionId[] = [];
     for (let at = 0; at < entries.length; at += AT_ONCE) {
       for (const [entry, outcome] of await this.#look(entries.slice(at, at + AT_ONCE))) {
@@ -269,7 +278,9 @@ export class UserSessions {
       for (const count of counts) ended += count;
     }
     for await (const ids of inGroups(this.#options.store.ids(), AT_ONCE)) {
-      const outcomes = await Promise.all(ids.map((id) => !except.has(id) && this.#end(id, false)));
+      const outcomes = await Promise.all(
+        ids.filter((id) => !except.has(id)).map((id) => this.#end(id, false)),
+      );
       ended += outcomes.filter(Boolean).length;
     }
     return ended;
@@ -278,12 +289,16 @@ export class UserSessions {
   async #endNamed(name: IndexName, except: ReadonlySet<string>): Promise<number> {
     const { index } = this.#options;
     const { now, entries } = await index.end(name);
-    const toEnd = entries.filter(({ id, replaces }) => !except.has(id) && !(replaces && except.has(replaces)));
+    const toEnd = entries.filter(
+      ({ id, replaces }) => !except.has(id) && !(replaces && except.has(replaces)),
+    );
     let ended = 0;
     for (let at = 0; at < toEnd.length; at += AT_ONCE) {
       const group = toEnd.slice(at, at + AT_ONCE);
       // One that has been there for long is written, or never will be.
-      const outcomes = await Promise.all(group.map(({ id, addedAt }) => this.#end(id, now - addedAt < GRACE_MS)));
+      const outcomes = await Promise.all(
+        group.map(({ id, addedAt }) => this.#end(id, now - addedAt < GRACE_MS)),
+      );
       ended += outcomes.filter(Boolean).length;
     }
     const ids = toEnd.map(({ id }) => id);

@@ -1,6 +1,6 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { HealthIndicatorService, type HealthIndicatorResult } from '@nestjs/terminus';
-import type { SessionBackend } from '../nest/backend.js';
+import type { SessionBackend } from '../stores/backend.js';
 import { SessionLifecycle } from '../nest/session.lifecycle.js';
 import { SESSION_BACKEND } from '../nest/tokens.js';
 
@@ -27,15 +27,25 @@ export class RedisSessionHealthIndicator {
   }
 
   /**
-   * Up with the store's kind, topology, latency and, for Redis, role, and the configuration banner; down with the
-   * reason. Never throws, and answers within the command timeout. Holds no secret.
+   * Up with the store's kind, topology, latency and, for Redis, role, how many keys it has evicted and which nodes of a
+   * cluster do not serve, and the configuration banner; down with the cause. Redis is asked what requests ask of it: a read
+   * and a script. Never throws, and answers within the command timeout. Holds no secret.
    */
   async isHealthy<Key extends string>(key: Key): Promise<HealthIndicatorResult<Key>> {
     const check = this.#indicator.check(key);
     const { banner } = this.#lifecycle;
     try {
-      const { kind, topology, role, latencyMs } = await this.#backend.store.health();
-      return check.up({ store: kind, topology, ...(role !== undefined && { role }), latencyMs, banner });
+      const { kind, topology, role, latencyMs, evictedKeys, unreachable } =
+        await this.#backend.store.health();
+      return check.up({
+        store: kind,
+        topology,
+        ...(role !== undefined && { role }),
+        ...(evictedKeys !== undefined && { evictedKeys }),
+        ...(unreachable !== undefined && { unreachable }),
+        latencyMs,
+        banner,
+      });
     } catch (error) {
       return check.down({ message: error instanceof Error ? error.message : 'unknown failure', banner });
     }

@@ -1,6 +1,7 @@
 import { Server as HttpServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { Server as HttpsServer } from 'node:https';
 import type { Socket } from 'node:net';
+import { renderedContentType } from '../compat/outgoing-message.js';
 
 /** How often connections are looked at while the application stops. */
 const LOOK_INTERVAL_MS = 50;
@@ -87,8 +88,7 @@ function keepNoLonger(response: ServerResponse): void {
   response.shouldKeepAlive = false;
 }
 
-/** What a browser's EventSource asked for: endless by nature, and asked for again, from another node, when it breaks. */
+/** Endless by nature, and asked for again, from another node, when it breaks. */
 function isEventStream(response: ServerResponse): boolean {
-  const { method, headers } = response.req;
-  return method === 'GET' && (headers.accept ?? '').includes('text/event-stream') && response.headersSent;
+  return response.headersSent && /^text\/event-stream\b/i.test(renderedContentType(response) ?? '');
 }

@@ -7,6 +7,13 @@ import { cookieValues } from './cookie-header.js';
 import { CookieSigner } from './signer.js';
 import type { ReceivedTokens, RequestConnection, TokenTransport } from './token-transport.js';
 
+/** What an operator is told of session cookies that browsers drop. */
+export const DROPPED_COOKIE_WARNING =
+  'A Secure session cookie was sent over plain HTTP, where browsers drop it: a login never sticks. Serve the application ' +
+  "over HTTPS. Where a proxy in front does that, tell Nest to trust it (Express: app.set('trust proxy', 1), Fastify: " +
+  'new FastifyAdapter({ trustProxy: true })). Where there is none, set REDIS_SESSION_COOKIE_SECURE=auto, and ' +
+  'REDIS_SESSION_COOKIE_NAME without the prefix __Host- or __Secure-.';
+
 /** How the session's cookie looks. Contradictions have been refused at boot. */
 export interface SessionCookieOptions {
   /** Its name where it is sent Secure, and where it is not. */

@@ -1,14 +1,15 @@
-import { ConfigurableModuleBuilder, Module, type DynamicModule, type Provider } from '@nestjs/common';
+import { ConfigurableModuleBuilder, Logger, Module, type DynamicModule, type Provider } from '@nestjs/common';
 import { ConfigService } from '@nestjs/config';
 import { APP_FILTER, APP_INTERCEPTOR, ModulesContainer } from '@nestjs/core';
 import type { SessionModuleOptions } from '../config/options.js';
 import { resolveSettings, type ReadSetting } from '../config/resolve.js';
 import type { ResolvedSettings } from '../config/settings.js';
 import { SessionConfigError } from '../core/errors.js';
-import { createBackend, type SessionBackend } from './backend.js';
+import { RejectionLog } from '../core/rejection-log.js';
+import { realTimer } from '../core/clock.js';
+import { createBackend, type SessionBackend } from '../stores/backend.js';
 import { createRequestSessionOptions } from './request-session-options.js';
 import { nestLog } from './nest-log.js';
-import { RejectionLog, type LogClock } from './rejection-log.js';
 import { SessionWatch } from '../core/session-watch.js';
 import { interceptGateways } from './context/message.interceptor.js';
 import { SocketSessions } from './context/socket-sessions.js';
@@ -109,12 +110,6 @@ const CONFIG_SERVICE_DECIDES: Provider = {
   },
 };
 
-const LOG_CLOCK: LogClock = {
-  now: () => performance.now(),
-  // Does not keep the process alive: what is untold by then is told at shutdown.
-  after: (milliseconds, call) => void setTimeout(call, milliseconds).unref(),
-};
-
 /**
  * Two would share each request, and with it two cookies and two stores, of which the last wins. A dynamic module that is
  * imported in several places is one; modules of another application in the same process are not in its container.
@@ -144,7 +139,7 @@ const PROVIDERS: Provider[] = [
     provide: SESSION_BACKEND,
     inject: [SESSION_SETTINGS, SESSION_EVENTS],
     useFactory: (settings: ResolvedSettings, events: SessionEventStream) => {
-      const backend = createBackend(settings, events);
+      const backend = createBackend(settings, events, (context) => new Logger(context));
       events.stream.subscribe((event) => {
         if (event.origin === 'here') backend.note(event);
       });
@@ -153,7 +148,7 @@ const PROVIDERS: Provider[] = [
   },
   {
     provide: SESSION_EVENTS,
-    useFactory: () => new SessionEventStream(new RejectionLog(nestLog('SessionSecurity'), LOG_CLOCK)),
+    useFactory: () => new SessionEventStream(new RejectionLog(nestLog('SessionSecurity'), realTimer)),
   },
   {
     provide: REQUEST_SESSION_OPTIONS,

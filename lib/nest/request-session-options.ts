@@ -8,11 +8,10 @@ import { UserSessions } from '../core/user-sessions.js';
 import { Bag } from '../core/bag.js';
 import { SessionsInUse, type UseClock } from '../core/sessions-in-use.js';
 import type { RequestSessionOptions } from '../http/request-session.js';
-import { SessionCookie } from '../http/session-cookie.js';
+import { DROPPED_COOKIE_WARNING, SessionCookie } from '../http/session-cookie.js';
 import { HeaderTransport } from '../http/token-transport-header.js';
 import type { TokenTransport } from '../http/token-transport.js';
-import type { SessionBackend } from './backend.js';
-import { DroppedCookieLog } from './dropped-cookie-log.js';
+import type { SessionBackend } from '../stores/backend.js';
 import { nestLog } from './nest-log.js';
 import { deviceOf, shortened } from './device.js';
 import { asHttpException } from './session.exceptions.js';
@@ -49,8 +48,9 @@ function useClock({ now }: ResolvedSettings): UseClock {
 
 function createTransport({ cookie, secrets, transport }: ResolvedSettings): TokenTransport {
   if (transport.header !== undefined) return new HeaderTransport(transport.header, secrets);
-  const dropped = new DroppedCookieLog(nestLog('SessionCookie'), performance);
-  return new SessionCookie({ ...cookie, names: cookie.names }, secrets, dropped.note);
+  const log = nestLog('SessionCookie');
+  const dropped = (): void => log.warn(DROPPED_COOKIE_WARNING, 'dropped cookie');
+  return new SessionCookie({ ...cookie, names: cookie.names }, secrets, dropped);
 }
 
 function createEnvironment(

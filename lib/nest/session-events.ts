@@ -1,6 +1,6 @@
 import { Subject, type Observable } from 'rxjs';
 import type { SessionEvent, SessionEvents } from '../core/events.js';
-import type { RejectionLog } from './rejection-log.js';
+import type { RejectionLog } from '../core/rejection-log.js';
 
 /** Hands events to the application, and rejections and dropped changes to the log. */
 export class SessionEventStream implements SessionEvents {

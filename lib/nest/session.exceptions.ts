@@ -5,6 +5,7 @@ import {
   SessionGoneError,
   SessionStoreUnavailableError,
   type SessionErrorCode,
+  type StoreUnavailableReason,
 } from '../core/errors.js';
 import { COUNT_MESSAGE, GONE_MESSAGE, UNAVAILABLE_MESSAGE } from '../http/request-session.js';
 
@@ -14,16 +15,21 @@ import { COUNT_MESSAGE, GONE_MESSAGE, UNAVAILABLE_MESSAGE } from '../http/reques
  * {@link SessionFormatError}) for `instanceof`, too. `cause` tells why; the body, which the client sees, does not.
  */
 export class SessionUnavailableException extends ServiceUnavailableException {
+  override readonly name = 'SessionUnavailableException';
   readonly code: SessionErrorCode;
+  /** Why; undefined where it is a record that only a newer version can read. Not in the body. */
+  readonly reason: StoreUnavailableReason | undefined;
 
   constructor(cause: SessionStoreUnavailableError | SessionFormatError) {
     super({ statusCode: 503, message: UNAVAILABLE_MESSAGE }, { cause });
     this.code = cause.code;
+    this.reason = 'reason' in cause ? cause.reason : undefined;
   }
 }
 
 /** The session of a request ended under its hands: 409. It is a {@link SessionGoneError} for `instanceof`, too. */
 export class SessionGoneException extends ConflictException {
+  override readonly name = 'SessionGoneException';
   readonly code: SessionErrorCode;
 
   constructor(cause: SessionGoneError) {

@@ -13,7 +13,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { bannerLines, successLine } from '../config/banner.js';
 import type { ResolvedSettings } from '../config/settings.js';
 import { within } from '../redis/deadline.js';
-import type { SessionBackend } from './backend.js';
+import type { SessionBackend } from '../stores/backend.js';
 import { assertDeferrable } from '../http/deferred-response.js';
 import { ConnectionDrain } from '../http/connection-drain.js';
 import { rememberHandshake } from './context/handshake.js';
@@ -119,7 +119,13 @@ export class SessionLifecycle
   }
 
   async #connect(): Promise<void> {
-    await this.#backend.connect();
+    try {
+      await this.#backend.connect();
+    } catch (error) {
+      // Where main() lets it pass, Node prints it with the line of source it was thrown at, and no logger sees it.
+      this.#logger.error(error instanceof Error ? error.message : 'unknown failure');
+      throw error;
+    }
     if (this.#settings.enabled && !this.#stopped) this.#logger.log(successLine(this.#settings));
   }
 

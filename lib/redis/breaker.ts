@@ -1,6 +1,7 @@
 import { circuitBreaker, CircuitState, ConsecutiveBreaker, handleWhen } from 'cockatiel';
 import type { Availability } from './availability.js';
-import { isOutage, outage } from './failure.js';
+import { SessionStoreUnavailableError } from '../core/errors.js';
+import { cause, isOutage, type Cause } from './failure.js';
 
 /** Timeouts and connection failures in a row after which a server counts as down. */
 const FAILURES_TO_OPEN = 5;
@@ -24,13 +25,18 @@ export interface Watched {
  */
 export class Breaker {
   readonly #server: Watched;
-  readonly #policy = circuitBreaker(handleWhen(isOutage), {
-    // Only the probe is ever let through while the breaker is open, and it keeps its own time.
-    halfOpenAfter: 0,
-    breaker: new ConsecutiveBreaker(FAILURES_TO_OPEN),
-  });
+  readonly #policy = circuitBreaker(
+    handleWhen((error) => isOutage(error)),
+    {
+      // Only the probe is ever let through while the breaker is open, and it keeps its own time.
+      halfOpenAfter: 0,
+      breaker: new ConsecutiveBreaker(FAILURES_TO_OPEN),
+    },
+  );
   /** Whether the policy has been told of a failure since the last success: of other successes it need not know. */
   #failing = false;
+  /** The latest of the failures that opened it. */
+  #last: SessionStoreUnavailableError | undefined;
   #probe: NodeJS.Timeout | undefined;
   #closed = false;
 
@@ -43,9 +49,11 @@ export class Breaker {
   /** Why nothing may be sent to the server now, if so. */
   refusal(): Error | undefined {
     if (this.#policy.state === CircuitState.Closed) return undefined;
-    return outage(
-      `Redis at ${this.#server.address} is down: its last answers did not come. Nothing was sent; it is asked every ` +
-        `${PROBE_INTERVAL_MS} ms whether it is back. Check that the server is up and reachable.`,
+    const last = this.#last;
+    return new SessionStoreUnavailableError(
+      `Redis at ${this.#server.address} is down, so nothing was sent; it is asked every ${PROBE_INTERVAL_MS} ms whether ` +
+        `it is back. ${last?.message ?? ''}`,
+      { reason: last?.reason ?? 'TIMEOUT' },
     );
   }
 
@@ -77,14 +85,20 @@ export class Breaker {
   /** Told only once the policy has counted it. */
   readonly #failed = (error: unknown): Promise<never> => {
     this.#server.settled();
+    if (isOutage(error)) this.#last = error;
     const failure = Promise.reject(error instanceof Error ? error : new Error('unknown failure'));
     if (this.#policy.state !== CircuitState.Closed) return failure;
     this.#failing = true;
     return this.#policy.execute(() => failure);
   };
 
+  #why(): Cause {
+    const reason = this.#last?.reason ?? 'TIMEOUT';
+    return reason === 'TIMEOUT' ? cause(reason, 'it does not answer') : cause(reason);
+  }
+
   #opened(): void {
-    this.#server.availability.gone('it does not answer');
+    this.#server.availability.gone(this.#why());
     if (this.#closed) return;
     this.#probe = setTimeout(() => this.ask(), PROBE_INTERVAL_MS);
     this.#probe.unref();

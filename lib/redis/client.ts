@@ -1,4 +1,6 @@
 import { Cluster, Redis, type RedisOptions } from 'ioredis';
+import { QuietSentinelConnector } from '../compat/quiet-sentinel-connector.js';
+import type { Endpoint } from './failure.js';
 import { graceMs } from './stall-detector.js';
 
 /** An ioredis client of either kind. */
@@ -72,6 +74,9 @@ const SENTINEL_RETRY_MS = 200;
 /** How often a server that loads its data is asked whether it is done. */
 const LOADING_POLL_MS = 200;
 
+/** Enough for a handshake with TLS. */
+const MIN_REFRESH_MS = 100;
+
 /** The options that every topology shares. */
 type CommonOptions = Omit<RedisOptions, 'replyMapping'>;
 
@@ -83,8 +88,14 @@ export function topologyOf(options: RedisConnectionOptions): RedisTopology {
   return options.sentinel === undefined ? 'standalone' : 'sentinel';
 }
 
-/** Where that is, for messages; never a credential. */
-export function addressOf(options: RedisConnectionOptions): string {
+/** Which server the options lead to, for messages. */
+export function endpointOf(options: RedisConnectionOptions): Endpoint {
+  const topology = topologyOf(options);
+  const via = topology === 'standalone' ? (options.socketPath === undefined ? 'host' : 'socket') : topology;
+  return { address: addressOf(options), via, tls: options.tls !== undefined };
+}
+
+function addressOf(options: RedisConnectionOptions): string {
   const list = (nodes: readonly RedisAddress[]): string =>
     nodes.map(({ host, port }) => `${host}:${port}`).join(', ');
   if (options.cluster !== undefined) return list(options.cluster.nodes);
@@ -103,7 +114,14 @@ export function createRedisClient(options: RedisConnectionOptions, hooks: Client
       // Nodes are connected to when first asked. False would refuse whatever a node is asked in the few milliseconds that
       // takes; what is asked while the whole cluster is out of reach, RedisCommands refuses.
       enableOfflineQueue: true,
-      slotsRefreshTimeout: 1000,
+      // Of each node that is asked where the slots are: the others have to fit into the time of one command.
+      slotsRefreshTimeout: Math.max(
+        MIN_REFRESH_MS,
+        Math.min(1000, options.timeoutMs / (cluster.nodes.length + 1)),
+      ),
+      // Asks any node whether all of the cluster is well, and keeps everybody waiting where that is the one that is down.
+      // What a part of the cluster cannot serve, it says itself.
+      enableReadyCheck: false,
       // A command whose connection broke may have been applied: sent again, update() would count twice.
       retryDelayOnFailover: 0,
       retryDelayOnClusterDown: 100,
@@ -122,6 +140,7 @@ export function createRedisClient(options: RedisConnectionOptions, hooks: Client
   if (sentinel !== undefined) {
     return new Redis({
       ...common,
+      Connector: QuietSentinelConnector,
       name: sentinel.master,
       sentinels: [...sentinel.nodes],
       db: options.database,
@@ -171,6 +190,11 @@ function commonOptions(
     ...(password !== undefined && { password }),
     ...(tls !== undefined && { tls: tlsOptions(tls) }),
   };
+}
+
+/** What a plain client of one node of a cluster is made with, beside its address. */
+export function nodeOptions(options: RedisConnectionOptions): CommonOptions {
+  return commonOptions(options, {});
 }
 
 /** A client of our own that goes where another one goes, which is no cluster; with the options that our promises depend on. */

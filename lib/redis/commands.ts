@@ -1,14 +1,25 @@
+import { SessionStoreUnavailableError } from '../core/errors.js';
 import slotOf from 'cluster-key-slot';
 import type { Redis } from 'ioredis';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { Deadlines, type Turn } from './deadline.js';
 import { isCluster, type RedisClient } from './client.js';
+import { ConnectionState, type ConnectionEvents } from './connection-state.js';
+import { Deadlines, type Turn } from './deadline.js';
 import type { Argument, RedisExecutor, ScanPage, ScanPlace } from './executor.js';
-import { isTryAgain, noAnswer, storeUnavailable } from './failure.js';
+import {
+  isConnectionFailure,
+  isOutage,
+  isReply,
+  isTryAgain,
+  isVague,
+  noAnswer,
+  storeUnavailable,
+  unavailable,
+  type Endpoint,
+} from './failure.js';
+import { IdlePause } from './idle-pause.js';
 import { SCRIPT_STATUS, TIME_OF, type Script } from './script.js';
 import { ServerClocks } from './server-clocks.js';
-
-export type { Argument } from './executor.js';
 
 /** Redis gives a write up before we do, though clocks are read in whole milliseconds and timers may run a little early. */
 export const DEADLINE_MARGIN_MS = 5;
@@ -17,35 +28,93 @@ const SCAN_COUNT = 500;
 /** Pause before a cluster that moves a slot is asked again. */
 const TRY_AGAIN_MS = 50;
 
+/** What the owner of a connection may want to hear of its commands. */
+export interface CommandEvents extends ConnectionEvents {
+  /** A command takes longer than it may. */
+  readonly late?: (() => void) | undefined;
+}
+
 /**
  * The store's commands on one client, whichever it is: bounded in time, scripts by their SHA-1, failures as the
  * package's own error.
  */
 export class RedisCommands implements RedisExecutor {
   readonly client: RedisClient;
-  readonly address: string;
+  readonly endpoint: Endpoint;
   readonly timeoutMs: number;
+  readonly state: ConnectionState;
+  readonly #events: CommandEvents;
   /** Own: ioredis's commandTimeout does not count while a command waits for a connection, and takes a timer for each. */
   readonly #deadlines: Deadlines;
   readonly #clocks: ServerClocks;
   #batching = false;
+  readonly #idle = new IdlePause();
 
-  /** @param onLate Called when a command takes longer than it may. */
-  constructor(client: RedisClient, address: string, timeoutMs: number, onLate: () => void = nothing) {
+  constructor(client: RedisClient, endpoint: Endpoint, timeoutMs: number, events: CommandEvents = {}) {
     this.client = client;
-    this.address = address;
+    this.endpoint = endpoint;
     this.timeoutMs = timeoutMs;
+    this.#events = events;
+    this.state = new ConnectionState(client, endpoint, events);
     this.#clocks = new ServerClocks(client);
-    const late = (): Error => {
-      onLate();
-      return noAnswer(address, timeoutMs);
-    };
-    this.#deadlines = new Deadlines(timeoutMs, late, (error) => storeUnavailable(error, address));
+    this.#deadlines = new Deadlines(
+      timeoutMs,
+      () => this.#late(),
+      (error) => this.#failed(error),
+    );
+  }
+
+  /**
+   * Connects where that was not begun; resolves once commands can be sent.
+   * @throws SessionStoreUnavailableError with the cause.
+   */
+  open({ ping = true } = {}): Promise<void> {
+    const { client, state } = this;
+    if (client.status === 'wait' || client.status === 'end') {
+      state.begin();
+      // Its outcome is told by the events of the client.
+      client.connect().catch(nothing);
+    }
+    return this.#deadlines.limit(async (turn) => {
+      await this.#opened(turn);
+      // Of a cluster any node would be asked, which might be the one that is down.
+      if (!ping || client.isCluster) return;
+      await client.call('PING').catch((error: unknown) => {
+        // A refusal is an answer: a server that cannot save to its disk refuses even PING, and serves reads.
+        if (!isReply(error) || isOutage(storeUnavailable(error, this.endpoint))) throw error;
+      });
+    });
+  }
+
+  /** A cluster whose nodes are slow to tell where the slots are is asked again as long as there is time. */
+  async #opened(turn: Turn): Promise<void> {
+    for (;;) {
+      try {
+        return await this.state.ready();
+      } catch (error) {
+        const isSlow = error instanceof SessionStoreUnavailableError && error.reason === 'TIMEOUT';
+        if (!this.client.isCluster || !isSlow || turn.left <= TRY_AGAIN_MS) throw error;
+        await sleep(TRY_AGAIN_MS);
+        this.state.begin();
+      }
+    }
   }
 
   load(key: string): Promise<[Buffer[], number | undefined]> {
-    if (this.#isAdrift()) return Promise.reject(this.#adrift());
-    return this.#deadlines.limit(() => this.#load(key));
+    return this.#deadlines.limit((turn) => this.#loadTwice(key, turn));
+  }
+
+  /** To read twice is to read once: where the connection breaks under it, it is read on the next. */
+  async #loadTwice(key: string, turn: Turn): Promise<[Buffer[], number | undefined]> {
+    const obstacle = this.#obstacle(turn);
+    if (obstacle !== undefined) await obstacle;
+    try {
+      return await this.#load(key);
+    } catch (error) {
+      if (!isConnectionFailure(error)) throw error;
+      await this.#obstacle(turn);
+      return this.#load(key);
+    }
   }
 
   async #load(key: string): Promise<[Buffer[], number | undefined]> {
@@ -62,8 +131,7 @@ export class RedisCommands implements RedisExecutor {
   }
 
   run(script: Script, keys: readonly string[], args: readonly Argument[], outer?: Turn): Promise<unknown> {
-    if (this.#isAdrift()) return Promise.reject(this.#adrift());
-    return this.#deadlines.limit((turn) => {
+    return this.#limit((turn) => {
       if (script.hasDeadline) return this.#write(script, keys, args, outer ?? turn);
       const rest = [keys.length, ...keys, ...args];
       return script.tellsTime ? this.#tell(script, keys[0] as string, rest) : this.#evaluate(script, rest);
@@ -73,8 +141,7 @@ export class RedisCommands implements RedisExecutor {
   timeAt(key: string): Promise<number> {
     const { now } = this.#clocks.of(this.nodeOf(key));
     if (now !== undefined) return Promise.resolve(now);
-    if (this.#isAdrift()) return Promise.reject(this.#adrift());
-    return this.#deadlines.limit(() => this.#tell(TIME_OF, key, [1, key]));
+    return this.#limit(() => this.#tell(TIME_OF, key, [1, key]));
   }
 
   /**
@@ -95,7 +162,7 @@ export class RedisCommands implements RedisExecutor {
       const askedAt = performance.now();
       // Whoever waits may have waited for the time.
       const left = turn.left - DEADLINE_MARGIN_MS;
-      if (left <= 0) throw noAnswer(this.address, this.timeoutMs);
+      if (left <= 0) throw noAnswer(this.endpoint, this.timeoutMs);
       try {
         const reply = (await this.#evaluate(script, [
           keys.length,
@@ -136,23 +203,59 @@ export class RedisCommands implements RedisExecutor {
     return isCluster(this.client) ? this.client.slots[slotOf(key)]?.[0] : undefined;
   }
 
-  /** Whether a cluster is out of reach: ioredis would keep the command until it is not, see createRedisClient. */
-  #isAdrift(): boolean {
-    return this.client.isCluster && this.client.status !== 'ready';
-  }
-
-  #adrift(): Error {
-    return storeUnavailable(new Error('no node of the cluster is connected'), this.address);
-  }
-
   call(name: string, ...args: string[]): Promise<unknown> {
-    if (this.#isAdrift()) return Promise.reject(this.#adrift());
-    return this.#deadlines.limit(() => this.client.call(name, ...args));
+    return this.#limit(() => this.client.call(name, ...args));
+  }
+
+  /** Of every master that is known of, where it is a cluster. Those that do not answer are left out. */
+  async callEach(name: string, ...args: string[]): Promise<unknown[]> {
+    if (!isCluster(this.client)) return [await this.call(name, ...args)];
+    const nodes = this.client.nodes('master');
+    const replies = await Promise.allSettled(
+      nodes.map((node) => this.#deadlines.limit(() => node.call(name, ...args))),
+    );
+    return replies.flatMap((reply) => (reply.status === 'fulfilled' ? [reply.value] : []));
+  }
+
+  /** Begins work once there is a connection for it. */
+  #limit<T>(work: (turn: Turn) => Promise<T>): Promise<T> {
+    return this.#deadlines.limit((turn) => {
+      const obstacle = this.#obstacle(turn);
+      return obstacle === undefined ? work(turn) : obstacle.then(() => work(turn));
+    });
+  }
+
+  /** Undefined: commands can be sent now. Else it settles once they can, or rejects. */
+  #obstacle(turn: Turn): Promise<void> | undefined {
+    const pause = this.#idle.take();
+    const ready = pause === undefined ? this.state.ready() : pause.then(() => this.state.ready());
+    return ready?.then(() => this.#assertWanted(turn));
+  }
+
+  /** What was reported as failed is not begun. */
+  #assertWanted(turn: Turn): void {
+    if (turn.left <= 0) throw noAnswer(this.endpoint, this.timeoutMs);
+  }
+
+  #late(): Error {
+    this.#events.late?.();
+    const { cause } = this.state;
+    return cause !== undefined && !isVague(cause)
+      ? unavailable(this.endpoint, cause)
+      : noAnswer(this.endpoint, this.timeoutMs);
+  }
+
+  #failed(error: unknown): Error {
+    const failure = storeUnavailable(error, this.endpoint, this.state.cause);
+    // Without a connection that comes back nobody would tell that it did.
+    if (!this.state.isReady && isConnectionFailure(failure)) {
+      this.#events.failed?.(this.state.cause ?? { reason: failure.reason, words: 'the connection is lost' });
+    }
+    return failure;
   }
 
   scan(pattern: string, place: ScanPlace = this.#scanStart()): Promise<ScanPage> {
-    if (this.#isAdrift()) return Promise.reject(this.#adrift());
-    return this.#deadlines.limit(async () => {
+    return this.#limit(async () => {
       const { servers } = place;
       const node = this.#masterAt(servers[0]);
       const step = node.call('SCAN', place.cursor, 'MATCH', pattern, 'COUNT', SCAN_COUNT);
@@ -179,9 +282,7 @@ export class RedisCommands implements RedisExecutor {
    */
   #batch(): void {
     if (this.#batching || this.client.isCluster) return;
-    // None before the first connection, whatever the type says.
-    const stream = (this.client as Redis).stream as Redis['stream'] | undefined;
-    if (stream === undefined) return;
+    const { stream } = this.client as Redis;
     this.#batching = true;
     stream.cork();
     setImmediate(() => {

@@ -1,10 +1,9 @@
 import type { Availability } from './availability.js';
-import { within } from './deadline.js';
 import { isCluster, type ClientHooks, type RedisClient } from './client.js';
 import { RedisCommands } from './commands.js';
+import { within } from './deadline.js';
 import type { Argument, RedisLink, ScanPage, ScanPlace } from './executor.js';
-import { failureKind } from './failure.js';
-import { unreachable } from './unreachable.js';
+import type { Cause, Endpoint } from './failure.js';
 import type { Script } from './script.js';
 import { StallDetector } from './stall-detector.js';
 
@@ -23,19 +22,18 @@ export type ClientFactory = (hooks: ClientHooks) => RedisClient;
  * if it leads to a master: until then reads go on.
  */
 export class RedisConnection implements RedisLink {
-  readonly address: string;
+  readonly endpoint: Endpoint;
   readonly timeoutMs: number;
   readonly #availability: Availability;
   readonly #make: () => RedisClient;
   /** Clients that were ready at least once: before that nothing can be lost. */
   readonly #served = new WeakSet<RedisClient>();
   #commands: RedisCommands;
-  #lastFailure: string | undefined;
   #renewing = false;
   #closing = false;
 
-  constructor(make: ClientFactory, address: string, timeoutMs: number, availability: Availability) {
-    this.address = address;
+  constructor(make: ClientFactory, endpoint: Endpoint, timeoutMs: number, availability: Availability) {
+    this.endpoint = endpoint;
     this.timeoutMs = timeoutMs;
     this.#availability = availability;
     this.#make = () => make({ onReadOnly: () => this.#renew() });
@@ -58,6 +56,10 @@ export class RedisConnection implements RedisLink {
     return this.#commands.call(name, ...args);
   }
 
+  callEach(name: string, ...args: string[]): Promise<unknown[]> {
+    return this.#commands.callEach(name, ...args);
+  }
+
   scan(pattern: string, place?: ScanPlace): Promise<ScanPage> {
     return this.#commands.scan(pattern, place);
   }
@@ -66,16 +68,17 @@ export class RedisConnection implements RedisLink {
     return this.#commands.timeAt(key);
   }
 
+  /** Undefined: what is sent on the client itself goes where commands go. Else settles once it does. */
+  ready(): Promise<void> | undefined {
+    return this.#commands.state.ready();
+  }
+
   nodeOf(key: string): string | undefined {
     return this.#commands.nodeOf(key);
   }
 
-  async connect(): Promise<void> {
-    try {
-      await this.#within(connectAndPing(this.client));
-    } catch (error) {
-      throw unreachable(this.address, this.#lastFailure ?? failureKind(error), this.timeoutMs);
-    }
+  connect(): Promise<void> {
+    return this.#commands.open();
   }
 
   async close(): Promise<void> {
@@ -84,23 +87,22 @@ export class RedisConnection implements RedisLink {
     await this.#farewell(this.client);
   }
 
-  /** Makes a client the current one. */
+  /** Makes the commands of a client that is to be the current one. */
   #adopt(client: RedisClient): RedisCommands {
-    // Also keeps ioredis from printing errors, which hold commands, on its own.
-    client.on('error', (error: unknown) => (this.#lastFailure = failureKind(error)));
-    client.on('close', () => {
-      if (this.#closing || client !== this.client || !this.#served.has(client)) return;
-      this.#availability.gone('the connection is lost');
-    });
+    const isCurrent = (): boolean => !this.#closing && client === this.client;
+    const detector = isCluster(client) ? undefined : new StallDetector(client, this.timeoutMs);
     client.on('end', () => this.#connectAgain(client));
-    client.on('ready', () => {
-      this.#lastFailure = undefined;
-      this.#served.add(client);
-      this.#availability.back();
+    return new RedisCommands(client, this.endpoint, this.timeoutMs, {
+      late: () => detector?.suspect(),
+      failed: (cause: Cause) => {
+        if (isCurrent() && this.#served.has(client)) this.#availability.gone(cause);
+      },
+      ready: () => {
+        if (this.#served.has(client)) this.#availability.reopened();
+        this.#served.add(client);
+        this.#availability.back();
+      },
     });
-    if (isCluster(client)) return new RedisCommands(client, this.address, this.timeoutMs);
-    const silence = new StallDetector(client, this.timeoutMs);
-    return new RedisCommands(client, this.address, this.timeoutMs, () => silence.suspect());
   }
 
   /**
@@ -126,14 +128,12 @@ export class RedisConnection implements RedisLink {
   /** Never rejects. */
   async #replace(): Promise<void> {
     const next = this.#make();
-    next.on('error', noop);
+    const commands = this.#adopt(next);
     try {
-      await this.#within(connectAndPing(next));
-      const role = await this.#within(next.call('ROLE'));
-      if (this.#closing || !Array.isArray(role) || role[0] !== 'master') return next.disconnect();
+      await commands.open();
+      if (this.#closing || !(await leadsToMaster(commands))) return next.disconnect();
       const last = this.client;
-      this.#commands = this.#adopt(next);
-      this.#served.add(next);
+      this.#commands = commands;
       this.#availability.note('it had become a replica; the connection now leads to a master.');
       await this.#farewell(last);
     } catch {
@@ -153,18 +153,12 @@ export class RedisConnection implements RedisLink {
   }
 }
 
-/** Waits where somebody has begun to connect already; `connect()` rejects then. */
-export async function connectAndPing(client: RedisClient): Promise<void> {
-  if (client.status === 'wait' || client.status === 'end') await client.connect();
-  else if (client.status !== 'ready') await untilReady(client);
-  await client.call('PING').catch((error: unknown) => {
-    // A server that cannot save to its disk refuses even PING, and serves reads.
-    if (failureKind(error) !== 'MISCONF') throw error;
-  });
-}
-
-function untilReady(client: RedisClient): Promise<void> {
-  return new Promise((resolve) => client.once('ready', resolve));
+/** By ROLE or INFO; where the server refuses both, a new connection is the better guess. */
+async function leadsToMaster(commands: RedisCommands): Promise<boolean> {
+  const role = await commands.call('ROLE').catch(noop);
+  if (Array.isArray(role)) return String(role[0]) === 'master';
+  const info = await commands.call('INFO', 'replication').catch(noop);
+  return typeof info !== 'string' || !/^role:slave/m.test(info);
 }
 
 function noop(): void {

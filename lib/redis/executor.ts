@@ -1,3 +1,4 @@
+import type { Endpoint } from './failure.js';
 import type { Script } from './script.js';
 
 /** An argument of a command. */
@@ -9,7 +10,7 @@ export type Argument = string | number | Buffer;
  */
 export interface RedisExecutor {
   /** Where Redis is, for messages. */
-  readonly address: string;
+  readonly endpoint: Endpoint;
   readonly timeoutMs: number;
 
   /**
@@ -26,6 +27,9 @@ export interface RedisExecutor {
 
   call(name: string, ...args: string[]): Promise<unknown>;
 
+  /** The same of each master of a cluster, but of those that do not answer; elsewhere of the one server. */
+  callEach(name: string, ...args: string[]): Promise<unknown[]>;
+
   /** One step of SCAN: the keys that fit a pattern, on each master of a cluster in turn. See scan.ts. */
   scan(pattern: string, place?: ScanPlace): Promise<ScanPage>;
 
@@ -34,6 +38,28 @@ export interface RedisExecutor {
 
   /** On a cluster, which node a key lives on as far as is known, `host:port`; undefined where there is one server. */
   nodeOf?(key: string): string | undefined;
+}
+
+/** Enough that nearly every node of a cluster of some hundred has one. */
+const MOST_SAMPLES = 1000;
+
+/**
+ * One sample for each node of a cluster as far as its client knows them, by the node; elsewhere one.
+ * @param make Makes samples that differ. @param keyOf Where a sample lives.
+ */
+export function sampleNodes<T>(
+  executor: RedisExecutor,
+  make: (n: number) => T,
+  keyOf: (sample: T) => string,
+): Map<string | undefined, T> {
+  const samples = new Map<string | undefined, T>();
+  for (let n = 0; n < MOST_SAMPLES; n += 1) {
+    const sample = make(n);
+    const node = executor.nodeOf?.(keyOf(sample));
+    if (!samples.has(node)) samples.set(node, sample);
+    if (node === undefined) break;
+  }
+  return samples;
 }
 
 /** Where a walk through the keys stands. */
@@ -53,8 +79,8 @@ export interface ScanPage {
 /** An executor with a beginning and an end: one connection, a pool of them, or a client that is not ours. */
 export interface RedisLink extends RedisExecutor {
   /**
-   * Resolves once Redis has answered a PING.
-   * @throws SessionStoreUnavailableError naming the address and what to check. May be called again after that.
+   * Resolves once commands can be sent: the server has answered, in the database that was asked for.
+   * @throws SessionStoreUnavailableError naming the address, the cause and what to check. May be called again after that.
    */
   connect(): Promise<void>;
 

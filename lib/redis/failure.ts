@@ -1,67 +1,163 @@
 import { types } from 'node:util';
-import { SessionStoreUnavailableError } from '../core/errors.js';
+import { SessionStoreUnavailableError, type StoreUnavailableReason } from '../core/errors.js';
 
-/** The kind of a failure to answer in time. */
-export const NO_ANSWER = 'no answer in time';
+/** Which server, for messages: where it is, and by which settings it was found. Never a credential. */
+export interface Endpoint {
+  readonly address: string;
+  /** How it was asked for; `client`: the application's own. */
+  readonly via: 'host' | 'socket' | 'sentinel' | 'cluster' | 'client';
+  readonly tls?: boolean | undefined;
+}
 
-/** Failures of the way to Redis, as against refusals by a Redis that does answer. */
-const outages = new WeakSet<Error>();
-/** What kind of failure each of our own errors was. */
-const kinds = new WeakMap<Error, string>();
+/** Why something failed: for programs, and in words. */
+export interface Cause {
+  readonly reason: StoreUnavailableReason;
+  /** The server's or the system's own name for it. Never text from a command, nor from a reply but for a command's name. */
+  readonly words: string;
+}
+
+/** No server answers, as against refusals by one that does. What is met only while a connection is made belongs here. */
+const OUTAGES: ReadonlySet<StoreUnavailableReason> = new Set<StoreUnavailableReason>([
+  ...(['TIMEOUT', 'CONNECTION_LOST', 'ECONNREFUSED', 'ECONNRESET', 'EPIPE', 'ETIMEDOUT'] as const),
+  ...(['EHOSTUNREACH', 'ENETUNREACH', 'ENOTFOUND', 'EAI_AGAIN', 'ENOENT', 'EACCES'] as const),
+  ...(['CERT_HAS_EXPIRED', 'CERT_NOT_YET_VALID', 'CERT_UNTRUSTED', 'ERR_TLS_CERT_ALTNAME_INVALID'] as const),
+  ...([
+    'CERT_REQUIRED',
+    'TLS_MISMATCH',
+    'WRONGPASS',
+    'NOAUTH',
+    'MAXCLIENTS',
+    'DATABASE_NOT_SELECTED',
+  ] as const),
+  ...(['SENTINEL_AUTH', 'SENTINEL_MASTER_UNKNOWN', 'SENTINELS_UNREACHABLE', 'CLUSTER_DISABLED'] as const),
+  ...(['CLUSTER_ADDRESS_UNKNOWN', 'CLUSTER_NODES_UNREACHABLE', 'CLUSTER_SLOTS_UNASSIGNED'] as const),
+]);
+
+/** What follows any loss of a connection: where a better reason is known, it is told instead. */
+const VAGUE: ReadonlySet<StoreUnavailableReason> = new Set<StoreUnavailableReason>([
+  ...(['TIMEOUT', 'CONNECTION_LOST', 'ECONNREFUSED', 'ECONNRESET', 'EPIPE', 'ETIMEDOUT'] as const),
+]);
+
+/** Names that mean themselves, as codes of Node's errors or as the first word of a server's refusal. */
+const CODES: ReadonlySet<string> = new Set<StoreUnavailableReason>([
+  ...(['ECONNREFUSED', 'ECONNRESET', 'EPIPE', 'ETIMEDOUT', 'EHOSTUNREACH', 'ENETUNREACH'] as const),
+  ...(['ENOTFOUND', 'EAI_AGAIN', 'ENOENT', 'EACCES', 'CERT_HAS_EXPIRED', 'CERT_NOT_YET_VALID'] as const),
+  ...(['ERR_TLS_CERT_ALTNAME_INVALID', 'WRONGPASS', 'NOAUTH', 'NOPERM', 'OOM', 'READONLY'] as const),
+  ...(['NOREPLICAS', 'MISCONF', 'BUSY', 'LOADING', 'MASTERDOWN', 'CLUSTERDOWN'] as const),
+  ...(['TRYAGAIN', 'MOVED', 'WRONGTYPE'] as const),
+]);
+
+/** Other names of these: OpenSSL's. */
+const ALIASES: readonly (readonly [RegExp, StoreUnavailableReason])[] = [
+  [
+    /^(SELF_SIGNED_CERT|DEPTH_ZERO_SELF_SIGNED|UNABLE_TO_(VERIFY|GET_ISSUER)|CERT_UNTRUSTED)/,
+    'CERT_UNTRUSTED',
+  ],
+  [/^ERR_SSL_.*(CERTIFICATE|HANDSHAKE_FAILURE|UNKNOWN_CA)/, 'CERT_REQUIRED'],
+  [/^(EPROTO|ERR_SSL_)/, 'TLS_MISMATCH'],
+];
+
+const WORDS: Partial<Record<StoreUnavailableReason, string>> = {
+  CONNECTION_LOST: 'the connection is lost',
+  TIMEOUT: 'no answer in time',
+  MAXCLIENTS: 'max number of clients reached',
+  CLUSTER_DISABLED: 'the server is not part of a cluster',
+  SENTINEL_MASTER_UNKNOWN: 'the sentinels know no master of that name',
+  SENTINELS_UNREACHABLE: 'no sentinel answers',
+};
+
+/** A cause of a known reason. @param words More than its name. */
+export function cause(reason: StoreUnavailableReason, words = WORDS[reason] ?? reason): Cause {
+  return { reason, words };
+}
+
+/** Why ioredis or the system rejected something. */
+export function causeOf(error: unknown): Cause {
+  if (error instanceof SessionStoreUnavailableError) return cause(error.reason);
+  // Not `instanceof`: errors of Node's own may come from another realm (vm contexts, test runners).
+  if (!types.isNativeError(error)) return cause('CONNECTION_LOST', 'unknown failure');
+  // "All nodes of the cluster failed": why the last of them did says more.
+  const { lastNodeError } = error as { lastNodeError?: unknown };
+  if (types.isNativeError(lastNodeError)) return causeOf(lastNodeError);
+  if (isReply(error)) return causeOfReply(error.message);
+  const { code } = error as NodeJS.ErrnoException;
+  if (typeof code === 'string' && /^[A-Z0-9_]{3,80}$/.test(code)) {
+    if (CODES.has(code)) return cause(code as StoreUnavailableReason);
+    const alias = ALIASES.find(([name]) => name.test(code));
+    return cause(alias?.[1] ?? 'CONNECTION_LOST', code);
+  }
+  if (/timed out|timeout|expecting data/i.test(error.message)) return cause('TIMEOUT');
+  // What ioredis says of a cluster that sent a command around.
+  const last = /Last error: ReplyError: (.*)$/.exec(error.message)?.[1];
+  return last === undefined ? cause('CONNECTION_LOST') : causeOfReply(last);
+}
+
+/** Why a server refuses, by its own words. */
+export function causeOfReply(message: string): Cause {
+  if (/max(imum)? number of clients/i.test(message)) return cause('MAXCLIENTS');
+  if (message.includes('cluster support disabled')) return cause('CLUSTER_DISABLED');
+  const unknown = /^ERR unknown command ['`]?([\w|]{1,40})/i.exec(message);
+  if (unknown !== null) return cause('UNKNOWN_COMMAND', `${String(unknown[1]).toUpperCase()} is unknown`);
+  if (message.startsWith('ERR Unknown Redis command'))
+    return cause('UNKNOWN_COMMAND', 'a command of its scripts is unknown');
+  if (/^NOPERM |^ERR (ACL failure in script|The user executing the script)/.test(message)) {
+    const command = /'([\w|]{1,40})' command/.exec(message)?.[1]?.toUpperCase();
+    const what = command ?? (/\bkeys?\b/.test(message) ? 'its key' : 'a command of its scripts');
+    return cause('NOPERM', `NOPERM for ${what}`);
+  }
+  const [first = ''] = /^[A-Z]{3,20}(?= |$)/.exec(message) ?? [];
+  return CODES.has(first) ? cause(first as StoreUnavailableReason) : cause('REFUSED', first || 'a refusal');
+}
+
+/** Whether no server answered. One that is full or refuses a command is up. */
+export function isOutage(error: unknown): error is SessionStoreUnavailableError {
+  return error instanceof SessionStoreUnavailableError && OUTAGES.has(error.reason);
+}
+
+/** Whether a better reason may be known elsewhere. */
+export function isVague({ reason }: Pick<Cause, 'reason'>): boolean {
+  return VAGUE.has(reason);
+}
+
+/** Whether a connection broke under a command, or was not there. */
+export function isConnectionFailure(error: unknown): boolean {
+  return !isReply(error) && causeOf(error).reason !== 'TIMEOUT' && OUTAGES.has(causeOf(error).reason);
+}
 
 /**
- * Turns what ioredis rejects with into the package's own error. The original is dropped on purpose: it carries
- * the command with its arguments (keys, payloads, on a failed AUTH the password). Only what kind of failure it
- * was is kept.
+ * The package's own error, with its remedy. What ioredis threw is dropped on purpose: it carries the command with its
+ * arguments (keys, payloads, on a failed AUTH the password).
+ * @param what What happened, up to where the full stop stands. Default: the cause's own words.
  */
-export function storeUnavailable(error: unknown, address: string): SessionStoreUnavailableError {
+export function unavailable(
+  endpoint: Endpoint,
+  { reason, words }: Cause,
+  what = `Redis at ${endpoint.address} cannot serve sessions: ${words}`,
+): SessionStoreUnavailableError {
+  return new SessionStoreUnavailableError(`${what}. ${remedyOf(reason, endpoint)}`, { reason });
+}
+
+/**
+ * Turns what ioredis rejects with into the package's own error.
+ * @param known Why the connection is not there, where that is known better than the command was told.
+ */
+export function storeUnavailable(
+  error: unknown,
+  endpoint: Endpoint,
+  known?: Cause,
+): SessionStoreUnavailableError {
   if (error instanceof SessionStoreUnavailableError) return error;
-  const kind = failureKind(error);
-  const unavailable = new SessionStoreUnavailableError(
-    `Redis at ${address} could not serve the session: ${kind}. ${remedy(kind)}`,
-  );
-  kinds.set(unavailable, kind);
-  if (!isReply(error)) outages.add(unavailable);
-  return unavailable;
+  const own = causeOf(error);
+  return unavailable(endpoint, known !== undefined && isVague(own) ? known : own);
 }
 
 /** Redis did not answer in time. */
-export function noAnswer(address: string, timeoutMs: number): SessionStoreUnavailableError {
-  const error = outage(
-    `Redis at ${address} did not answer in ${timeoutMs} ms. ` +
-      'Check REDIS_SESSION_HOST and that the server is up, or raise REDIS_SESSION_TIMEOUT.',
+export function noAnswer(endpoint: Endpoint, timeoutMs: number): SessionStoreUnavailableError {
+  return unavailable(
+    endpoint,
+    cause('TIMEOUT'),
+    `Redis at ${endpoint.address} did not answer in ${timeoutMs} ms`,
   );
-  kinds.set(error, NO_ANSWER);
-  return error;
-}
-
-/** An error of the way to Redis. */
-export function outage(message: string): SessionStoreUnavailableError {
-  const error = new SessionStoreUnavailableError(message);
-  outages.add(error);
-  return error;
-}
-
-/** Whether Redis could not be reached or did not answer. A server that is full or refuses a command is up. */
-export function isOutage(error: Error): boolean {
-  return outages.has(error);
-}
-
-/** `OOM`, `READONLY`, `ECONNREFUSED`, …, or a few fixed words. Never text from a command or a reply. */
-export function failureKind(error: unknown): string {
-  // Not `instanceof`: errors of Node's own may come from another realm (vm contexts, test runners).
-  if (!types.isNativeError(error)) return 'unknown failure';
-  const known = kinds.get(error);
-  if (known !== undefined) return known;
-  // "All nodes of the cluster failed": why the last of them did says more.
-  const { lastNodeError } = error as { lastNodeError?: unknown };
-  if (types.isNativeError(lastNodeError)) return failureKind(lastNodeError);
-  const code = (error as NodeJS.ErrnoException).code;
-  if (typeof code === 'string' && /^[A-Z0-9_]{3,60}$/.test(code)) return code;
-  const first = /^([A-Z]{3,20})(?: |$)/.exec(error.message)?.[1];
-  if (first !== undefined) return first;
-  if (/timed out|timeout|expecting data/i.test(error.message)) return NO_ANSWER;
-  return 'the connection is down';
 }
 
 /**
@@ -74,30 +170,114 @@ export function isTryAgain(error: unknown): boolean {
 }
 
 /** Whether this is Redis's own word, in both versions of ioredis. */
-function isReply(error: unknown): boolean {
-  return error instanceof Error && error.name === 'ReplyError';
+export function isReply(error: unknown): boolean {
+  return types.isNativeError(error) && error.name === 'ReplyError';
 }
 
-function remedy(kind: string): string {
-  switch (kind) {
-    case 'NOAUTH':
-    case 'WRONGPASS':
-      return 'Check REDIS_SESSION_USERNAME and REDIS_SESSION_PASSWORD.';
-    case 'NOPERM':
-      return 'Check the ACL of REDIS_SESSION_USERNAME.';
-    case 'OOM':
-      return 'The server is full: raise maxmemory or free some.';
-    case 'READONLY':
-      return 'The server is a replica: check where REDIS_SESSION_HOST leads, or use Sentinel.';
-    case 'NOREPLICAS':
-      return 'The server has fewer replicas than its min-replicas-to-write demands.';
-    case 'MISCONF':
-      return "The server cannot save to its disk: see the server's log.";
-    case 'BUSY':
-      return 'A script runs for too long on the server: SCRIPT KILL ends it.';
-    case 'LOADING':
-      return 'The server is loading its data and will be back.';
-    default:
-      return 'Check that the server is up and reachable.';
-  }
+/** What to do, at boot and later. */
+export function remedyOf(reason: StoreUnavailableReason, endpoint: Endpoint): string {
+  const remedy = REMEDIES[reason];
+  return typeof remedy === 'string' ? remedy : remedy(endpoint);
 }
+
+/** The settings that say where the server is. */
+const PLACES: Readonly<Record<Endpoint['via'], string>> = {
+  host: 'REDIS_SESSION_HOST and REDIS_SESSION_PORT',
+  socket: 'the path of the unix socket in REDIS_SESSION_URL',
+  sentinel: 'REDIS_SESSION_SENTINELS, and the master that they name',
+  cluster: 'REDIS_SESSION_CLUSTER_NODES',
+  client: 'the options of redis.client',
+};
+const isOwn = ({ via }: Endpoint): boolean => via !== 'client';
+
+const CREDENTIALS = (endpoint: Endpoint): string =>
+  isOwn(endpoint)
+    ? 'Check REDIS_SESSION_USERNAME and REDIS_SESSION_PASSWORD.'
+    : 'Check the credentials in the options of redis.client.';
+const PLACE = (endpoint: Endpoint): string => `Check ${PLACES[endpoint.via]}, and that the server is up.`;
+const NAME = (endpoint: Endpoint): string =>
+  `Check the host name in ${endpoint.via === 'host' ? 'REDIS_SESSION_HOST' : PLACES[endpoint.via]}, and the DNS.`;
+const ROUTE = (endpoint: Endpoint): string =>
+  `Check ${PLACES[endpoint.via]}, that the server is up, and that no firewall is in between.`;
+const SOCKET = (): string => 'Check the path of the unix socket in REDIS_SESSION_URL, and who may open it.';
+const BROKEN = (endpoint: Endpoint): string =>
+  endpoint.tls === true
+    ? `${PLACE(endpoint)} A server that asks for a certificate hangs up like this where there is none: REDIS_SESSION_SSL_CERT and REDIS_SESSION_SSL_KEY.`
+    : PLACE(endpoint);
+
+const REMEDIES: Readonly<Record<StoreUnavailableReason, string | ((endpoint: Endpoint) => string)>> = {
+  TIMEOUT: (endpoint) => `${ROUTE(endpoint).slice(0, -1)}, or raise REDIS_SESSION_TIMEOUT.`,
+  CONNECTION_LOST: BROKEN,
+  ECONNREFUSED: PLACE,
+  ECONNRESET: BROKEN,
+  EPIPE: BROKEN,
+  ETIMEDOUT: ROUTE,
+  EHOSTUNREACH: ROUTE,
+  ENETUNREACH: ROUTE,
+  ENOTFOUND: NAME,
+  EAI_AGAIN: NAME,
+  ENOENT: SOCKET,
+  EACCES: SOCKET,
+  CERT_HAS_EXPIRED: "The server's certificate has expired: renew it there. Nothing needs to be set here.",
+  CERT_NOT_YET_VALID: "The server's certificate is not valid yet: check the clocks of both sides.",
+  CERT_UNTRUSTED:
+    "The server's certificate was not issued by an authority this process trusts: give it in REDIS_SESSION_SSL_CA.",
+  ERR_TLS_CERT_ALTNAME_INVALID:
+    "The server's certificate is for another name: set REDIS_SESSION_SSL_SERVERNAME.",
+  CERT_REQUIRED:
+    'The server does not accept our certificate, or wants one: REDIS_SESSION_SSL_CERT and REDIS_SESSION_SSL_KEY.',
+  TLS_MISMATCH:
+    'The two sides do not speak the same TLS: check the port, and whether REDIS_SESSION_SSL_ENABLED is meant.',
+  WRONGPASS: CREDENTIALS,
+  NOAUTH: CREDENTIALS,
+  MAXCLIENTS:
+    'The server takes no more connections: raise its maxclients, or find who holds them (CLIENT LIST).',
+  DATABASE_NOT_SELECTED: (endpoint) =>
+    `Check ${isOwn(endpoint) ? 'REDIS_SESSION_DATABASE (or the number in REDIS_SESSION_URL)' : 'db in the options of redis.client'}, ` +
+    "the server's setting `databases`, and that the user may SELECT. Nothing is read or written in another database.",
+  SENTINEL_AUTH:
+    'The sentinels have credentials of their own: check REDIS_SESSION_SENTINEL_USERNAME and REDIS_SESSION_SENTINEL_PASSWORD.',
+  SENTINEL_MASTER_UNKNOWN: 'Check REDIS_SESSION_SENTINEL_MASTER: the name in `sentinel monitor`.',
+  SENTINELS_UNREACHABLE: 'Check REDIS_SESSION_SENTINELS, and that the sentinels are up.',
+  CLUSTER_DISABLED: (endpoint) =>
+    isOwn(endpoint)
+      ? 'Set REDIS_SESSION_HOST and REDIS_SESSION_PORT instead of REDIS_SESSION_CLUSTER_NODES.'
+      : 'Inject a Redis instead of a Cluster.',
+  CLUSTER_ADDRESS_UNKNOWN:
+    'A node of a cluster that has met no other does not know its own address: set its cluster-announce-ip.',
+  CLUSTER_NODES_UNREACHABLE:
+    'Say where they are from here in redis.cluster.natMap, or give the nodes another cluster-announce-ip.',
+  CLUSTER_SLOTS_UNASSIGNED:
+    'Sessions in the others cannot be served: assign all 16384 (redis-cli --cluster fix).',
+  NOPERM: (endpoint) =>
+    `Check the ACL of ${isOwn(endpoint) ? 'REDIS_SESSION_USERNAME' : "redis.client's user"}: SECURITY.md has the line to give to Redis, and its keys begin with the prefix.`,
+  UNKNOWN_COMMAND:
+    'Sessions need it: the server must not rename or disable it, and must be Redis 6.2 or newer, or as good as that.',
+  OOM: 'The server is full: raise maxmemory or free some.',
+  READONLY: (endpoint) =>
+    endpoint.via === 'host'
+      ? 'The server is a replica: check where REDIS_SESSION_HOST leads, or use Sentinel.'
+      : `The server is a replica: check ${PLACES[endpoint.via]}.`,
+  NOREPLICAS: 'The server has fewer replicas than its min-replicas-to-write demands.',
+  MISCONF: "The server cannot save to its disk: see the server's log.",
+  BUSY: 'A script runs for too long on the server: SCRIPT KILL ends it.',
+  LOADING: 'The server is loading its data and will be back.',
+  MASTERDOWN: "The server is a replica that has lost its master: check the master's state.",
+  CLUSTERDOWN: 'The cluster has lost masters or slots: see CLUSTER INFO on one of its nodes.',
+  TRYAGAIN: 'The cluster is moving the slot of the session, which takes longer than REDIS_SESSION_TIMEOUT.',
+  MOVED: (endpoint) =>
+    isOwn(endpoint)
+      ? 'The server is a node of a cluster: name it in REDIS_SESSION_CLUSTER_NODES instead of REDIS_SESSION_HOST.'
+      : 'The server is a node of a cluster: inject a Cluster.',
+  WRONGTYPE: 'Another application writes under the same prefix: set REDIS_SESSION_CLUSTER_ID.',
+  REFUSED: "See the server's log.",
+  LATE: 'Check its load, or raise REDIS_SESSION_TIMEOUT.',
+  NOT_REPLICATED: 'The master has it. Check the replicas, and try the logout again.',
+  POOL_EXHAUSTED:
+    'Raise REDIS_SESSION_MAX_CONNECTIONS or REDIS_SESSION_CONNECTION_POOL_MAX_WAIT_MILLIS, or set ' +
+    'REDIS_SESSION_MAX_CONNECTIONS=1 for one connection that all share.',
+  TOO_MANY_COMMANDS: 'Check its load, or raise REDIS_SESSION_MAX_COMMANDS_IN_FLIGHT.',
+  CLOSED: 'Use sessions before its onApplicationShutdown hooks.',
+  DUPLICATE_ID: 'Ids are 256 random bits, so the randomness or the server is not sound.',
+  UNKNOWN: PLACE,
+};

@@ -1,17 +1,15 @@
 import { SessionConfigError } from '../core/errors.js';
-import { within } from './deadline.js';
 import type { RedisClient } from './client.js';
 import { RedisCommands } from './commands.js';
-import { connectAndPing } from './connection.js';
 import type { RedisLink } from './executor.js';
-import { failureKind } from './failure.js';
-import { unreachable } from './unreachable.js';
+import type { ConnectionEvents } from './connection-state.js';
+import type { Endpoint } from './failure.js';
 
 /** The application's own client. It is connected where its owner has not done so, and never closed. */
 export class InjectedClient extends RedisCommands implements RedisLink {
   /** @throws SessionConfigError where the client's own options make keys that scripts cannot follow. */
-  constructor(client: RedisClient, timeoutMs: number) {
-    super(client, addressOf(client), timeoutMs);
+  constructor(client: RedisClient, endpoint: Endpoint, timeoutMs: number, events: ConnectionEvents) {
+    super(client, endpoint, timeoutMs, events);
     if (!client.options.keyPrefix) return;
     throw new SessionConfigError(
       "redis.client has a keyPrefix, and ioredis would put it in front of a session's key but not of those that its " +
@@ -20,11 +18,10 @@ export class InjectedClient extends RedisCommands implements RedisLink {
   }
 
   async connect(): Promise<void> {
-    try {
-      await within(connectAndPing(this.client), this.timeoutMs, () => new Error('timeout'));
-    } catch (error) {
-      throw unreachable(this.address, failureKind(error), this.timeoutMs);
-    }
+    await this.open();
+    // Whether it was when its owner connected it nobody has heard.
+    await this.state.select();
+    await this.state.ready();
   }
 
   close(): Promise<void> {
@@ -40,6 +37,7 @@ interface ClientOptions {
   readonly socketTimeout?: number | undefined;
   readonly retryDelayOnFailover?: number | undefined;
   readonly scaleReads?: unknown;
+  readonly reconnectOnError?: unknown;
   readonly redisOptions?: ClientOptions | undefined;
 }
 
@@ -80,11 +78,27 @@ export function riskyOptions(client: RedisClient): string[] {
       "scaleReads: 'master', or sessions are read from replicas that do not know yet of a save or a logout",
     );
   }
+  if (!('slots' in client) && typeof node.reconnectOnError !== 'function') {
+    risks.push(
+      "reconnectOnError: (error) => error.message.startsWith('READONLY'), or writes fail for ever after a failover that " +
+        'moves a name to another server',
+    );
+  }
   return risks;
 }
 
-function addressOf(client: RedisClient): string {
-  if ('slots' in client) return 'the injected client';
-  const { host, port, path } = client.options as { host?: string; port?: number; path?: string };
-  return `${path ?? `${host ?? 'localhost'}:${port ?? 6379}`} (injected client)`;
+/** Where an injected client leads. */
+export function endpointOfClient(client: RedisClient): Endpoint {
+  if ('slots' in client) return { address: 'the nodes of the injected client', via: 'client' };
+  const { host, port, path, tls } = client.options as {
+    host?: string;
+    port?: number;
+    path?: string;
+    tls?: unknown;
+  };
+  return {
+    address: `${path ?? `${host ?? 'localhost'}:${port ?? 6379}`} (injected client)`,
+    via: 'client',
+    tls: tls !== undefined,
+  };
 }

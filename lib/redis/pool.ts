@@ -1,11 +1,18 @@
 import { createPool, type Pool } from 'generic-pool';
-import { SessionStoreUnavailableError } from '../core/errors.js';
 import { Deadlines, within, type Turn } from './deadline.js';
 import type { ClientFactory } from './connection.js';
 import type { Argument, RedisLink, ScanPage, ScanPlace } from './executor.js';
-import { failureKind, isOutage, noAnswer, storeUnavailable } from './failure.js';
+import {
+  cause,
+  isOutage,
+  isReply,
+  noAnswer,
+  storeUnavailable,
+  unavailable,
+  type Endpoint,
+} from './failure.js';
+import { IdlePause } from './idle-pause.js';
 import { PooledConnection } from './pooled-connection.js';
-import { unreachable } from './unreachable.js';
 import type { Script } from './script.js';
 
 /** The settings of commons-pool2 that have a meaning here; times in milliseconds. */
@@ -37,7 +44,7 @@ const NEVER_MS = Number.MAX_SAFE_INTEGER;
  * became a replica, is replaced by a new one.
  */
 export class RedisPool implements RedisLink {
-  readonly address: string;
+  readonly endpoint: Endpoint;
   readonly timeoutMs: number;
   readonly #options: RedisPoolOptions;
   readonly #pool: Pool<PooledConnection>;
@@ -45,17 +52,18 @@ export class RedisPool implements RedisLink {
   /** Of those that wait for a connection; not generic-pool's own, whose timers blame it for what this process was stuck. */
   readonly #queue: Deadlines;
   readonly #whole: Deadlines;
+  readonly #idle = new IdlePause();
   readonly #idleTests: NodeJS.Timeout | undefined;
   #closing: Promise<void> | undefined;
 
-  constructor(make: ClientFactory, address: string, timeoutMs: number, options: RedisPoolOptions) {
-    this.address = address;
+  constructor(make: ClientFactory, endpoint: Endpoint, timeoutMs: number, options: RedisPoolOptions) {
+    this.endpoint = endpoint;
     this.timeoutMs = timeoutMs;
     this.#options = options;
     this.#pool = createPool<PooledConnection>(
       {
         create: async () => {
-          const connection = await PooledConnection.open(make, address, timeoutMs, options.testOnCreate);
+          const connection = await PooledConnection.open(make, endpoint, timeoutMs, options.testOnCreate);
           this.#connections.add(connection);
           return connection;
         },
@@ -80,7 +88,7 @@ export class RedisPool implements RedisLink {
     this.#queue = new Deadlines(this.#maxWaitMs, exhausted, exhausted);
     this.#whole = new Deadlines(
       timeoutMs,
-      () => noAnswer(address, timeoutMs),
+      () => noAnswer(endpoint, timeoutMs),
       (error) => error as Error,
     );
     this.#idleTests = this.#scheduleIdleTests();
@@ -106,21 +114,16 @@ export class RedisPool implements RedisLink {
     return this.#use(({ commands }) => commands.timeAt(key));
   }
 
-  /** As any of its connections knows it. */
-  nodeOf(key: string): string | undefined {
-    const [connection] = this.#connections;
-    return connection?.commands.nodeOf(key);
+  async callEach(name: string, ...args: string[]): Promise<unknown[]> {
+    return [await this.call(name, ...args)];
   }
 
   async connect(): Promise<void> {
     this.#pool.start();
-    try {
-      await this.#use(({ commands }) => commands.call('PING'));
-    } catch (error) {
-      // A server that cannot save to its disk refuses even PING, and serves reads.
-      if (failureKind(error) === 'MISCONF') return;
-      throw unreachable(this.address, failureKind(error), this.timeoutMs);
-    }
+    await this.call('PING').catch((error: unknown) => {
+      // A refusal is an answer.
+      if (!isReply(error) && isOutage(error)) throw error;
+    });
   }
 
   close(): Promise<void> {
@@ -139,27 +142,36 @@ export class RedisPool implements RedisLink {
     let borrowed = false;
     return this.#whole.limit(
       async (turn) => {
+        const pause = this.#idle.take();
+        if (pause !== undefined) await pause;
         const connection = await this.#borrow();
         borrowed = true;
         return this.#lend(connection, work, turn);
       },
-      () => (borrowed ? noAnswer(this.address, this.timeoutMs) : this.#exhausted()),
+      () => (borrowed ? noAnswer(this.endpoint, this.timeoutMs) : this.#exhausted()),
     );
   }
 
   async #lend<T>(connection: PooledConnection, work: Work<T>, turn: Turn): Promise<T> {
     try {
-      if (connection.failure !== undefined) throw storeUnavailable(connection.failure, this.address);
+      if (connection.failure !== undefined) throw storeUnavailable(connection.failure, this.endpoint);
       // What was reported as failed is not begun.
       if (turn.left === 0) throw this.#exhausted();
       return await work(connection, turn);
     } catch (error) {
       // Who borrowed it next would wait behind what is still due on it.
-      if (!(error instanceof Error) || isOutage(error)) connection.spoil();
+      if (isOutage(error)) this.#spoil(connection, error.reason === 'TIMEOUT');
       throw error;
     } finally {
       await this.#giveBack(connection);
     }
+  }
+
+  /** One that is silent is not alone, as a rule: the others are asked before somebody waits for them. */
+  #spoil(connection: PooledConnection, isSilent: boolean): void {
+    connection.spoil();
+    if (!isSilent) return;
+    for (const other of this.#connections) if (!this.#pool.isBorrowedResource(other)) other.suspect();
   }
 
   async #borrow(): Promise<PooledConnection> {
@@ -180,10 +192,10 @@ export class RedisPool implements RedisLink {
   #exhausted(): Error {
     const { maxConnections } = this.#options;
     const waited = this.#waits ? ` for ${this.#maxWaitMs} ms` : '';
-    return new SessionStoreUnavailableError(
-      `All ${maxConnections} connections to Redis at ${this.address} were in use${waited}. ` +
-        'Raise REDIS_SESSION_MAX_CONNECTIONS or REDIS_SESSION_CONNECTION_POOL_MAX_WAIT_MILLIS, or set ' +
-        'REDIS_SESSION_MAX_CONNECTIONS=1 for one connection that all share.',
+    return unavailable(
+      this.endpoint,
+      cause('POOL_EXHAUSTED'),
+      `All ${maxConnections} connections to Redis at ${this.endpoint.address} were in use${waited}`,
     );
   }
 

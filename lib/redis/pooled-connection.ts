@@ -1,8 +1,9 @@
 import { within } from './deadline.js';
 import type { RedisClient } from './client.js';
 import { RedisCommands } from './commands.js';
-import { isOutage } from './failure.js';
-import { connectAndPing, type ClientFactory } from './connection.js';
+import type { ClientFactory } from './connection.js';
+import { isOutage, type Endpoint } from './failure.js';
+import { graceMs } from './stall-detector.js';
 
 /** How long the reason why a connection could not be opened stays true. */
 const FAILURE_FRESH_MS = 100;
@@ -15,30 +16,27 @@ export class PooledConnection {
   readonly commands: RedisCommands;
   readonly #client: RedisClient;
   #failed: { readonly reason: unknown; readonly at: number } | undefined;
-  #lastError: unknown;
   #spoilt = false;
+  /** Another connection to the server was not answered: this one is asked before it is lent. */
+  #isSuspect = false;
 
-  private constructor(make: ClientFactory, address: string, timeoutMs: number) {
+  private constructor(make: ClientFactory, endpoint: Endpoint, timeoutMs: number) {
     this.#client = make({ reconnect: false, onReadOnly: () => this.spoil() });
-    // What went wrong last before the connection closed says more than that it closed.
-    this.#client.on('error', (error: unknown) => (this.#lastError = error));
-    this.commands = new RedisCommands(this.#client, address, timeoutMs);
+    this.commands = new RedisCommands(this.#client, endpoint, timeoutMs);
   }
 
   static async open(
     make: ClientFactory,
-    address: string,
+    endpoint: Endpoint,
     timeoutMs: number,
     ping: boolean,
   ): Promise<PooledConnection> {
-    const connection = new PooledConnection(make, address, timeoutMs);
-    const client = connection.#client;
-    const opened = ping ? connectAndPing(client) : client.connect();
+    const connection = new PooledConnection(make, endpoint, timeoutMs);
     try {
-      await within<unknown>(opened, timeoutMs, () => new Error('timeout'));
-    } catch (error) {
-      client.disconnect();
-      connection.#failed = { reason: connection.#lastError ?? error, at: performance.now() };
+      await connection.commands.open({ ping });
+    } catch (reason) {
+      connection.#client.disconnect();
+      connection.#failed = { reason, at: performance.now() };
     }
     return connection;
   }
@@ -50,19 +48,29 @@ export class PooledConnection {
 
   /** Whether it is open and nothing is owed on it. */
   get isOpen(): boolean {
-    return !this.#spoilt && this.#client.status === 'ready';
+    return !this.#spoilt && this.commands.state.isReady;
   }
 
   /** With `ping`, also whether the server answers. A fresh failure counts as usable: somebody has to be told it. */
   async isUsable(ping: boolean): Promise<boolean> {
     if (this.#failed !== undefined) return performance.now() - this.#failed.at < FAILURE_FRESH_MS;
     if (!this.isOpen) return false;
-    if (!ping) return true;
-    return this.commands.call('PING').then(
+    if (!ping && !this.#isSuspect) return true;
+    const { timeoutMs } = this.commands;
+    const answer = this.commands.call('PING').then(
       () => true,
-      // A server that cannot save to its disk refuses even PING, and serves reads.
-      (error: unknown) => error instanceof Error && !isOutage(error),
+      // A refusal is an answer.
+      (error: unknown) => !isOutage(error),
     );
+    const patienceMs = this.#isSuspect ? graceMs(timeoutMs) : timeoutMs;
+    const answers = await within(answer, patienceMs, () => new Error('silent')).catch(() => false);
+    if (answers) this.#isSuspect = false;
+    return answers;
+  }
+
+  /** The server did not answer on another connection. */
+  suspect(): void {
+    this.#isSuspect = true;
   }
 
   /** It is not lent again. */

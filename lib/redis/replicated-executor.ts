@@ -1,9 +1,9 @@
-import { SessionStoreUnavailableError } from '../core/errors.js';
+import type { SessionStoreUnavailableError } from '../core/errors.js';
 import { within } from './deadline.js';
 import { DEADLINE_MARGIN_MS } from './commands.js';
 import type { RedisConnection } from './connection.js';
 import type { Argument, RedisExecutor, ScanPage, ScanPlace } from './executor.js';
-import { noAnswer, storeUnavailable } from './failure.js';
+import { cause, noAnswer, storeUnavailable, unavailable, type Endpoint } from './failure.js';
 import { MARK_POINT, type Script } from './script.js';
 
 /**
@@ -48,8 +48,8 @@ export class ReplicatedExecutor implements RedisExecutor {
     this.#point = point;
   }
 
-  get address(): string {
-    return this.#connection.address;
+  get endpoint(): Endpoint {
+    return this.#connection.endpoint;
   }
 
   get timeoutMs(): number {
@@ -62,7 +62,7 @@ export class ReplicatedExecutor implements RedisExecutor {
       this.#orders.push({ script, keys, args, done, failed, until: performance.now() + this.timeoutMs });
     });
     this.#work();
-    return within(reply, this.timeoutMs, () => noAnswer(this.address, this.timeoutMs));
+    return within(reply, this.timeoutMs, () => noAnswer(this.endpoint, this.timeoutMs));
   }
 
   scan(pattern: string, place?: ScanPlace): Promise<ScanPage> {
@@ -81,6 +81,10 @@ export class ReplicatedExecutor implements RedisExecutor {
     return this.#connection.call(name, ...args);
   }
 
+  callEach(name: string, ...args: string[]): Promise<unknown[]> {
+    return this.#connection.callEach(name, ...args);
+  }
+
   #work(): void {
     if (this.#busy || this.#orders.length === 0) return;
     this.#busy = true;
@@ -97,11 +101,12 @@ export class ReplicatedExecutor implements RedisExecutor {
     try {
       this.#settle(orders, await this.#send(orders));
     } catch (error) {
-      for (const { failed } of orders) failed(storeUnavailable(error, this.address));
+      for (const { failed } of orders) failed(storeUnavailable(error, this.endpoint));
     }
   }
 
   async #send(orders: readonly Order[]): Promise<Replies> {
+    await this.#connection.ready();
     const now = await this.#connection.timeAt(this.#point);
     const pipeline = this.#connection.client.pipeline();
     const bounded = orders.map((order) => ({ ...order, args: withDeadline(order, now) }));
@@ -114,7 +119,7 @@ export class ReplicatedExecutor implements RedisExecutor {
     }
     pipeline.call('WAIT', this.#replicas, timeOfReplicas(this.timeoutMs));
     const sent = pipeline.exec().then((replies) => replies as Replies);
-    return within(sent, this.timeoutMs, () => noAnswer(this.address, this.timeoutMs));
+    return within(sent, this.timeoutMs, () => noAnswer(this.endpoint, this.timeoutMs));
   }
 
   #settle(orders: readonly Order[], replies: Replies): void {
@@ -124,17 +129,18 @@ export class ReplicatedExecutor implements RedisExecutor {
       const [failure, reply] = replies[at] ?? [];
       // A full Redis marks no point. What the script itself removed stands in the stream all the same.
       const error = failure ?? waitFailure ?? (hasWritten(reply) ? undefined : markFailure);
-      if (error) failed(storeUnavailable(error, this.address));
+      if (error) failed(storeUnavailable(error, this.endpoint));
       else if (Number(confirmations) >= this.#replicas) done(reply);
       else failed(this.#unconfirmed(Number(confirmations)));
     });
   }
 
   #unconfirmed(confirmations: number): SessionStoreUnavailableError {
-    return new SessionStoreUnavailableError(
-      `The end of a session was confirmed by ${confirmations} replicas of Redis at ${this.address} in time, and ` +
-        `REDIS_SESSION_LOGOUT_CONFIRMED_BY_REPLICAS asks for ${this.#replicas}. The master has it. Check the replicas, ` +
-        'and try the logout again.',
+    return unavailable(
+      this.endpoint,
+      cause('NOT_REPLICATED'),
+      `The end of a session was confirmed by ${confirmations} replicas of Redis at ${this.endpoint.address} in time, and ` +
+        `REDIS_SESSION_LOGOUT_CONFIRMED_BY_REPLICAS asks for ${this.#replicas}`,
     );
   }
 }
@@ -164,12 +170,16 @@ export class EndsApart implements RedisExecutor {
     this.#end = end;
   }
 
-  get address(): string {
-    return this.#usual.address;
+  get endpoint(): Endpoint {
+    return this.#usual.endpoint;
   }
 
   get timeoutMs(): number {
     return this.#usual.timeoutMs;
+  }
+
+  nodeOf(key: string): string | undefined {
+    return this.#usual.nodeOf?.(key);
   }
 
   scan(pattern: string, place?: ScanPlace): Promise<ScanPage> {
@@ -190,5 +200,9 @@ export class EndsApart implements RedisExecutor {
 
   call(name: string, ...args: string[]): Promise<unknown> {
     return this.#usual.call(name, ...args);
+  }
+
+  callEach(name: string, ...args: string[]): Promise<unknown[]> {
+    return this.#usual.callEach(name, ...args);
   }
 }

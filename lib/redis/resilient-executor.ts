@@ -1,7 +1,7 @@
-import { SessionStoreUnavailableError } from '../core/errors.js';
 import type { Availability } from './availability.js';
 import { Breaker } from './breaker.js';
 import type { Argument, RedisExecutor, ScanPage, ScanPlace } from './executor.js';
+import { unavailable, cause, type Endpoint } from './failure.js';
 import type { Script } from './script.js';
 
 /**
@@ -24,13 +24,13 @@ export class ResilientExecutor implements RedisExecutor {
     this.#inner = inner;
     this.#maxInFlight = maxInFlight;
     this.#availability = availability;
-    this.#whole = this.#breaker(inner.address, availability, () => inner.call('PING'));
+    this.#whole = this.#breaker(inner.endpoint.address, availability, () => inner.call('PING'));
     // A new connection: no need to wait for the next turn.
     availability.onBack = () => this.#breakers().forEach((breaker) => breaker.ask());
   }
 
-  get address(): string {
-    return this.#inner.address;
+  get endpoint(): Endpoint {
+    return this.#inner.endpoint;
   }
 
   get timeoutMs(): number {
@@ -49,6 +49,14 @@ export class ResilientExecutor implements RedisExecutor {
 
   call(name: string, ...args: string[]): Promise<unknown> {
     return this.#refused(this.#whole) ?? this.#whole.watch(this.#inner.call(name, ...args));
+  }
+
+  callEach(name: string, ...args: string[]): Promise<unknown[]> {
+    return this.#refused(this.#whole) ?? this.#whole.watch(this.#inner.callEach(name, ...args));
+  }
+
+  nodeOf(key: string): string | undefined {
+    return this.#inner.nodeOf?.(key);
   }
 
   scan(pattern: string, place?: ScanPlace): Promise<ScanPage> {
@@ -99,16 +107,19 @@ export class ResilientExecutor implements RedisExecutor {
   /** Why nothing may be sent now, if so. */
   #refusal(breaker: Breaker): Error | undefined {
     if (this.#closed) {
-      return new SessionStoreUnavailableError(
-        'The session store was closed because the application stops. Use sessions before its onApplicationShutdown hooks.',
+      return unavailable(
+        this.endpoint,
+        cause('CLOSED'),
+        'The session store was closed because the application stops',
       );
     }
     const down = breaker.refusal();
     if (down !== undefined) return down;
     if (this.#inFlight < this.#maxInFlight) return undefined;
-    return new SessionStoreUnavailableError(
-      `${this.#maxInFlight} commands are waiting for Redis at ${this.address} already, so another one was not sent. ` +
-        'Check its load, or raise REDIS_SESSION_MAX_COMMANDS_IN_FLIGHT.',
+    return unavailable(
+      this.endpoint,
+      cause('TOO_MANY_COMMANDS'),
+      `${this.#maxInFlight} commands are waiting for Redis at ${this.endpoint.address} already, so another one was not sent`,
     );
   }
 }

@@ -1,7 +1,13 @@
 import type { Redis } from 'ioredis';
-import { createRedisClient, duplicateOf, isCluster, type RedisClient, type RedisConnectionOptions } from './client.js';
+import {
+  createRedisClient,
+  duplicateOf,
+  isCluster,
+  type RedisClient,
+  type RedisConnectionOptions,
+} from './client.js';
 import { within } from './deadline.js';
-import { failureKind } from './failure.js';
+import { causeOf } from './failure.js';
 
 /** Time between two looks whether the server is still there: who only listens does not notice. */
 const HEARTBEAT_MS = 5_000;
@@ -71,9 +77,9 @@ export class Subscriber {
     } catch (error) {
       client?.disconnect();
       if (this.#isClosed()) return;
-      const kind = failureKind(error);
-      const refused = REFUSALS.has(kind);
-      if (refused) this.#hooks.refused(kind);
+      const { reason } = causeOf(error);
+      const refused = REFUSALS.has(reason);
+      if (refused) this.#hooks.refused(reason);
       const pauseMs = Math.min(FIRST_PAUSE_MS * 2 ** Math.min(this.#failures, 10), LONGEST_PAUSE_MS);
       this.#again(refused ? REFUSED_PAUSE_MS : pauseMs);
       this.#failures += 1;
@@ -116,7 +122,7 @@ export class Subscriber {
   }
 }
 
-const REFUSALS: ReadonlySet<string> = new Set(['NOPERM', 'ERR']);
+const REFUSALS: ReadonlySet<string> = new Set(['NOPERM', 'UNKNOWN_COMMAND', 'ERR']);
 
 /** Makes the clients of a subscriber that goes where commands go. @param injected The application's own client. */
 export function subscriberFactory(

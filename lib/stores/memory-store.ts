@@ -255,6 +255,7 @@ export class MemoryStore implements SessionStore, Quarantine {
     if (this.#closed)
       throw new SessionStoreUnavailableError(
         'The session store is closed: the application is shutting down.',
+        { reason: 'CLOSED' },
       );
   }
 }

@@ -27,7 +27,8 @@ export function describeWrites(rig: ContractRig): void {
         id,
         newSession({ a: '1', b: '' }, { ...rig.rest, absoluteTimeout: 3600, principal: 'anna' }),
       );
-      if (written.status !== 'written') throw new Error(`Expected a write, the store says ${written.status}.`);
+      if (written.status !== 'written')
+        throw new Error(`Expected a write, the store says ${written.status}.`);
       const { now, absoluteDeadline } = written;
       expect(absoluteDeadline).toBe(now + 3_600_000);
       for (const node of [rig.store, rig.peer]) {

@@ -38,7 +38,7 @@ export async function redisStore(
   const { timeoutMs = 2_000, wrap = (commands) => commands, ...rest } = options;
   const client = await connect(port, timeoutMs);
   return new RedisStore(
-    wrap(new RedisCommands(client, `127.0.0.1:${port}`, timeoutMs)),
+    wrap(new RedisCommands(client, { address: `127.0.0.1:${port}`, via: 'host' }, timeoutMs)),
     {
       keyPrefix: PREFIX,
       topology: 'standalone',

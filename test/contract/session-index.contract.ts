@@ -95,7 +95,9 @@ export function describeSessionIndex(name: string, start: () => Promise<IndexUnd
       const who = someone();
       const id = freshId();
       expect(await index.enter(who, id, { lifeMs: 60_000, loginAt: 12_345 })).toBe('entered');
-      expect((await peer.read(listOf(who))).entries).toEqual([expect.objectContaining({ id, loginAt: 12_345 })]);
+      expect((await peer.read(listOf(who))).entries).toEqual([
+        expect.objectContaining({ id, loginAt: 12_345 }),
+      ]);
     });
 
     it('at an end reads all, and keeps them until they are removed', async () => {

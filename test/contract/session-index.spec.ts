@@ -19,17 +19,19 @@ async function inMemory(): Promise<IndexUnderTest> {
 }
 
 async function node(encryptionKeys: readonly Uint8Array[]): Promise<RedisSessionIndex> {
-  const commands = new RedisCommands(await connect(redis.port), `127.0.0.1:${redis.port}`, 2_000);
+  const commands = new RedisCommands(
+    await connect(redis.port),
+    { address: `127.0.0.1:${redis.port}`, via: 'host' },
+    2_000,
+  );
   return new RedisSessionIndex(commands, { keyPrefix: PREFIX, encryptionKeys });
 }
 
-const inRedis =
-  (encryptionKeys: readonly Uint8Array[]) =>
-  async (): Promise<IndexUnderTest> => {
-    const [index, peer] = await Promise.all([node(encryptionKeys), node(encryptionKeys)]);
-    // The server's own time, which nobody can move: what waits for it waits for at least so long.
-    return { index, peer, pass: (milliseconds) => delay(milliseconds + 2) };
-  };
+const inRedis = (encryptionKeys: readonly Uint8Array[]) => async (): Promise<IndexUnderTest> => {
+  const [index, peer] = await Promise.all([node(encryptionKeys), node(encryptionKeys)]);
+  // The server's own time, which nobody can move: what waits for it waits for at least so long.
+  return { index, peer, pass: (milliseconds) => delay(milliseconds + 2) };
+};
 
 describeSessionIndex('MemorySessionIndex', inMemory);
 describeSessionIndex('RedisSessionIndex', inRedis([]));

@@ -115,7 +115,7 @@ describe('the application does not start', () => {
   it('with a wrong password, which it does not tell', async () => {
     const redis = await startRedis({ password: 'the-right-one' });
     const { message, all } = await failure({ ...at(redis), REDIS_SESSION_PASSWORD: SECRET });
-    expect(message).toContain(`Redis at 127.0.0.1:${redis.port} cannot be used for sessions: WRONGPASS.`);
+    expect(message).toContain(`Redis at 127.0.0.1:${redis.port} cannot serve sessions: WRONGPASS.`);
     expect(message).toContain('Check REDIS_SESSION_USERNAME and REDIS_SESSION_PASSWORD.');
     expect(all).not.toContain(SECRET);
   });
@@ -138,8 +138,8 @@ describe('the application does not start', () => {
   it('when nobody listens: names host, port and what to check', async () => {
     const port = await freePort();
     const { message } = await failure(at({ host: '127.0.0.1', port }));
-    expect(message).toContain(`Redis at 127.0.0.1:${port} cannot be used for sessions: ECONNREFUSED.`);
-    expect(message).toContain('Check REDIS_SESSION_HOST, REDIS_SESSION_PORT, and that the server is up.');
+    expect(message).toContain(`Redis at 127.0.0.1:${port} cannot serve sessions: ECONNREFUSED.`);
+    expect(message).toContain('Check REDIS_SESSION_HOST and REDIS_SESSION_PORT, and that the server is up.');
   });
 
   it('when the host is not known', async () => {

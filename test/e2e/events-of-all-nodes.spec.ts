@@ -76,7 +76,11 @@ eachAdapter('Events of all nodes', (adapter) => {
     const login = async (): Promise<string> =>
       (await a.visit(new Browser(a.url), async (s) => (await s.authenticate('anna'), s.id))).result;
     const [first, second] = [await login(), await login()];
-    expect(await heard(b.events, 'evicted', first)).toEqual({ type: 'evicted', id: first, origin: 'elsewhere' });
+    expect(await heard(b.events, 'evicted', first)).toEqual({
+      type: 'evicted',
+      id: first,
+      origin: 'elsewhere',
+    });
     expect(await heard(b.events, 'authenticated', second)).toMatchObject({ principal: 'anna' });
     await b.sessions.destroyAll('anna');
     expect(await heard(a.events, 'destroyed', second)).toMatchObject({ origin: 'elsewhere' });

@@ -108,7 +108,7 @@ eachAdapter('what is logged', (adapter) => {
     const of = (level: string): string[] =>
       ours(logger).flatMap((entry) => (entry.level === level ? [entry.message] : []));
     const lost = expect.stringMatching(
-      new RegExp(`^Redis at 127.0.0.1:${proxy.port}: the connection is lost\\..* 503 until it is back`),
+      new RegExp(`^Redis at 127.0.0.1:${proxy.port}: ECONNREFUSED\\..* 503 until it is back`),
     ) as unknown;
     expect(of('warn')).toEqual([lost]);
     await proxy.restore();

@@ -118,7 +118,10 @@ eachAdapter('an application that is closed', (adapter) => {
     await spareEnded;
   });
 
-  it('ends event streams, and stores what changed in them', async () => {
+  it.each([
+    ['that a browser asked for', { accept: 'text/event-stream' }],
+    ['that were asked for like anything else', {}],
+  ])('ends event streams %s, and stores what changed in them', async (_who, headers) => {
     const events = new Subject<MessageEvent>();
     @Controller()
     class Streams {
@@ -130,7 +133,7 @@ eachAdapter('an application that is closed', (adapter) => {
     const { browser, id } = await login(node);
     const arrival = new Gate();
     const stream = browser.get('/events', {
-      headers: { accept: 'text/event-stream' },
+      headers,
       onData: (text) => text.includes('hello') && void arrival.pass(),
     });
     const broken = expect(stream).rejects.toThrow();

@@ -2,14 +2,19 @@ import { describe, expect, it } from '@jest/globals';
 import { Availability } from '../../lib/redis/availability.js';
 import { ResilientExecutor } from '../../lib/redis/resilient-executor.js';
 import type { RedisExecutor, ScanPage } from '../../lib/redis/executor.js';
-import { outage, storeUnavailable } from '../../lib/redis/failure.js';
+import { SessionStoreUnavailableError } from '../../lib/core/errors.js';
+import { storeUnavailable } from '../../lib/redis/failure.js';
 import type { Script } from '../../lib/redis/script.js';
 import { LogSink } from '../support/log-sink.js';
 import { eventually } from '../topologies/rig/eventually.js';
 
+const STUB = { address: 'stub:1', via: 'host' } as const;
+
+const outage = (message: string): Error => new SessionStoreUnavailableError(message, { reason: 'TIMEOUT' });
+
 /** An executor whose answers the test gives. It has no network: what counts here is what the guard lets through. */
 class Stub implements RedisExecutor {
-  readonly address = 'stub:1';
+  readonly endpoint = STUB;
   readonly timeoutMs = 100;
   sent: string[] = [];
   answer: (name: string) => Promise<unknown> = async () => 'PONG';
@@ -28,6 +33,10 @@ class Stub implements RedisExecutor {
     return this.call('RUN');
   }
 
+  callEach(...words: string[]): Promise<unknown[]> {
+    return this.call(...words).then((reply) => [reply]);
+  }
+
   scan(): Promise<ScanPage> {
     return this.call('SCAN').then(() => ({ keys: [], next: undefined }));
   }
@@ -41,12 +50,12 @@ class Stub implements RedisExecutor {
 
 function guarded(maxInFlight = 100): { guard: ResilientExecutor; stub: Stub; log: LogSink } {
   const [stub, log] = [new Stub(), new LogSink()];
-  return { stub, log, guard: new ResilientExecutor(stub, maxInFlight, new Availability('stub:1', log)) };
+  return { stub, log, guard: new ResilientExecutor(stub, maxInFlight, new Availability(STUB, log)) };
 }
 
 /** As ioredis hands out what Redis said. */
 function reply(message: string): Error {
-  return storeUnavailable(Object.assign(new Error(message), { name: 'ReplyError' }), 'stub:1');
+  return storeUnavailable(Object.assign(new Error(message), { name: 'ReplyError' }), STUB);
 }
 
 describe('the breaker', () => {
@@ -85,7 +94,7 @@ describe('the breaker', () => {
   ])('stays closed for a Redis that answers: %s', async (message) => {
     const { guard, stub } = guarded();
     stub.answer = async () => Promise.reject(reply(message));
-    for (let n = 0; n < 20; n++) await expect(guard.run(never(), [], [])).rejects.toThrow(/could not serve/);
+    for (let n = 0; n < 20; n++) await expect(guard.run(never(), [], [])).rejects.toThrow(/cannot serve/);
     expect(stub.sent).toHaveLength(20);
     guard.close();
   });

@@ -4,7 +4,7 @@ import { freePort } from '../support/free-port.js';
 import { startRedis } from '../support/redis-server.js';
 import { eventually } from '../topologies/rig/eventually.js';
 import { linkTo } from '../topologies/rig/store-on.js';
-import { evictionRisk } from '../../lib/redis/eviction-risk.js';
+import { evictionRisk } from '../../lib/redis/eviction.js';
 import { adminOf, startFaultApp } from './rig/fault-app.js';
 import { startSwitchboard } from './rig/switchboard.js';
 

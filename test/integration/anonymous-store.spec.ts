@@ -45,7 +45,7 @@ function holdable() {
     }
   }
   return {
-    wrap: ({ client: own, address, timeoutMs }: RedisCommands) => new Held(own, address, timeoutMs),
+    wrap: ({ client: own, endpoint, timeoutMs }: RedisCommands) => new Held(own, endpoint, timeoutMs),
     hold: () => void (gate = new Promise((resolve) => (release = resolve))),
     letPass: () => void (gate = undefined),
     release: () => {

@@ -42,7 +42,9 @@ describe('every key that a script touches', () => {
     const store = await redisStore(redis.port, { messages });
     const { store: guests } = await anonymousNode(redis.port);
     const client = await connect(redis.port);
-    const index = new RedisSessionIndex(new RedisCommands(client, 'test', 2_000), { keyPrefix: PREFIX });
+    const index = new RedisSessionIndex(new RedisCommands(client, { address: 'test', via: 'host' }, 2_000), {
+      keyPrefix: PREFIX,
+    });
     const watch = await watchCommands(redis.port, { lua: true });
     await Promise.all([useStore(store), useStore(guests)]);
     await client.set(`${PREFIX}{aaaa}${'x'.repeat(43)}`, 'no hash');
@@ -71,7 +73,8 @@ describe('every key that a script touches', () => {
     let last = id;
     for (let n = 0; n < 3; n += 1) {
       const next = freshId(id);
-      const login = n === 1 ? { authenticated: true, login: { principal: 'anna', absoluteTimeout: 9 } } : rest;
+      const login =
+        n === 1 ? { authenticated: true, login: { principal: 'anna', absoluteTimeout: 9 } } : rest;
       await store.renew(last, renewal(next, { c: '3' }, login));
       last = next;
     }

@@ -13,6 +13,8 @@ import { skewClocks } from '../topologies/rig/skewed-clocks.js';
 import { startProxy } from '../support/tcp-proxy.js';
 import { startRedis, type RedisProcess } from '../support/redis-server.js';
 
+const HERE = { address: 'here', via: 'host' } as const;
+
 let redis: RedisProcess;
 let client: RedisClient;
 beforeAll(async () => {
@@ -85,7 +87,7 @@ describe('a write that was reported as failed', () => {
   it('is sent again at once where only the idea of the time was wrong: the clock of Redis was set', async () => {
     const HOUR_MS = 3_600_000;
     const own = await connect(redis.port);
-    const commands = new RedisCommands(own, 'here', 2_000);
+    const commands = new RedisCommands(own, HERE, 2_000);
     const id = freshId();
     const node = storeWith(commands);
     await node.create(id, newSession({}));
@@ -99,7 +101,7 @@ describe('a write that was reported as failed', () => {
   it('is not applied by another server that is there after the connection was lost, whose clock is slow', async () => {
     const server = await startRedis();
     const own = await connect(server.port, TIMEOUT_MS);
-    const node = storeWith(new RedisCommands(own, 'here', TIMEOUT_MS));
+    const node = storeWith(new RedisCommands(own, HERE, TIMEOUT_MS));
     const look = await connect(server.port, 20_000);
     const id = freshId();
     await node.create(id, newSession({ n: '1' }));
@@ -127,7 +129,7 @@ function storeWith(commands: RedisExecutor): RedisStore {
 }
 
 describe.each<[string, (timeoutMs: number) => Promise<RedisExecutor>]>([
-  ['one connection', async (ms) => new RedisCommands(await connect(redis.port, ms), 'here', ms)],
+  ['one connection', async (ms) => new RedisCommands(await connect(redis.port, ms), HERE, ms)],
   [
     'a pool',
     async (timeoutMs) => {
@@ -175,7 +177,7 @@ describe.each<[string, (timeoutMs: number) => Promise<RedisExecutor>]>([
 describe('an answer that is there when its time is up', () => {
   it('counts: a process that was stuck does not blame Redis', async () => {
     const timeoutMs = 100;
-    const commands = new RedisCommands(client, 'here', timeoutMs);
+    const commands = new RedisCommands(client, HERE, timeoutMs);
     const answer = commands.call('ECHO', 'heard');
     const end = performance.now() + 2 * timeoutMs;
     while (performance.now() < end);

@@ -39,7 +39,8 @@ class Held extends RedisCommands {
   }
 }
 
-const wrap = ({ client: own, address, timeoutMs }: RedisCommands): Held => new Held(own, address, timeoutMs);
+const wrap = ({ client: own, endpoint, timeoutMs }: RedisCommands): Held =>
+  new Held(own, endpoint, timeoutMs);
 
 let client: RedisClient;
 /** Of two nodes: with guests in Redis, and with copies there of those in memory. */

@@ -1,6 +1,7 @@
 import { RedisCommands } from '../../lib/redis/commands.js';
 import type { Argument, RedisExecutor, ScanPage, ScanPlace } from '../../lib/redis/executor.js';
 import type { RedisClient } from '../../lib/redis/client.js';
+import type { Endpoint } from '../../lib/redis/failure.js';
 import type { Script } from '../../lib/redis/script.js';
 import { Bag } from '../../lib/core/bag.js';
 import { jsonCodec } from '../../lib/codecs/json.js';
@@ -77,7 +78,7 @@ class Operation {
 
 /** Commands of one operation: each waits for its turn, and is answered in one step. */
 class ScheduledCommands implements RedisExecutor {
-  readonly address = 'model';
+  readonly endpoint: Endpoint = { address: 'model', via: 'host' };
   readonly timeoutMs = 2_000;
   readonly #inner: RedisCommands;
   readonly #schedule: Schedule;
@@ -104,6 +105,10 @@ class ScheduledCommands implements RedisExecutor {
 
   call(name: string, ...args: string[]): Promise<unknown> {
     return this.#inTurn(() => this.#inner.call(name, ...args));
+  }
+
+  callEach(name: string, ...args: string[]): Promise<unknown[]> {
+    return this.#inTurn(() => this.#inner.callEach(name, ...args));
   }
 
   scan(pattern: string, place?: ScanPlace): Promise<ScanPage> {
@@ -144,7 +149,7 @@ export async function runUsers(program: UsersProgram, client: RedisClient): Prom
   await client.call('FLUSHALL');
   const chance = new Chance(program.seed ^ 0x5bd1e995);
   const schedule = new Schedule(chance);
-  const commands = new RedisCommands(client, 'model', 2_000);
+  const commands = new RedisCommands(client, { address: 'model', via: 'host' }, 2_000);
   // So that no step of the schedule is one that only asks for the time.
   await commands.timeAt('any');
   let clock = 0;
@@ -300,7 +305,8 @@ export async function runUsers(program: UsersProgram, client: RedisClient): Prom
     const late = tokens.some(({ beganAt }) => beganAt > lastEnd);
     if (late && logouts.size === 0 && program.limit === 0 && live.length === 0 && !isKilling)
       return 'a login after the last end of all does not live';
-    if (program.limit > 0 && live.length > program.limit) return `${live.length} sessions of ${program.limit}`;
+    if (program.limit > 0 && live.length > program.limit)
+      return `${live.length} sessions of ${program.limit}`;
     const listed = new Set<string>();
     await looking(async ({ users }) => {
       for await (const { id } of users.list(WHO)) listed.add(id);

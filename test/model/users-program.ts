@@ -37,7 +37,10 @@ export interface UsersProgram {
   readonly seed: number;
   readonly limit: number;
   readonly policy: 'evict-oldest' | 'reject';
-  readonly actions: readonly (UserAction & { readonly node: number; readonly killedAfter?: number | undefined })[];
+  readonly actions: readonly (UserAction & {
+    readonly node: number;
+    readonly killedAfter?: number | undefined;
+  })[];
 }
 
 export const NODES = 3;

@@ -56,7 +56,7 @@ describe('TLS to Redis', () => {
     startBank('express', { host, port: tlsPort }, { redis: { tls } });
 
   it('with a certificate that nobody known has signed, the application does not start', async () => {
-    await expect(boot(true)).rejects.toThrow(/cannot be used for sessions: DEPTH_ZERO_SELF_SIGNED_CERT/);
+    await expect(boot(true)).rejects.toThrow(/cannot serve sessions: DEPTH_ZERO_SELF_SIGNED_CERT/);
   });
 
   it('with its authority it starts, whether that is given as text or as a file', async () => {

@@ -132,6 +132,8 @@ async function answers(port: number, pid: number, password: string | undefined):
       commands,
       (text) => /end-of-answer\r\n$/.test(text) || /^-(?!LOADING).*\r\n/m.test(text),
     );
+    // It has no INFO: whose server it is, nobody can say.
+    if (/^\+PONG/m.test(answer) && /^-ERR unknown command .INFO/m.test(answer)) return true;
     // No password was given and one is asked for (an ACL file): the server is up, and says no more than that.
     return (
       answer.startsWith('-NOAUTH') || (/^\+PONG/m.test(answer) && answer.includes(`process_id:${pid}\r\n`))

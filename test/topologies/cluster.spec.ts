@@ -188,7 +188,7 @@ describe('a cluster', () => {
       await client.connect();
       const [, fast, slow] = cluster.servers as [RedisProcess, RedisProcess, RedisProcess];
       skewClocks(client, { [fast.port]: 3_000, [slow.port]: -10_000 });
-      const commands = new RedisCommands(client, 'the cluster', TIMEOUT_MS);
+      const commands = new RedisCommands(client, { address: 'the cluster', via: 'cluster' }, TIMEOUT_MS);
       const settings = {
         keyPrefix: PREFIX,
         topology: 'cluster',
@@ -245,7 +245,7 @@ describe('a cluster', () => {
     const waits: number[] = [];
     for (let n = 0; n < 8; n++) {
       const start = performance.now();
-      await expect(store.load(id)).rejects.toThrow(/Redis at .* (?:did not answer|is down|could not serve)/);
+      await expect(store.load(id)).rejects.toThrow(/Redis at .* (?:did not answer|is down|cannot serve)/);
       waits.push(performance.now() - start);
     }
     for (const server of cluster.servers) server.resume();

@@ -75,6 +75,7 @@ describe('an injected client', () => {
       'autoResendUnfulfilledCommands',
       'maxRetriesPerRequest',
       'socketTimeout',
+      'reconnectOnError',
     ]) {
       expect(risks).toContain(option);
     }
@@ -94,9 +95,10 @@ describe('an injected client', () => {
       autoResendUnfulfilledCommands: false,
       maxRetriesPerRequest: 0,
       socketTimeout: 1000,
+      reconnectOnError: (error: Error) => error.message.startsWith('READONLY'),
     };
     expect(riskyOptions(owned(new Redis({ port: redis.port, ...options })))).toEqual([]);
-    const { lazyConnect, enableOfflineQueue: _ofServers, ...redisOptions } = options;
+    const { lazyConnect, enableOfflineQueue: _ofServers, reconnectOnError: _too, ...redisOptions } = options;
     const ofCluster = new Cluster([node()], {
       lazyConnect,
       retryDelayOnFailover: 0,

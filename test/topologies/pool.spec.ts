@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, it } from '@jest/globals';
 import type { Redis } from 'ioredis';
 import type { PoolOptions } from '../../lib/config/options.js';
-import type { GuardedLink } from '../../lib/nest/redis-link.js';
+import type { GuardedLink } from '../../lib/redis/link.js';
 import { adminOf } from '../faults/rig/fault-app.js';
 import { startRedis, type RedisProcess } from '../support/redis-server.js';
 import { startProxy } from '../support/tcp-proxy.js';
@@ -170,9 +170,7 @@ describe('a pool', () => {
 
   it('that cannot be opened says why', async () => {
     const closed = linkTo({ redis: { host: '127.0.0.1', port: 1, pool: { maxConnections: 4 } } });
-    await expect(closed.connect()).rejects.toThrow(
-      /127\.0\.0\.1:1 cannot be used for sessions: ECONNREFUSED/,
-    );
+    await expect(closed.connect()).rejects.toThrow(/127\.0\.0\.1:1 cannot serve sessions: ECONNREFUSED/);
   });
 
   it('makes one attempt for each command while Redis is away, and serves again when it is back', async () => {

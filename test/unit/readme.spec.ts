@@ -113,7 +113,9 @@ describe("README's tables", () => {
   });
 
   it('give the Redis rights that suffice', () => {
-    const line = /^user shop on >PASSWORD ~shop:session:\* resetchannels &shop:session:events (.*)$/m.exec(readme);
+    const line = /^user shop on >PASSWORD ~shop:session:\* resetchannels &shop:session:events (.*)$/m.exec(
+      readme,
+    );
     expect(line?.[1]).toBe(LEAST_PRIVILEGES);
   });
 });

@@ -51,7 +51,8 @@ export class NodeMessages implements SubscriberHooks {
   note(event: SessionEvent): void {
     if (event.type === 'authenticated') this.#know(event.id, event.previousId);
     else if (event.type === 'regenerated') this.#move(event.id, event.previousId);
-    else if (event.type === 'destroyed' || event.type === 'evicted') this.#known.delete(event.id as SessionId);
+    else if (event.type === 'destroyed' || event.type === 'evicted')
+      this.#known.delete(event.id as SessionId);
   }
 
   message(channel: string, text: string): void {

@@ -6,7 +6,7 @@ import {
   type SessionChange,
   type SessionRecord,
 } from '../../core/store.js';
-import type { SessionId } from '../../core/token.js';
+import { tagOf, type SessionId } from '../../core/token.js';
 import type { Argument } from '../../redis/executor.js';
 import { opaque } from './opaque.js';
 
@@ -19,6 +19,12 @@ import { opaque } from './opaque.js';
  * better would read a record wrongly, and then in two releases: the first reads both, and writes the old one.
  */
 export const FORMAT_VERSION = 1;
+
+/** The key of a session: its tag stands in braces, so that what it is renewed to shares its slot. */
+export function keyOf(keyPrefix: string, id: SessionId): string {
+  const tag = tagOf(id);
+  return `${keyPrefix}{${tag}}${id.slice(tag.length)}`;
+}
 
 /** How many letters of its id a record repeats, from the end: 144 bits of a hash. */
 export const NAME_LENGTH = 24;

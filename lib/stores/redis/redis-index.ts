@@ -128,10 +128,11 @@ export class RedisSessionIndex implements SessionIndex {
     const reply = (await this.#commands.run(script, [this.#key(name)], args)) as [number, number, Buffer[]?];
     const [status, now, rest = []] = reply;
     if (Number(status) !== SCRIPT_STATUS.late) return [Number(status), Number(now), rest];
-    const { address, timeoutMs } = this.#commands;
+    const { endpoint, timeoutMs } = this.#commands;
     throw new SessionStoreUnavailableError(
-      `Redis at ${address} got to a write of the index of users' sessions later than ${timeoutMs} ms after it was sent and ` +
+      `Redis at ${endpoint.address} got to a write of the index of users' sessions later than ${timeoutMs} ms after it was sent and ` +
         'did not apply it. Check its load, or raise REDIS_SESSION_TIMEOUT.',
+      { reason: 'LATE' },
     );
   }
 
@@ -165,9 +166,7 @@ export class RedisSessionIndex implements SessionIndex {
   #open(stored: string): SessionDevice | undefined {
     const bytes = Buffer.from(stored, 'base64url');
     const texts =
-      this.#keys.length === 0
-        ? [bytes]
-        : this.#keys.map(({ device }) => device.open(bytes, DEVICE_CONTEXT));
+      this.#keys.length === 0 ? [bytes] : this.#keys.map(({ device }) => device.open(bytes, DEVICE_CONTEXT));
     try {
       const [address, userAgent] = JSON.parse(String(texts.find((text) => text !== undefined))) as string[];
       return { address: address || undefined, userAgent: userAgent || undefined };

@@ -18,14 +18,16 @@ import type {
 import { TOMBSTONE_MS } from '../../core/store.js';
 import { SessionFormatError, SessionStoreUnavailableError } from '../../core/errors.js';
 import type { SessionLimits } from '../../core/limits.js';
-import { tagOf, type SessionId } from '../../core/token.js';
+import type { SessionId } from '../../core/token.js';
 import type { Argument, RedisExecutor } from '../../redis/executor.js';
+import { healthOf } from './health.js';
 import { opaque } from './opaque.js';
 import { RecordLimits, type SessionOverhead } from './record-limits.js';
 import {
   cookieField,
   fieldOf,
   indexField,
+  keyOf,
   LOOK_FIELDS,
   readRecord,
   withFields,
@@ -33,17 +35,7 @@ import {
 } from './record.js';
 import type { MessageSender } from './session-messages.js';
 import { SCRIPT_STATUS, type Script } from '../../redis/script.js';
-import {
-  COMPARE_AND_SET,
-  CREATE,
-  DESTROY,
-  LOOK,
-  RENEW,
-  SAVE,
-  QUARANTINE,
-  TELL,
-  TOUCH,
-} from './scripts.js';
+import { COMPARE_AND_SET, CREATE, DESTROY, LOOK, RENEW, SAVE, QUARANTINE, TELL, TOUCH } from './scripts.js';
 import { asPattern, scanned } from '../../redis/scan.js';
 import { isTouchDue } from './touch-interval.js';
 
@@ -108,8 +100,7 @@ export class RedisStore implements SessionStore, Quarantine {
       // Of a record whose absolute deadline has passed, a touch is the end.
       isTouchDue = outcome.status === 'found' ? this.#isTouchDue(outcome) : isLeftOver(outcome, reply);
     } catch (error) {
-      if (!(error instanceof SessionStoreUnavailableError && error.message.includes('WRONGTYPE')))
-        throw error;
+      if (!(error instanceof SessionStoreUnavailableError && error.reason === 'WRONGTYPE')) throw error;
       outcome = { status: 'unreadable', reason: 'its key holds no hash' };
     }
     if (outcome.status === 'unreadable') await this.quarantine(id, outcome.damaged === true);
@@ -121,10 +112,11 @@ export class RedisStore implements SessionStore, Quarantine {
   /** As a load of everything would have it. */
   async #look(id: SessionId, only: readonly string[]): Promise<[Buffer[], number]> {
     const names = [...LOOK_FIELDS, ...only.map(fieldOf)];
-    const [now, values] = (await this.#commands.run(LOOK, [this.#key(id)], names.slice(LOOK_FIELDS.length))) as [
-      number,
-      (Buffer | null)[],
-    ];
+    const [now, values] = (await this.#commands.run(
+      LOOK,
+      [this.#key(id)],
+      names.slice(LOOK_FIELDS.length),
+    )) as [number, (Buffer | null)[]];
     const reply: Buffer[] = [];
     values.forEach((value, at) => {
       if (value !== null) reply.push(Buffer.from(names[at] as string), value);
@@ -148,8 +140,9 @@ export class RedisStore implements SessionStore, Quarantine {
     if (outcome.status === 'written') return outcome;
     if (outcome.status === 'ended') return { ...outcome, newIdEnded: true };
     throw new SessionStoreUnavailableError(
-      `Redis at ${this.#commands.address} holds a record under the id of a new session (${id}). Ids are 256 random ` +
+      `Redis at ${this.#commands.endpoint.address} holds a record under the id of a new session (${id}). Ids are 256 random ` +
         'bits, so the randomness or the server is not sound. Nothing was overwritten.',
+      { reason: 'DUPLICATE_ID' },
     );
   }
 
@@ -264,12 +257,8 @@ export class RedisStore implements SessionStore, Quarantine {
     await this.#commands.run(QUARANTINE, [key, `${key}:unreadable`], args).catch(() => undefined);
   }
 
-  async health(): Promise<StoreHealth> {
-    const start = performance.now();
-    const reply = await this.#commands.call('ROLE');
-    const latencyMs = Math.round((performance.now() - start) * 100) / 100;
-    const role = Array.isArray(reply) ? String(reply[0]) : undefined;
-    return { kind: 'redis', topology: this.#options.topology, role, latencyMs };
+  health(): Promise<StoreHealth> {
+    return healthOf(this.#commands, this.#options);
   }
 
   close(): Promise<void> {
@@ -372,14 +361,14 @@ export class RedisStore implements SessionStore, Quarantine {
   #assertInTime(status: number): void {
     if (status !== SCRIPT_STATUS.late) return;
     throw new SessionStoreUnavailableError(
-      `Redis at ${this.#commands.address} got to a write later than ${this.#commands.timeoutMs} ms after it was sent ` +
+      `Redis at ${this.#commands.endpoint.address} got to a write later than ${this.#commands.timeoutMs} ms after it was sent ` +
         'and did not apply it. Check its load, or raise REDIS_SESSION_TIMEOUT.',
+      { reason: 'LATE' },
     );
   }
 
   #key(id: SessionId): string {
-    const tag = tagOf(id);
-    return `${this.#options.keyPrefix}{${tag}}${id.slice(tag.length)}`;
+    return keyOf(this.#options.keyPrefix, id);
   }
 }
 

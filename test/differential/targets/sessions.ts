@@ -1,6 +1,6 @@
 import type { INestApplicationContext } from '@nestjs/common';
 import { RedisSessionModule, SessionService, type AnyRequest } from '../../../lib/index.js';
-import type { SessionBackend } from '../../../lib/nest/backend.js';
+import type { SessionBackend } from '../../../lib/stores/backend.js';
 import { SESSION_BACKEND } from '../../../lib/nest/tokens.js';
 import type { Exchange, OpenedSession } from '../scene.js';
 import { seed } from '../stage.js';

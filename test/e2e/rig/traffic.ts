@@ -1,5 +1,10 @@
 import { COMPARE_AND_SET, CREATE, DESTROY, RENEW, SAVE, TOUCH } from '../../../lib/stores/redis/scripts.js';
-import { ADD_ENTRY, END_ENTRIES, ENTER_ENTRY, REMOVE_ENTRIES } from '../../../lib/stores/redis/index-scripts.js';
+import {
+  ADD_ENTRY,
+  END_ENTRIES,
+  ENTER_ENTRY,
+  REMOVE_ENTRIES,
+} from '../../../lib/stores/redis/index-scripts.js';
 import { TIME_OF } from '../../../lib/redis/script.js';
 import { type Command, type CommandWatch } from '../../support/commands.js';
 

@@ -1,6 +1,7 @@
 import { Body, Controller, Get, HttpCode, Post } from '@nestjs/common';
 import { Redis } from 'ioredis';
 import { RedisSessionModule, Session, type HttpSession, type RedisOptions } from 'nestjs-redis-session';
+import { RedisSessionHealthIndicator, RedisSessionHealthModule } from 'nestjs-redis-session/health';
 import { LogSink, startApp, type Adapter } from '../../support/apps.js';
 import { onCleanup } from '../../support/cleanup.js';
 import { Browser, type BrowserResponse } from '../../support/cookie-jar.js';
@@ -38,21 +39,38 @@ class FaultController {
   }
 }
 
+/** A part of what the health indicator says. */
+export interface Health {
+  readonly status: 'up' | 'down';
+  readonly role?: string;
+  readonly message?: string;
+  readonly evictedKeys?: number;
+  readonly unreachable?: readonly string[];
+}
+
 /** What a client sees of an application whose Redis has a fault. */
 export interface FaultApp {
   readonly log: LogSink;
   /** A browser that has logged in and written once. */
   readonly loggedIn: (user?: string) => Promise<Browser>;
   readonly browser: () => Browser;
+  /** What the health indicator says. */
+  readonly health: () => Promise<Health>;
   readonly close: () => Promise<void>;
 }
 
-export async function startFaultApp(adapter: Adapter, redis: RedisOptions): Promise<FaultApp> {
-  const log = new LogSink();
-  const { url, close } = await startApp(
+export async function startFaultApp(
+  adapter: Adapter,
+  redis: RedisOptions,
+  log = new LogSink(),
+): Promise<FaultApp> {
+  const { url, close, app } = await startApp(
     adapter,
     {
-      imports: [RedisSessionModule.forRoot({ redis: { timeoutMs: TIMEOUT_MS, ...redis } })],
+      imports: [
+        RedisSessionModule.forRoot({ redis: { timeoutMs: TIMEOUT_MS, ...redis } }),
+        RedisSessionHealthModule,
+      ],
       controllers: [FaultController],
     },
     { logger: log },
@@ -62,6 +80,9 @@ export async function startFaultApp(adapter: Adapter, redis: RedisOptions): Prom
     log,
     close,
     browser,
+    health: async () =>
+      (await app.get(RedisSessionHealthIndicator, { strict: false }).isHealthy('sessions'))
+        .sessions as Health,
     loggedIn: async (user = 'ann') => {
       const one = browser();
       await one.post('/login', { user });

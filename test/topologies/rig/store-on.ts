@@ -1,26 +1,24 @@
 import 'reflect-metadata';
-import { Logger } from '@nestjs/common';
 import type { RedisOptions, SessionModuleOptions } from '../../../lib/config/options.js';
 import { resolveSettings } from '../../../lib/config/resolve.js';
-import { createRedisLink, type GuardedLink } from '../../../lib/nest/redis-link.js';
+import { createRedisLink, type GuardedLink } from '../../../lib/redis/link.js';
 import { RedisStore } from '../../../lib/stores/redis/redis-store.js';
+import { DESTROY } from '../../../lib/stores/redis/scripts.js';
 import type { SessionId } from '../../../lib/core/token.js';
 import { LIMITS } from '../../contract/contract-rig.js';
 import { keyOf, MARKER_MS, PREFIX } from '../../contract/redis-rig.js';
 import type { StoreUnderTest } from '../../contract/session-store.contract.js';
 import { onCleanup } from '../../support/cleanup.js';
-
-// There is no application here whose logger would be silenced.
-Logger.overrideLogger(false);
+import { LogSink } from '../../support/log-sink.js';
 
 /** Where Redis is, as an operator says it (settings) or as code does. */
 export type Place = { settings: Readonly<Record<string, string>> } | { redis: RedisOptions };
 
 /** The way to Redis exactly as the module makes it from its settings; closed when the test file ends. */
-export function linkTo(place: Place): GuardedLink {
+export function linkTo(place: Place, log = new LogSink()): GuardedLink {
   const code: SessionModuleOptions = 'redis' in place ? { redis: place.redis } : { enabled: true };
   const read = 'settings' in place ? (name: string): unknown => place.settings[name] : undefined;
-  const link = createRedisLink(resolveSettings(code, read).redis);
+  const link = createRedisLink(resolveSettings(code, read).redis, { keyPrefix: PREFIX, end: DESTROY }, log);
   onCleanup(() => link.close());
   return link;
 }

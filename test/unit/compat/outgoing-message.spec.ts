@@ -5,6 +5,7 @@ import {
   isNodeResponse,
   missingFromNode,
   NODE,
+  renderedContentType,
   withUnlockedHeaders,
   type NodeResponse,
 } from '../../../lib/compat/outgoing-message.js';
@@ -30,6 +31,16 @@ describe("the private parts of Node's responses", () => {
     Reflect.set(NODE, '_send', value);
     expect(missingFromNode()).toBe('OutgoingMessage._send');
     expect(assertDeferrable).toThrow(/Node v\d.*OutgoingMessage\._send.*newer release/s);
+  });
+
+  it.each([
+    ['setHeader', (one: NodeResponse) => one.setHeader('Content-Type', 'text/event-stream').writeHead(200)],
+    ['writeHead alone', (one: NodeResponse) => one.writeHead(200, { 'content-type': 'text/event-stream' })],
+  ])('the headers that %s gave are rendered', (_how, begin) => {
+    const one = response();
+    expect(renderedContentType(one)).toBeUndefined();
+    begin(one);
+    expect(renderedContentType(one)).toBe('text/event-stream');
   });
 
   it('informational responses go past _send, through _writeRaw', () => {

@@ -213,3 +213,23 @@ it('outside a request nothing can begin after destroy()', async () => {
   await expect(session.update('flash', () => 1)).rejects.toThrow(SessionDestroyedError);
   await expect(session.destroy()).resolves.toBeUndefined();
 });
+
+describe('an end of a session that is not there any more', () => {
+  const confirming = (confirmEnds: () => Promise<void>): CoreFixture =>
+    new CoreFixture({ environment: { confirmEnds } });
+
+  it('is confirmed all the same: it may be the second try of a logout that was not', async () => {
+    const fixture = confirming(() => Promise.reject(new SessionStoreUnavailableError('not confirmed')));
+    const browser = await loggedIn(fixture);
+    const again = browser.clone();
+    await browser.visit((session) => session.destroy());
+    await expect(again.visit((session) => session.destroy())).rejects.toThrow('not confirmed');
+  });
+
+  it('is nothing to confirm for who came without a token', async () => {
+    let confirmed = 0;
+    const fixture = confirming(async () => void (confirmed += 1));
+    await fixture.browser().visit((session) => session.destroy());
+    expect(confirmed).toBe(0);
+  });
+});

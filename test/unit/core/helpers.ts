@@ -53,6 +53,21 @@ export function overriding(store: SessionStore, calls: Partial<SessionStore>): S
   };
 }
 
+/** Notes in `calls` what is asked of a store, by the names of its methods. */
+export function noting(calls: string[]): (store: SessionStore) => SessionStore {
+  return (store) =>
+    new Proxy(store, {
+      get: (target, name: keyof SessionStore) => {
+        const method = target[name]?.bind(target) as ((...args: unknown[]) => unknown) | undefined;
+        if (method === undefined) return undefined;
+        return (...args: unknown[]) => {
+          calls.push(name);
+          return method(...args);
+        };
+      },
+    });
+}
+
 /** What a test may choose. */
 export interface CoreFixtureOptions {
   readonly rules?: Partial<SessionRules>;

@@ -2,7 +2,7 @@ import { beforeEach, describe, expect, it } from '@jest/globals';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { KeyedLock, MAX_TURN_MS } from '../../../lib/core/keyed-lock.js';
 import { ManualTimer } from './manual-timer.js';
-import { CoreFixture, type AnySession, type FakeBrowser } from './helpers.js';
+import { CoreFixture, overriding, type AnySession, type FakeBrowser } from './helpers.js';
 
 const increment = (current: unknown): number => ((current as number | undefined) ?? 0) + 1;
 const never = (): Promise<never> => new Promise<never>(() => undefined);
@@ -96,6 +96,36 @@ describe('update()', () => {
     await Promise.all(Array.from({ length: 50 }, () => session.update('a', increment)));
     expect(await stored()).toEqual({ a: 50, b: 0 });
     expect(time.pending).toBe(0);
+  });
+
+  it('gives up after a hundred lost races, each from the bytes that won the one before', async () => {
+    let winner = 0;
+    const seen: unknown[] = [];
+    fixture = new CoreFixture({
+      wrap: (store) =>
+        overriding(store, {
+          compareAndSet: async () => ({ status: 'conflict', actual: Buffer.from(String((winner += 1))) }),
+        }),
+    });
+    browser = fixture.browser();
+    await browser.visit((session) => (session['a'] = 0));
+    const { session } = await browser.request();
+    await expect(session.update('a', (a) => seen.push(a))).rejects.toMatchObject({
+      code: 'SESSION_UPDATE_CONFLICT',
+      message: expect.stringMatching(/^update\(\) of attribute "a" lost 100 races in a row/) as unknown,
+    });
+    expect(seen).toEqual(Array.from({ length: 100 }, (_none, n) => n));
+    expect(session['a']).toBe(0);
+  });
+
+  it('refuses what cannot be stored, and leaves what was there', async () => {
+    const session = await another();
+    await expect(session.update('a', () => ({ inner: () => 1 }))).rejects.toMatchObject({
+      code: 'SESSION_UNSTORABLE_VALUE',
+      path: '.inner',
+      message: 'update() of attribute "a" returned what cannot be stored: a function at a.inner.',
+    });
+    expect(await stored()).toEqual({ a: 0, b: 0 });
   });
 
   describe('with a function that never settles', () => {

@@ -8,7 +8,12 @@ import { freshId, newSession } from '../../contract/builders.js';
 import { CoreFixture, overriding } from './helpers.js';
 
 /** Sessions of users over memory, with a clock of the test's. */
-function start(): { users: UserSessions; store: MemoryStore; index: MemorySessionIndex; pass: (ms: number) => void } {
+function start(): {
+  users: UserSessions;
+  store: MemoryStore;
+  index: MemorySessionIndex;
+  pass: (ms: number) => void;
+} {
   let now = 1_700_000_000_000;
   const clock = (): number => now;
   const store = new MemoryStore({ maxSessions: 100, maxBytes: 1e7, tombstoneMs: 60_000, now: clock });

@@ -1,7 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import { newToken } from '../../../lib/core/token.js';
 import { SessionCookie, type SessionCookieOptions } from '../../../lib/http/session-cookie.js';
-import { DroppedCookieLog } from '../../../lib/nest/dropped-cookie-log.js';
 
 const SET = { action: 'set', token: newToken(), maxAge: undefined } as const;
 
@@ -53,19 +52,4 @@ describe('a Secure cookie over plain HTTP', () => {
     expect(dropped({ secure: 'auto', names }, false, 'localhost')).toBe(true);
     expect(dropped({ secure: 'auto', names }, true, 'shop.example')).toBe(false);
   });
-});
-
-it('dropped cookies are told at once, and then once a minute at most', () => {
-  const lines: string[] = [];
-  let now = 5;
-  const log = new DroppedCookieLog({ warn: (line) => void lines.push(line) }, { now: () => now });
-  for (let n = 0; n < 100; n += 1) log.note();
-  now += 59_999;
-  log.note();
-  expect(lines).toEqual([
-    expect.stringMatching(/plain HTTP.*never sticks.*trust proxy.*REDIS_SESSION_COOKIE_SECURE=auto/),
-  ]);
-  now += 1;
-  log.note();
-  expect(lines).toHaveLength(2);
 });

@@ -76,6 +76,24 @@ describe('the layers before a store', () => {
     expect(await store.load(id)).toMatchObject({ status: 'found', record: { attributes: guest.attributes } });
   });
 
+  it('keep in this process what a guest has changed, for when the shared copy has expired', async () => {
+    const here = memory();
+    const { store, inShared } = layered({ guests: { memory: here, lifeMs: 60_000, now: clock.now } });
+    const id = someId();
+    await store.create(id, guest);
+    await store.save(id, { set: new Map([['a', Buffer.from('1')]]), remove: ['cart'], authenticated: false });
+    await store.compareAndSet(id, 'b', undefined, Buffer.from('2'), false);
+    inShared.forget(id);
+    const attributes = new Map(Object.entries({ a: Buffer.from('1'), b: Buffer.from('2') }));
+    expect(await store.load(id)).toMatchObject({ status: 'found', record: { attributes } });
+    // A write puts it back where all nodes see it.
+    const newId = someId();
+    await store.renew(id, { set: new Map(), remove: ['a'], authenticated: false, newId });
+    expect([...(inShared.peek(newId)?.attributes.keys() ?? [])]).toEqual(['b']);
+    inShared.forget(newId);
+    expect(await store.load(newId)).toMatchObject({ status: 'found' });
+  });
+
   it('are observed as a whole: what a layer below throws is told once', async () => {
     const { store, inShared, failures } = layered({ encryptionKeys: [key] });
     await inShared.close();

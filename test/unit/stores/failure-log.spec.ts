@@ -1,10 +1,10 @@
 import { describe, expect, it } from '@jest/globals';
 import { SessionFormatError, SessionStoreUnavailableError } from '../../../lib/core/errors.js';
-import { FailureLog } from '../../../lib/nest/failure-log.js';
-import { noAnswer, outage, storeUnavailable } from '../../../lib/redis/failure.js';
+import { FailureLog } from '../../../lib/stores/layers/failure-log.js';
+import { noAnswer, storeUnavailable } from '../../../lib/redis/failure.js';
 
-const FULL =
-  'Redis at r:1 could not serve the session: OOM. The server is full: raise maxmemory or free some.';
+const R = { address: 'r:1', via: 'host' } as const;
+const FULL = 'Redis at r:1 cannot serve sessions: OOM. The server is full: raise maxmemory or free some.';
 
 function start(): {
   lines: string[];
@@ -16,7 +16,10 @@ function start(): {
   let due: (() => void)[] = [];
   const log = new FailureLog(
     { log: (line) => lines.push(`log ${line}`), warn: (line) => lines.push(`warn ${line}`) },
-    { after: (_milliseconds, call) => due.push(call) },
+    (_milliseconds, call) => {
+      due.push(call);
+      return () => undefined;
+    },
   );
   return {
     lines,
@@ -30,7 +33,7 @@ function start(): {
 }
 
 const reply = (message: string): Error =>
-  storeUnavailable(Object.assign(new Error(message), { name: 'ReplyError' }), 'r:1');
+  storeUnavailable(Object.assign(new Error(message), { name: 'ReplyError' }), R);
 const oom = (): Error => reply("OOM command not allowed when used memory > 'maxmemory'");
 
 describe('the log of failures', () => {
@@ -48,18 +51,18 @@ describe('the log of failures', () => {
     expect(lines).toEqual([`warn Requests that use a session get 503: ${FULL}`]);
   });
 
-  it('keeps kinds apart, whatever numbers, names and ids they hold', () => {
+  it('keeps reasons apart, whatever numbers, names and ids their messages hold', () => {
     const { lines, note } = start();
     const id = 'aB3_'.repeat(12);
     note(oom());
     note(reply('NOPERM this user has no permissions'));
     note(new SessionFormatError(`Session ${id} was written with the codec 'a'.`));
     note(new SessionFormatError(`Session ${id.replace('B', 'C')} was written with the codec 'b'.`));
-    note(new SessionStoreUnavailableError('7 commands are waiting.'));
-    note(new SessionStoreUnavailableError('8 commands are waiting.'));
+    note(new SessionStoreUnavailableError('7 commands are waiting.', { reason: 'TOO_MANY_COMMANDS' }));
+    note(new SessionStoreUnavailableError('8 commands are waiting.', { reason: 'TOO_MANY_COMMANDS' }));
     expect(lines.map((line) => /503: (.{20})/.exec(line)?.[1])).toEqual([
       FULL.slice(0, 20),
-      'Redis at r:1 could n',
+      FULL.slice(0, 20),
       `Session ${id.slice(0, 12)}`,
       '7 commands are waiti',
     ]);
@@ -67,11 +70,11 @@ describe('the log of failures', () => {
 
   it('tells of answers that come too late, and not of a Redis that is not there, which its connection tells', () => {
     const { lines, note } = start();
-    note(outage('Redis at r:1 is down.'));
-    note(storeUnavailable(Object.assign(new Error('connect'), { code: 'ECONNREFUSED' }), 'r:1'));
+    note(new SessionStoreUnavailableError('Redis at r:1 is down.', { reason: 'WRONGPASS' }));
+    note(storeUnavailable(Object.assign(new Error('connect'), { code: 'ECONNREFUSED' }), R));
     note(new TypeError('not ours'));
     expect(lines).toEqual([]);
-    note(noAnswer('r:1', 500));
+    note(noAnswer(R, 500));
     expect(lines).toHaveLength(1);
   });
 });

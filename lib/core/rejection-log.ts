@@ -1,5 +1,7 @@
-import type { SessionLog } from '../core/environment.js';
-import type { RejectionReason, SessionEvent } from '../core/events.js';
+import type { SessionLog } from './environment.js';
+import type { RejectionReason, SessionEvent } from './events.js';
+import { ThrottledLines } from './throttled-lines.js';
+import type { Timer } from './clock.js';
 
 /** Milliseconds between two lines. */
 const INTERVAL_MS = 1000;
@@ -24,27 +26,20 @@ interface Entry {
 export type Rejection = Extract<SessionEvent, { type: 'rejected' }>;
 export type Drop = Extract<SessionEvent, { type: 'dropped' }>;
 
-/** Time, as a parameter: milliseconds that only grow, and a call after some of them. */
-export interface LogClock {
-  readonly now: () => number;
-  readonly after: (milliseconds: number, call: () => void) => void;
-}
-
 /**
  * Writes rejections, and changes that a login has made void, to the log, at most one line a second whatever arrives: the first at once, what follows within
  * the second as one line with the number of each. A flood of bad cookies must not become a flood of lines.
  */
 export class RejectionLog {
   readonly #log: SessionLog;
-  readonly #clock: LogClock;
+  readonly #throttle: ThrottledLines;
   readonly #untold = new Map<Kind, number>();
   #latest: Entry | undefined;
-  #toldAt = -Infinity;
-  #scheduled = false;
 
-  constructor(log: SessionLog, clock: LogClock) {
+  constructor(log: SessionLog, timer: Timer) {
     this.#log = log;
-    this.#clock = clock;
+    const tell = (): void => this.flush();
+    this.#throttle = new ThrottledLines({ first: tell, again: tell }, timer, INTERVAL_MS);
   }
 
   note(event: Rejection | Drop): void {
@@ -56,23 +51,7 @@ export class RejectionLog {
     if (this.#latest === undefined || !HARMLESS.has(kind) || HARMLESS.has(this.#latest.kind)) {
       this.#latest = entry;
     }
-    this.#tell();
-  }
-
-  /** Now, or as soon as a second has passed since the line before. */
-  #tell(): void {
-    if (this.#latest === undefined) return;
-    const waitMs = this.#toldAt + INTERVAL_MS - this.#clock.now();
-    if (waitMs <= 0) {
-      this.flush();
-    } else if (!this.#scheduled) {
-      this.#scheduled = true;
-      this.#clock.after(waitMs, () => {
-        this.#scheduled = false;
-        // Asked again: in a busy process this comes late, when another line may just have been written.
-        this.#tell();
-      });
-    }
+    this.#throttle.note('rejections', '');
   }
 
   /** Tells what is still untold. */
@@ -83,7 +62,6 @@ export class RejectionLog {
     const line = this.#line(latest);
     this.#untold.clear();
     this.#latest = undefined;
-    this.#toldAt = this.#clock.now();
     if (kinds.every((kind) => HARMLESS.has(kind))) this.#log.debug(line);
     else this.#log.warn(line);
   }

@@ -1,16 +1,16 @@
-/** Milliseconds between two lines of one kind. */
-const INTERVAL_MS = 60_000;
+import type { Timer } from './clock.js';
+
 /** Kinds that are kept apart at a time. Where a client makes up more, by names of attributes, all others are one. */
 const MOST_KINDS = 50;
 const OTHERS = Symbol('others');
 
 /** How lines are written. Each is given the latest of its kind. */
-export interface RepeatedLinesOutput {
-  /** The first in a minute or more. */
+export interface ThrottledOutput {
+  /** The first in an interval or more. */
   first(line: string): void;
   /** How many there were since the line before. */
   again(line: string, count: number): void;
-  /** A minute has passed without one; how many there had been in all. */
+  /** An interval has passed without one; how many there had been in all. */
   over?(line: string, total: number): void;
 }
 
@@ -21,17 +21,19 @@ interface Current {
 }
 
 /**
- * Writes what may come with every request: each kind of line at once, and then at most once a minute, with how many were
- * left out meanwhile.
+ * Writes what may come with every request: each kind of line at once, and then at most once an interval, with how many
+ * were left out meanwhile.
  */
-export class RepeatedLines {
-  readonly #output: RepeatedLinesOutput;
-  readonly #after: (milliseconds: number, call: () => void) => unknown;
+export class ThrottledLines {
+  readonly #output: ThrottledOutput;
+  readonly #timer: Timer;
+  readonly #intervalMs: number;
   readonly #current = new Map<string | typeof OTHERS, Current>();
 
-  constructor(output: RepeatedLinesOutput, after: (milliseconds: number, call: () => void) => unknown) {
+  constructor(output: ThrottledOutput, timer: Timer, intervalMs = 60_000) {
     this.#output = output;
-    this.#after = after;
+    this.#timer = timer;
+    this.#intervalMs = intervalMs;
   }
 
   note(kind: string, line: string): void {
@@ -40,12 +42,16 @@ export class RepeatedLines {
     if (current === undefined) {
       this.#current.set(key, { line, untold: 0, total: 1 });
       this.#output.first(line);
-      this.#after(INTERVAL_MS, () => this.#look(key));
+      this.#lookLater(key);
     } else {
       current.line = line;
       current.untold += 1;
       current.total += 1;
     }
+  }
+
+  #lookLater(key: string | typeof OTHERS): void {
+    this.#timer(this.#intervalMs, () => this.#look(key));
   }
 
   #look(key: string | typeof OTHERS): void {
@@ -59,6 +65,6 @@ export class RepeatedLines {
     }
     current.untold = 0;
     this.#output.again(line, untold);
-    this.#after(INTERVAL_MS, () => this.#look(key));
+    this.#lookLater(key);
   }
 }

@@ -1,0 +1,68 @@
+import { Availability } from './availability.js';
+import { createRedisClient, duplicateOf, type RedisClient, type RedisConnectionOptions } from './client.js';
+import { RedisConnection, type ClientFactory } from './connection.js';
+import type { RedisExecutor } from './executor.js';
+import type { Endpoint } from './failure.js';
+import { ReplicatedExecutor } from './replicated-executor.js';
+import { ResilientExecutor } from './resilient-executor.js';
+import { MARK_POINT } from './script.js';
+
+/** Whatever happens to this connection happens to the usual one as well, which tells it. */
+const SILENT = { log: () => undefined, warn: () => undefined, debug: () => undefined };
+
+/** The settings that it follows. */
+export interface ReplicatedLinkOptions extends RedisConnectionOptions {
+  /** The application's own client, which wins over where and how; it is duplicated. */
+  readonly client?: RedisClient | undefined;
+  readonly maxCommandsInFlight: number;
+  /** How many replicas must have an end of a session before it is acknowledged; 0: none. */
+  readonly logoutConfirmedByReplicas: number;
+}
+
+/** The connection that ends of sessions take where replicas must confirm them. */
+export interface ReplicatedLink {
+  readonly executor: RedisExecutor;
+  /** Resolves once Redis has answered on it. */
+  connect(): Promise<void>;
+  /** Resolves once replicas have all that the master has acknowledged so far, to whomever. */
+  readonly confirm: () => Promise<void>;
+  /** What an operator should know of the server behind an executor; undefined: it has the replicas, or does not tell. */
+  risk(executor: RedisExecutor): Promise<string | undefined>;
+  close(): Promise<void>;
+}
+
+/**
+ * Builds it, with a guard of its own. Nothing is connected yet.
+ * @param point A key that nobody uses, within what the Redis user may touch.
+ */
+export function createReplicatedLink(
+  options: ReplicatedLinkOptions,
+  endpoint: Endpoint,
+  point: string,
+): ReplicatedLink {
+  const { client, timeoutMs, maxCommandsInFlight, logoutConfirmedByReplicas: replicas } = options;
+  const availability = new Availability(endpoint, SILENT);
+  const make: ClientFactory = (hooks) =>
+    client === undefined ? createRedisClient(options, hooks) : duplicateOf(client, timeoutMs, hooks);
+  const connection = new RedisConnection(make, endpoint, timeoutMs, availability);
+  const ends = new ReplicatedExecutor(connection, replicas, point);
+  const executor = new ResilientExecutor(ends, maxCommandsInFlight, availability);
+  return {
+    executor,
+    connect: () => connection.connect(),
+    confirm: async () => void (await executor.run(MARK_POINT, [point], [])),
+    risk: async (usual) => {
+      const role = await usual.call('ROLE').catch(() => undefined);
+      if (!Array.isArray(role) || String(role[0]) !== 'master' || !Array.isArray(role[2])) return undefined;
+      const there = role[2].length;
+      return there >= replicas
+        ? undefined
+        : `REDIS_SESSION_LOGOUT_CONFIRMED_BY_REPLICAS is ${replicas} and Redis at ${endpoint.address} has ${there} replicas: ` +
+            'every logout will be told 503 until there are more.';
+    },
+    close: async () => {
+      executor.close();
+      await connection.close();
+    },
+  };
+}

@@ -1,0 +1,138 @@
+import { SessionStoreUnavailableError, type StoreUnavailableReason } from '../../core/errors.js';
+import { idOf, newToken, tagOf, type SessionId } from '../../core/token.js';
+import { sampleNodes, type RedisExecutor } from '../../redis/executor.js';
+import { cause, isOutage, unavailable } from '../../redis/failure.js';
+import { keyOf } from './record.js';
+import { RedisStore, type RedisStoreOptions } from './redis-store.js';
+
+/** States of a server that pass, in which it serves what it can: no reason not to start. */
+const PASSING: ReadonlySet<StoreUnavailableReason> = new Set<StoreUnavailableReason>([
+  'OOM',
+  'READONLY',
+  'NOREPLICAS',
+  'MISCONF',
+]);
+
+/** What every change of the rehearsal has in common. */
+const BASE = { authenticated: true, remove: [] as string[] };
+const BYTES = new Uint8Array([1]);
+const ONE = new Map([['rehearsal', BYTES]]);
+
+/**
+ * Does with a session of its own what requests will do with theirs, on each master of a cluster: create, load, use, save,
+ * update, renew, destroy. What is refused is found now and named, and not by the first user.
+ *
+ * @returns What an operator should know: writes that are refused for now, nodes that are down while others serve.
+ * @throws SessionStoreUnavailableError where sessions cannot be served.
+ */
+export async function rehearse(executor: RedisExecutor, options: RedisStoreOptions): Promise<string[]> {
+  const store = new RedisStore(executor, options, () => Promise.resolve());
+  const ids = sampleNodes(
+    executor,
+    () => idOf(newToken()),
+    (id) => keyOf(options.keyPrefix, id),
+  );
+  const outcomes = await Promise.allSettled(
+    [...ids.values()].map((id) => perform(store, id, executor, options.keyPrefix)),
+  );
+  const warnings: string[] = [];
+  const failures: Error[] = [];
+  outcomes.forEach((outcome, at) => {
+    if (outcome.status === 'rejected') failures.push(outcome.reason as Error);
+    else if (outcome.value !== undefined) warnings.push(`For now: ${outcome.value.message}`);
+    if (outcome.status === 'rejected' && isOutage(outcome.reason)) {
+      warnings.push(
+        `Node ${[...ids.keys()][at] ?? ''} of the cluster does not serve its sessions: ${outcome.reason.message}`,
+      );
+    }
+  });
+  const refusal = failures.find((failure) => !isDownNode(failure));
+  if (refusal !== undefined) throw refusal;
+  const [first] = failures;
+  if (first !== undefined && failures.length === outcomes.length) throw first;
+  return [...new Set(warnings)];
+}
+
+/** Of a cluster; the rest of it may serve. */
+function isDownNode(failure: Error): boolean {
+  return (
+    isOutage(failure) || (failure instanceof SessionStoreUnavailableError && failure.reason === 'CLUSTERDOWN')
+  );
+}
+
+/** @returns The refusal that will pass, if there was one. */
+async function perform(
+  store: RedisStore,
+  id: SessionId,
+  executor: RedisExecutor,
+  keyPrefix: string,
+): Promise<SessionStoreUnavailableError | undefined> {
+  const newId = idOf(newToken(undefined, tagOf(id)));
+  const [key, newKey] = [keyOf(keyPrefix, id), keyOf(keyPrefix, newId)];
+  const times = { maxInactiveInterval: 60, absoluteTimeout: 0 };
+  const steps: (() => Promise<unknown>)[] = [
+    () => store.create(id, { ...times, attributes: ONE, codec: 'rehearsal', authenticated: true }),
+    () => store.load(id, { touch: false }),
+    () => store.touch(id),
+    () => store.save(id, { ...BASE, set: new Map([['saved', BYTES]]), remove: ['rehearsal'] }),
+    () => store.compareAndSet(id, 'saved', BYTES, undefined, true),
+    () => store.renew(id, { ...BASE, set: ONE, newId }),
+    () => store.destroy(newId),
+  ];
+  let passing: SessionStoreUnavailableError | undefined;
+  try {
+    for (const step of steps) {
+      await step().catch((error: unknown) => {
+        if (!(error instanceof SessionStoreUnavailableError && PASSING.has(error.reason))) throw error;
+        passing ??= error;
+      });
+    }
+  } catch (error) {
+    // A node that is down is not asked again.
+    if (isOutage(error)) throw error;
+    const refusal = await named(error, executor, [key, newKey]);
+    await forget(executor, key, newKey);
+    throw refusal ?? error;
+  }
+  await forget(executor, key, newKey);
+  return passing;
+}
+
+/** Nothing remains of it, not even a tombstone. */
+async function forget(executor: RedisExecutor, ...keys: string[]): Promise<void> {
+  await executor.call('DEL', ...keys).catch(() => undefined);
+}
+
+/** The commands of scripts, with arguments that do no harm to keys of our own. */
+const commandsOf = ([key, newKey]: readonly [string, string]): string[][] => [
+  ['HGETALL', key],
+  ['TIME'],
+  ['HMGET', key, 'f'],
+  ['HSET', key, 'f', '1'],
+  ['PEXPIRE', key, '1000'],
+  ['EXISTS', key],
+  ['RENAME', key, newKey],
+  ['HDEL', newKey, 'f'],
+  ['DEL', newKey],
+  ['EVAL', 'return 1', '1', key],
+];
+
+/** A refusal by the names of all commands that are refused: a server names none of those in a script. */
+async function named(
+  error: unknown,
+  executor: RedisExecutor,
+  keys: readonly [string, string],
+): Promise<Error | undefined> {
+  if (!(error instanceof SessionStoreUnavailableError)) return undefined;
+  const { reason } = error;
+  if (reason !== 'NOPERM' && reason !== 'UNKNOWN_COMMAND') return undefined;
+  const refused: string[] = [];
+  for (const [name = '', ...args] of commandsOf(keys)) {
+    await executor.call(name, ...args).catch((refusal: unknown) => {
+      if (refusal instanceof SessionStoreUnavailableError && refusal.reason === reason) refused.push(name);
+    });
+  }
+  if (refused.length === 0 || refused.length >= commandsOf(keys).length - 1) return undefined;
+  const how = reason === 'NOPERM' ? 'NOPERM: this user may not use' : 'it has no command';
+  return unavailable(executor.endpoint, cause(reason, `${how} ${refused.join(', ')}`));
+}

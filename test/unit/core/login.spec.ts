@@ -1,0 +1,207 @@
+import { beforeEach, describe, expect, it } from '@jest/globals';
+import { SessionFormatError, SessionStoreUnavailableError } from '../../../lib/core/errors.js';
+import type { SessionStore } from '../../../lib/core/store.js';
+import { CoreFixture, noting, overriding, type AnySession, type FakeBrowser } from './helpers.js';
+
+let calls: string[];
+let fixture: CoreFixture;
+let browser: FakeBrowser;
+
+beforeEach(() => {
+  calls = [];
+  fixture = new CoreFixture({ wrap: noting(calls) });
+  browser = fixture.browser();
+});
+
+const who = (session: AnySession): unknown => session.principal;
+
+describe('a login', () => {
+  it('of somebody without a session is one write, and gives a cookie', async () => {
+    await browser.visit((session) => session.authenticate('ann'));
+    expect(calls).toEqual(['create']);
+    expect(browser.token).toBeDefined();
+    expect(await browser.visit(who)).toBe('ann');
+  });
+
+  it('of a guest is one write, with a new token and id, and the old ones open nothing', async () => {
+    await browser.visit((session) => (session['cart'] = ['tea']));
+    const guest = browser.clone();
+    const before = await browser.visit((session) => session.id);
+    calls.length = 0;
+    await browser.visit((session) => session.authenticate('ann'));
+    expect(calls).toEqual(['load', 'renew']);
+    expect(browser.token).not.toBe(guest.token);
+    expect(browser.token?.slice(0, 4)).toBe(guest.token?.slice(0, 4));
+    expect(await browser.visit((session) => session.id)).not.toBe(before);
+    expect(await guest.visit((session) => [who(session), { ...session }])).toEqual([undefined, {}]);
+  });
+
+  it('is in the store before its promise resolves, with what was assigned before it', async () => {
+    const request = await browser.request();
+    request.session['theme'] = 'dark';
+    await request.session.authenticate('ann');
+    const record = fixture.memory.peek(request.session.id as never);
+    expect(record).toMatchObject({
+      principal: 'ann',
+      authenticated: true,
+      authenticatedAt: fixture.clock.now(),
+    });
+    expect([...(record?.attributes.keys() ?? [])]).toEqual(['theme']);
+  });
+
+  it('keeps a number as text', async () => {
+    await browser.visit((session) => session.authenticate(42));
+    expect(await browser.visit(who)).toBe('42');
+  });
+
+  it('tells when it was, by the clock of the store, until the next', async () => {
+    await browser.visit((session) => session.authenticate('ann'));
+    const at = fixture.clock.now();
+    fixture.clock.advance(60);
+    await browser.visit((session) => expect(session.authenticatedAt?.getTime()).toBe(at));
+    await browser.visit((session) => session.authenticate('ann'));
+    await browser.visit((session) => expect(session.authenticatedAt?.getTime()).toBe(at + 60_000));
+  });
+
+  it('begins the absolute timeout anew', async () => {
+    fixture = new CoreFixture({ rules: { absoluteTimeout: 100, maxInactiveInterval: 1000 } });
+    browser = fixture.browser();
+    await browser.visit((session) => (session['a'] = 1));
+    fixture.clock.advance(90);
+    await browser.visit((session) => session.authenticate('ann'));
+    fixture.clock.advance(90);
+    expect(await browser.visit(who)).toBe('ann');
+    fixture.clock.advance(11);
+    expect(await browser.visit(who)).toBeUndefined();
+  });
+
+  it('and an id change are told as events, with public ids', async () => {
+    const ids: string[] = [];
+    const noted = (session: AnySession): unknown => ids.push(session.id);
+    await browser.visit((session) => void (session['a'] = 1));
+    await browser.visit(noted);
+    await browser.visit((session) => session.authenticate('ann'));
+    await browser.visit(noted);
+    await browser.visit((session) => session.regenerateId());
+    await browser.visit(noted);
+    await browser.visit((session) => session.destroy());
+    const [guest, ann, regenerated] = ids;
+    expect(fixture.events).toEqual([
+      { type: 'created', id: guest },
+      { type: 'authenticated', id: ann, previousId: guest, principal: 'ann' },
+      { type: 'regenerated', id: regenerated, previousId: ann },
+      { type: 'destroyed', id: regenerated },
+    ]);
+  });
+
+  it.each([
+    ['the store is down', () => new SessionStoreUnavailableError('down')],
+    ['the record is of a newer version', () => new SessionFormatError('newer')],
+  ])('that fails because %s fails its response, though nobody awaited it', async (_why, failure) => {
+    const failing = (store: SessionStore): SessionStore =>
+      overriding(store, { create: () => Promise.reject(failure()) });
+    const request = await new CoreFixture({ wrap: failing }).browser().request();
+    request.session.authenticate('ann').catch(() => undefined);
+    await expect(request.answer()).rejects.toThrow(failure().message);
+    expect(request.session.principal).toBeUndefined();
+  });
+
+  it('that succeeds at the second try is a success', async () => {
+    let fails = true;
+    const failing = (store: SessionStore): SessionStore =>
+      overriding(store, {
+        create: (...args) => {
+          if (!fails) return store.create(...args);
+          fails = false;
+          return Promise.reject(new SessionStoreUnavailableError('down'));
+        },
+      });
+    browser = new CoreFixture({ wrap: failing }).browser();
+    await browser.visit(async (session) => {
+      await expect(session.authenticate('ann')).rejects.toThrow('down');
+      await session.authenticate('ann');
+    });
+    expect(await browser.visit(who)).toBe('ann');
+  });
+});
+
+describe("the application's own idea of who is logged in", () => {
+  const told: boolean[] = [];
+  const start = (): void => {
+    told.length = 0;
+    fixture = new CoreFixture({
+      environment: { isAuthenticated: (session) => (session as AnySession)['user'] !== undefined },
+      wrap: (store) =>
+        overriding(store, {
+          create: (id, session) => (told.push(session.authenticated), store.create(id, session)),
+          save: (id, change) => (told.push(change.authenticated), store.save(id, change)),
+          renew: (id, renewal) => (told.push(renewal.authenticated), store.renew(id, renewal)),
+          compareAndSet: (...args) => (told.push(args[4]), store.compareAndSet(...args)),
+        }),
+    });
+    browser = fixture.browser();
+  };
+
+  it('is asked at each write, whichever it is', async () => {
+    start();
+    await browser.visit((session) => (session['cart'] = 1));
+    await browser.visit((session) => (session['cart'] = 2));
+    await browser.visit((session) => session.update('cart', () => 3));
+    await browser.visit((session) => session.regenerateId());
+    expect(told).toEqual([false, false, false, false]);
+    await browser.visit((session) => (session['user'] = 'ann'));
+    await browser.visit((session) => session.update('cart', () => 4));
+    await browser.visit((session) => session.regenerateId());
+    expect(told.splice(4)).toEqual([true, true, true]);
+  });
+
+  it('counts for good once it was stored, and beside authenticate()', async () => {
+    start();
+    await browser.visit((session) => (session['user'] = 'ann'));
+    await browser.visit((session) => delete session['user']);
+    await fixture.browser().visit(async (session) => {
+      await session.authenticate('bob');
+      session['cart'] = 1;
+    });
+    expect(told).toEqual([true, true, true, true]);
+  });
+
+  it('is told of a login that the function of an update has made', async () => {
+    start();
+    await browser.visit((session) => (session['cart'] = 1));
+    told.length = 0;
+    await browser.visit((session) =>
+      session.update('cart', async (cart) => {
+        await session.authenticate('ann');
+        return (cart as number) + 1;
+      }),
+    );
+    expect(told).toEqual([true, true]);
+    expect(await browser.visit((session) => [who(session), session['cart']])).toEqual(['ann', 2]);
+  });
+});
+
+describe('an id change', () => {
+  it('of a new session costs nothing, and what is stored later has the new id', async () => {
+    const ids = await browser.visit(async (session) => {
+      const before = session.id;
+      await session.regenerateId();
+      session['a'] = 1;
+      return [before, session.id];
+    });
+    expect(calls).toEqual(['create']);
+    expect(ids[0]).not.toBe(ids[1]);
+    expect(await browser.visit((session) => session.id)).toBe(ids[1]);
+  });
+
+  it('of one that has ended meanwhile is an error, and gives no cookie', async () => {
+    await browser.visit((session) => (session['a'] = 1));
+    const request = await browser.request();
+    await browser.visit((session) => session.destroy());
+    await expect(request.session.regenerateId()).rejects.toMatchObject({
+      code: 'SESSION_GONE',
+      message: expect.stringMatching(/^Could not change its id: session \S+ was destroyed/) as unknown,
+    });
+    expect(await request.answer()).toBeUndefined();
+  });
+});
