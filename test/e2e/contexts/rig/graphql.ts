@@ -78,8 +78,8 @@ export function subscriber(url: string, headers: Record<string, string>): Subscr
     url: `${url.replace(/^http/, 'ws')}/graphql`,
     webSocketImpl: WithHeaders,
     retryAttempts: 0,
-    lazy: true,
-    lazyCloseTimeout: 60_000,
+    // One socket for what follows each other; its timer outlives the client.
+    lazyCloseTimeout: 500,
     on: { closed: (event) => close((event as { code: number }).code) },
   });
   onCleanup(() => client.dispose());
