@@ -86,11 +86,18 @@ describe.each(STACKS)('GraphQL: %s on %s', (driver, adapter) => {
   it('CsrfGuard refuses a mutation without a token of the session', async () => {
     const browser = await loggedIn();
     const refused = await ask(browser, 'mutation { transfer }');
-    expect(refused).toMatchObject({ data: { transfer: null }, errors: [/^The CSRF token is missing/].map(matching) });
+    expect(refused).toMatchObject({
+      data: { transfer: null },
+      errors: [/^The CSRF token is missing/].map(matching),
+    });
     const csrf = (await ask(browser, '{ csrf }')).data?.['csrf'] as string;
     const foreign = (await ask(await loggedIn(), '{ csrf }')).data?.['csrf'] as string;
-    expect((await ask(browser, 'mutation { transfer }', { 'x-csrf-token': foreign })).data).toEqual({ transfer: null });
-    expect((await ask(browser, 'mutation { transfer }', { 'x-csrf-token': csrf })).data).toEqual({ transfer: true });
+    expect((await ask(browser, 'mutation { transfer }', { 'x-csrf-token': foreign })).data).toEqual({
+      transfer: null,
+    });
+    expect((await ask(browser, 'mutation { transfer }', { 'x-csrf-token': csrf })).data).toEqual({
+      transfer: true,
+    });
     expect((await ask(browser, 'mutation { hook }')).data).toEqual({ hook: true });
   });
 
@@ -98,7 +105,10 @@ describe.each(STACKS)('GraphQL: %s on %s', (driver, adapter) => {
     const browser = await loggedIn();
     await browser.post('/write', { color: 'blue' });
     const socket = subscriber(other.url, { cookie: cookieOf(browser) });
-    expect(await socket.first('subscription { principal }')).toEqual({ data: { principal: 'anna' }, errors: [] });
+    expect(await socket.first('subscription { principal }')).toEqual({
+      data: { principal: 'anna' },
+      errors: [],
+    });
     expect(await socket.first('subscription { trying(what: "read") }')).toMatchObject({
       data: { trying: '{"color":"blue"}' },
     });

@@ -130,7 +130,9 @@ export class CartResolver {
   }
 
   @Subscription('principal')
-  async *watch(@Principal() principal: string | undefined): AsyncGenerator<{ principal: string | undefined }> {
+  async *watch(
+    @Principal() principal: string | undefined,
+  ): AsyncGenerator<{ principal: string | undefined }> {
     yield { principal };
     await new Promise(() => undefined);
   }

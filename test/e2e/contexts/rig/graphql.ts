@@ -83,7 +83,11 @@ export function subscriber(url: string, headers: Record<string, string>): Subscr
     on: { closed: (event) => close((event as { code: number }).code) },
   });
   onCleanup(() => client.dispose());
-  return { closed, first: (query) => firstOf(client, query, true), keep: (query) => firstOf(client, query, false) };
+  return {
+    closed,
+    first: (query) => firstOf(client, query, true),
+    keep: (query) => firstOf(client, query, false),
+  };
 }
 
 function firstOf(client: Client, query: string, stop: boolean): Promise<Pick<Answer, 'data' | 'errors'>> {
@@ -98,7 +102,7 @@ function firstOf(client: Client, query: string, stop: boolean): Promise<Pick<Ans
         error: (error) => {
           if (Array.isArray(error))
             resolve({ data: undefined, errors: error.map(({ message }: { message: string }) => message) });
-          else reject(error as Error);
+          else reject(error);
         },
         complete: () => reject(new Error('It completed without an answer.')),
       },
