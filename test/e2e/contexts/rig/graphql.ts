@@ -99,10 +99,10 @@ function firstOf(client: Client, query: string, stop: boolean): Promise<Pick<Ans
           resolve({ data, errors: (errors ?? []).map(({ message }) => message) });
           if (stop) cancel();
         },
-        error: (error) => {
+        error: (error: unknown) => {
           if (Array.isArray(error))
             resolve({ data: undefined, errors: error.map(({ message }: { message: string }) => message) });
-          else reject(error);
+          else reject(new Error('The subscription failed.', { cause: error }));
         },
         complete: () => reject(new Error('It completed without an answer.')),
       },
