@@ -14,13 +14,19 @@ const ROOT = fileURLToPath(new URL('..', import.meta.url));
 /** What `npm i` takes beside each major of @nestjs/common. */
 const RANGES = {
   11: {
+    '@nestjs/apollo': '^13.0.0',
     '@nestjs/common': '^11.0.0',
     '@nestjs/config': '^4.0.0',
     '@nestjs/core': '^11.0.0',
+    '@nestjs/graphql': '^13.0.0',
+    '@nestjs/mercurius': '^13.0.0',
     '@nestjs/platform-express': '^11.0.0',
     '@nestjs/platform-fastify': '^11.0.0',
+    '@nestjs/platform-socket.io': '^11.0.0',
+    '@nestjs/platform-ws': '^11.0.0',
     '@nestjs/terminus': '^11.0.0',
     '@nestjs/testing': '^11.0.0',
+    '@nestjs/websockets': '^11.0.0',
   },
 };
 
@@ -28,6 +34,7 @@ const SUITES = [
   ...[
     'unit/nest/',
     'unit/compat/',
+    'e2e/contexts/',
     'e2e/deferred-response',
     'e2e/health',
     'e2e/inject',

@@ -1,5 +1,6 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import { Redis } from 'ioredis';
+import { newToken } from '../../../lib/core/token.js';
 import { adapters, type Adapter } from '../../support/apps.js';
 import type { Browser } from '../../support/cookie-jar.js';
 import { startRedis, type RedisProcess } from '../../support/redis-server.js';
@@ -112,7 +113,7 @@ describe.each(cases)('A gateway on %s by %s', (adapter, transport) => {
 
   it('is a guest without a cookie or with a bad one: nothing is stored, and writing is refused clearly', async () => {
     const before = await client.dbsize();
-    const bad = { cookie: `sid=${'A'.repeat(43)}` };
+    const bad = { cookie: `sid=${newToken()}` };
     for (const headers of [{}, bad, { cookie: 'sid=junk' }]) {
       const socket = await connect(transport, shop.url, headers);
       for (const _ of [1, 2]) {
