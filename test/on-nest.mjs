@@ -30,6 +30,15 @@ const RANGES = {
   },
 };
 
+/** @nestjs/apollo 13 asks for Apollo 5 and brings a page that asks for 4, with which strict npm does not install it. */
+const OVERRIDES = {
+  11: {
+    '@nestjs/apollo': {
+      '@apollo/server-plugin-landing-page-graphql-playground': { '@apollo/server': '^5.5.1' },
+    },
+  },
+};
+
 const SUITES = [
   ...[
     'unit/nest/',
@@ -74,6 +83,7 @@ async function copyCheckout() {
 async function install() {
   const manifest = JSON.parse(await readFile(join(ROOT, 'package.json'), 'utf8'));
   Object.assign(manifest.devDependencies, ranges);
+  Object.assign(manifest.overrides, OVERRIDES[major]);
   await writeFile(join(copy, 'package.json'), JSON.stringify(manifest, undefined, 2));
   await cp(join(ROOT, 'package-lock.json'), join(copy, 'package-lock.json'));
   run('npm', [
