@@ -7,6 +7,7 @@ export default {
   moduleNameMapper: {
     '^nestjs-redis-session$': '<rootDir>/lib/index.ts',
     '^nestjs-redis-session/health$': '<rootDir>/lib/health/index.ts',
+    '^nestjs-redis-session/express$': '<rootDir>/lib/express/index.ts',
     '^(\\.{1,2}/.*)\\.js$': '$1',
   },
   transform: {

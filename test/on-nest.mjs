@@ -45,6 +45,7 @@ const SUITES = [
     'unit/compat/',
     'e2e/contexts/',
     'e2e/deferred-response',
+    'e2e/express-',
     'e2e/health',
     'e2e/inject',
     'e2e/middleware-stacks',

@@ -40,6 +40,7 @@ export class PeekedSession implements ProxiedSession {
   readonly setMaxInactiveInterval = this.#refuse;
   readonly setCookieMaxAge = this.#refuse;
   readonly markDirty = this.#refuse;
+  readonly keep = this.#refuse;
   readonly csrfToken = this.#refuse;
   readonly authenticate = this.#refuseLater;
   readonly regenerateId = this.#refuseLater;

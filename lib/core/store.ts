@@ -26,6 +26,8 @@ export interface SessionRecord {
   readonly authenticatedAt?: number | undefined;
   /** Whether it counts as authenticated (see {@link SessionChange.authenticated}). */
   readonly authenticated: boolean;
+  /** Of one that does not: whether it is stored like one that does, as a guest's session that is worth keeping. */
+  readonly kept?: boolean | undefined;
   /** See {@link CookieLife}; undefined: as the settings say. */
   readonly cookieMaxAge?: number | undefined;
   /** When the cookie was sent last; 0: it is to be sent; undefined: nobody has noted it. */
@@ -44,6 +46,8 @@ export interface NewSession {
   /** Who logs in with this, if anyone; `authenticatedAt` is then the moment of the write. */
   readonly principal?: string | undefined;
   readonly authenticated: boolean;
+  /** See {@link SessionRecord.kept}. */
+  readonly kept?: boolean | undefined;
   /** Undefined: the cookie ends with the browser, and nothing is kept of it. */
   readonly cookie?: CookieLife | undefined;
   /** The index of users' sessions has been told of it, which the record notes. */
@@ -61,6 +65,8 @@ export interface SessionChange {
    * closer and shorter.
    */
   readonly authenticated: boolean;
+  /** Only when it changed. See {@link SessionRecord.kept}. */
+  readonly kept?: boolean | undefined;
   /** Only when it changed, or the cookie is sent. */
   readonly cookie?: CookieLife | undefined;
   /** See {@link NewSession.indexed}. */

@@ -11,7 +11,7 @@ import { RequestSession, type RequestSessionOptions } from '../http/request-sess
 import { RequestSlot } from '../http/request-slot.js';
 import { SocketSessions } from './context/socket-sessions.js';
 import { placeOf, type SessionSource } from './context/source.js';
-import type { AnyResponse, RawExchange } from './raw-http.js';
+import { rawExchange, type AnyRequest, type AnyResponse, type RawExchange } from './raw-http.js';
 import type { SessionEventStream } from './session-events.js';
 import { sessionInfo, type SessionInfo } from './session-info.js';
 import { asHttpException } from './session.exceptions.js';
@@ -74,6 +74,13 @@ export class SessionService {
     const opening = this.#openingOf(place.exchange);
     await opening.loaded;
     return opening.session;
+  }
+
+  /** What is behind the session of an HTTP request, for this package's own middleware. @internal */
+  async requestSession(request: AnyRequest, response: AnyResponse): Promise<RequestSession> {
+    const opening = this.#openingOf(rawExchange(request, response));
+    await opening.loaded;
+    return opening;
   }
 
   /** Whether browsers send the token of a session unasked. @internal */

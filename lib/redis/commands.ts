@@ -101,33 +101,25 @@ export class RedisCommands implements RedisExecutor {
   }
 
   load(key: string): Promise<[Buffer[], number | undefined]> {
-    return this.#deadlines.limit((turn) => this.#loadTwice(key, turn));
-  }
-
-  /** To read twice is to read once: where the connection breaks under it, it is read on the next. */
-  async #loadTwice(key: string, turn: Turn): Promise<[Buffer[], number | undefined]> {
-    const obstacle = this.#obstacle(turn);
-    if (obstacle !== undefined) await obstacle;
-    try {
-      return await this.#load(key);
-    } catch (error) {
-      if (!isConnectionFailure(error)) throw error;
-      await this.#obstacle(turn);
-      return this.#load(key);
-    }
-  }
-
-  async #load(key: string): Promise<[Buffer[], number | undefined]> {
-    this.#batch();
-    // Upper case, so that ioredis hands out the flat reply: as an object, names would be mangled to strings.
-    const load = this.client.callBuffer('HGETALL', key);
-    let { now } = this.#clocks.of(this.nodeOf(key));
-    // In the same round trip. Best effort: where scripts fail, reads must go on.
-    if (now === undefined) {
-      const told = this.#tell(TIME_OF, key, [1, key]).catch(nothing);
-      [, now] = await Promise.all([load, told]);
-    }
-    return [flatReply(await load), now];
+    return this.#deadlines.limit(async (turn) => {
+      // To read twice is to read once: where the connection breaks under it, it is read on the next.
+      for (let isFirst = true; ; isFirst = false) {
+        const obstacle = this.#obstacle(turn);
+        if (obstacle !== undefined) await obstacle;
+        this.#batch();
+        // Upper case, so that ioredis hands out the flat reply: as an object, names would be mangled to strings.
+        const load = this.client.callBuffer('HGETALL', key);
+        const { now } = this.#clocks.of(this.nodeOf(key));
+        // In the same round trip. Best effort: where scripts fail, reads must go on.
+        const told = now === undefined ? this.#tell(TIME_OF, key, [1, key]).catch(nothing) : undefined;
+        try {
+          const fields = flatReply(await load);
+          return [fields, told === undefined ? now : await told];
+        } catch (error) {
+          if (!isFirst || !isConnectionFailure(error)) throw error;
+        }
+      }
+    });
   }
 
   run(script: Script, keys: readonly string[], args: readonly Argument[], outer?: Turn): Promise<unknown> {
@@ -157,6 +149,7 @@ export class RedisCommands implements RedisExecutor {
     turn: Turn,
   ): Promise<unknown> {
     const [key = ''] = keys;
+    let isKnown = true;
     for (;;) {
       const now = this.#clocks.of(this.nodeOf(key)).now ?? (await this.#tell(TIME_OF, key, [1, key]));
       const askedAt = performance.now();
@@ -164,18 +157,24 @@ export class RedisCommands implements RedisExecutor {
       const left = turn.left - DEADLINE_MARGIN_MS;
       if (left <= 0) throw noAnswer(this.endpoint, this.timeoutMs);
       try {
-        const reply = (await this.#evaluate(script, [
+        this.#batch();
+        const reply = (await this.client.callBuffer(
+          ...(isKnown ? bySha(script) : byText(script)),
           keys.length,
           ...keys,
           Math.floor(now + left),
           ...args,
-        ])) as unknown[];
+        )) as unknown[];
         const status = Number(reply[0]);
         if (status === SCRIPT_STATUS.written || status === SCRIPT_STATUS.late) {
           this.#clocks.of(this.nodeOf(key)).observe(Number(reply[1]), askedAt);
         }
         if (status !== SCRIPT_STATUS.late || turn.left <= DEADLINE_MARGIN_MS) return reply;
       } catch (error) {
+        if (isKnown && isUnknownScript(error)) {
+          isKnown = false;
+          continue;
+        }
         if (!isTryAgain(error) || turn.left <= TRY_AGAIN_MS) throw error;
         await sleep(TRY_AGAIN_MS);
       }
@@ -193,9 +192,9 @@ export class RedisCommands implements RedisExecutor {
   /** A server that does not know a script yet (new, restarted, failed over) learns it by running it. */
   #evaluate(script: Script, rest: readonly Argument[]): Promise<unknown> {
     this.#batch();
-    return this.client.callBuffer('evalsha', script.sha1, ...rest).catch((error: unknown) => {
-      if (!(error instanceof Error && error.message.startsWith('NOSCRIPT'))) throw error;
-      return this.client.callBuffer('eval', script.lua, ...rest);
+    return this.client.callBuffer(...bySha(script), ...rest).catch((error: unknown) => {
+      if (!isUnknownScript(error)) throw error;
+      return this.client.callBuffer(...byText(script), ...rest);
     });
   }
 
@@ -294,6 +293,13 @@ export class RedisCommands implements RedisExecutor {
 
 function nameOf({ options: { host, port } }: Redis): string {
   return `${host}:${port}`;
+}
+
+const bySha = ({ sha1 }: Script): [string, string] => ['evalsha', sha1];
+const byText = ({ lua }: Script): [string, string] => ['eval', lua];
+
+function isUnknownScript(error: unknown): boolean {
+  return error instanceof Error && error.message.startsWith('NOSCRIPT');
 }
 
 function nothing(): undefined {

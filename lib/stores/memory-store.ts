@@ -266,9 +266,10 @@ export function recordOf(
   now: number,
   absoluteDeadline: number | undefined,
 ): SessionRecord {
-  const { attributes, codec, maxInactiveInterval, principal, authenticated, cookie } = session;
+  const { attributes, codec, maxInactiveInterval, principal, authenticated, kept, cookie } = session;
   return {
     ...{ attributes, codec, maxInactiveInterval, principal, authenticated, absoluteDeadline },
+    ...(kept === true && { kept }),
     createdAt: now,
     lastAccessedAt: now,
     authenticatedAt: principal === undefined ? undefined : now,
@@ -288,6 +289,7 @@ export function changed(record: SessionRecord, change: SessionChange, now: numbe
     lastAccessedAt: now,
     maxInactiveInterval: change.maxInactiveInterval ?? record.maxInactiveInterval,
     authenticated: record.authenticated || change.authenticated,
+    ...(change.kept !== undefined && { kept: change.kept }),
     indexedAt: change.indexed === true ? now : record.indexedAt,
     ...cookieOf(change.cookie, now),
   };

@@ -30,6 +30,14 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   config: ['core/'],
   nest: ['core/', 'codecs/', 'compat/', 'redis/', 'stores/', 'http/', 'config/'],
   health: ['core/store.ts', 'nest/tokens.ts', 'stores/backend.ts', 'nest/session.lifecycle.ts'],
+  express: [
+    'core/environment.ts',
+    'core/errors.ts',
+    'core/members.ts',
+    'config/settings.ts',
+    'http/request-slot.ts',
+    ...['nest/nest-log.ts', 'nest/session.service.ts', 'nest/tokens.ts'],
+  ],
   'index.ts': ['core/', 'codecs/', 'config/', 'nest/'],
 };
 
@@ -44,6 +52,7 @@ const MAY_USE: Readonly<Record<string, RegExp>> = {
   config: /^(class-validator|class-transformer|ioredis|node:fs|node:util)$/,
   nest: /^(@nestjs\/(common|core|config|websockets)|rxjs|node:[\w/]+)$/,
   health: /^@nestjs\/(common|terminus)$/,
+  express: /^(@nestjs\/common|cookie|node:http)$/,
   'index.ts': /^$/,
 };
 
@@ -103,7 +112,7 @@ describe('lib', () => {
   });
 
   it('does not import its own doors', () => {
-    const doors = /^(index\.ts|health\/index\.ts|nestjs-redis-session(\/.*)?)$/;
+    const doors = /^(index\.ts|(health|express)\/index\.ts|nestjs-redis-session(\/.*)?)$/;
     expect(imports.filter(({ to }) => doors.test(to)).map(told)).toEqual([]);
   });
 
