@@ -4,7 +4,7 @@ import { newToken } from '../../../lib/core/token.js';
 import { adapters, type Adapter } from '../../support/apps.js';
 import type { Browser } from '../../support/cookie-jar.js';
 import { startRedis, type RedisProcess } from '../../support/redis-server.js';
-import { eventually } from '../rig/eventually.js';
+import { eventually } from '../../support/eventually.js';
 import { Gate } from '../rig/gate.js';
 import { CartGateway } from './rig/cart.gateway.js';
 import { cookieOf, startShop, storedOf, type Shop, type ShopParts } from './rig/shop.js';

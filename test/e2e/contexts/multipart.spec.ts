@@ -53,7 +53,7 @@ eachAdapter('CSRF in multipart forms', (adapter) => {
     const module = { imports: [RedisSessionModule.forRoot()], controllers: [FormController, upload] };
     const started = await startApp(adapter, module, {
       configure: async (app) => {
-        if (adapter === 'fastify') await (app as NestFastifyApplication).register(multipart);
+        if (adapter === 'fastify') await (app as NestFastifyApplication).register(multipart as never);
       },
     });
     url = started.url;
