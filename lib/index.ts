@@ -16,7 +16,8 @@ export type {
   SessionDevice,
   SessionIndex,
 } from './core/session-index.js';
-export { Session } from './nest/session.decorator.js';
+export { Principal, Session } from './nest/session.decorator.js';
+export { AuthenticatedGuard } from './nest/authenticated.guard.js';
 export { CSRF_FIELD, CSRF_HEADER, CsrfGuard, SkipCsrf } from './nest/csrf.guard.js';
 export { RecentLoginGuard, RequireRecentLogin } from './nest/recent-login.guard.js';
 export {
@@ -25,7 +26,9 @@ export {
   SessionUnavailableException,
 } from './nest/session.exceptions.js';
 export { RedisSessionInterceptor } from './nest/session.interceptor.js';
-export type { AnyRequest, AnyResponse, SessionSource } from './nest/raw-http.js';
+export type { AnyRequest, AnyResponse } from './nest/raw-http.js';
+export type { AnySocket, PlainWebSocket, SocketIoSocket } from './nest/context/handshake.js';
+export type { SessionSource } from './nest/context/source.js';
 export type {
   AuthenticateOptions,
   HttpSession,

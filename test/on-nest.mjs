@@ -14,13 +14,28 @@ const ROOT = fileURLToPath(new URL('..', import.meta.url));
 /** What `npm i` takes beside each major of @nestjs/common. */
 const RANGES = {
   11: {
+    '@nestjs/apollo': '^13.0.0',
     '@nestjs/common': '^11.0.0',
     '@nestjs/config': '^4.0.0',
     '@nestjs/core': '^11.0.0',
+    '@nestjs/graphql': '^13.0.0',
+    '@nestjs/mercurius': '^13.0.0',
     '@nestjs/platform-express': '^11.0.0',
     '@nestjs/platform-fastify': '^11.0.0',
+    '@nestjs/platform-socket.io': '^11.0.0',
+    '@nestjs/platform-ws': '^11.0.0',
     '@nestjs/terminus': '^11.0.0',
     '@nestjs/testing': '^11.0.0',
+    '@nestjs/websockets': '^11.0.0',
+  },
+};
+
+/** @nestjs/apollo 13 asks for Apollo 5 and brings a page that asks for 4, with which strict npm does not install it. */
+const OVERRIDES = {
+  11: {
+    '@nestjs/apollo': {
+      '@apollo/server-plugin-landing-page-graphql-playground': { '@apollo/server': '^5.5.1' },
+    },
   },
 };
 
@@ -28,6 +43,7 @@ const SUITES = [
   ...[
     'unit/nest/',
     'unit/compat/',
+    'e2e/contexts/',
     'e2e/deferred-response',
     'e2e/express-',
     'e2e/fastify-',
@@ -70,6 +86,7 @@ async function copyCheckout() {
 async function install() {
   const manifest = JSON.parse(await readFile(join(ROOT, 'package.json'), 'utf8'));
   Object.assign(manifest.devDependencies, ranges);
+  Object.assign(manifest.overrides, OVERRIDES[major]);
   await writeFile(join(copy, 'package.json'), JSON.stringify(manifest, undefined, 2));
   await cp(join(ROOT, 'package-lock.json'), join(copy, 'package-lock.json'));
   run('npm', [

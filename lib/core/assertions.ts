@@ -37,16 +37,22 @@ export function goneError(what: string, id: string): SessionGoneError {
 }
 
 /**
- * @throws SessionUsageError outside a request, where no response carries a cookie.
+ * @throws SessionUsageError outside a request and on a socket, where no response carries a cookie.
  * @throws SessionHeadersSentError when the response's headers have left.
  */
 export function assertCookieCanLeave(client: ResponseContext | undefined, what: string): void {
   if (client === undefined) throw outsideRequest(what);
+  assertHasResponse(client, what);
   if (!client.headersSent) return;
   throw new SessionHeadersSentError(
     `Cannot ${what}: the response's headers have left, so its cookie cannot be sent. ` +
       'Write to the session before the response starts.',
   );
+}
+
+/** @throws SessionUsageError for a client that is no request, see {@link ResponseContext.noResponse}. */
+export function assertHasResponse({ noResponse }: ResponseContext, what: string): void {
+  if (noResponse !== undefined) throw new SessionUsageError(`Cannot ${what}: ${noResponse}`);
 }
 
 /** What needs a response was asked of a session that has none. */

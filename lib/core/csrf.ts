@@ -1,5 +1,5 @@
 import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
-import { assertCookieCanLeave, assertUsable, outsideRequest } from './assertions.js';
+import { assertCookieCanLeave, assertHasResponse, assertUsable, outsideRequest } from './assertions.js';
 import type { ResponseContext } from './environment.js';
 import type { SessionState } from './state.js';
 import type { RandomSource, SessionToken } from './token.js';
@@ -16,7 +16,7 @@ type CsrfPurpose = 'live' | 'ended';
  * A CSRF token of a session. A new session is stored from now on even if it stays empty, since the token could not be
  * checked otherwise. Where it ended a moment ago nothing is stored and no cookie sent: the token is derived from the
  * one that the browser has, so that whoever lost the answer to a login can log in again.
- * @throws SessionUsageError outside a request.
+ * @throws SessionUsageError outside a request and on a socket.
  * @throws SessionHeadersSentError for a new session when the response's headers have left.
  */
 export function issueCsrfToken(
@@ -26,6 +26,7 @@ export function issueCsrfToken(
 ): string {
   assertUsable(state.phase);
   if (client === undefined) throw outsideRequest('give out a CSRF token');
+  assertHasResponse(client, 'give out a CSRF token');
   if (state.phase === 'gone') return maskedCode(state.token, random, 'ended');
   if (state.phase === 'detached') return maskedCode(state.endedToken ?? state.token, random, 'ended');
   if (state.phase === 'new') {

@@ -92,6 +92,8 @@ export interface ResponseContext {
   readonly headersSent: boolean;
   /** Whether the response has been ended. */
   readonly ended?: boolean | undefined;
+  /** Where there is no response and never will be: why, and what to do instead, as one sentence or two. */
+  readonly noResponse?: string | undefined;
   /** Whether its request brought a token that looks like one of ours. */
   readonly cameWithToken?: boolean | undefined;
   /** Where its request came from, for the list of the user who logs in. */

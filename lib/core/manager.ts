@@ -12,6 +12,10 @@ import { idOf, isSessionId, type SessionId, type SessionToken } from './token.js
 /** Tokens of one request that are looked at. A browser has one or two; more than this is somebody's attack. */
 export const MAX_TOKENS = 16;
 
+const ONLY_LOOKED_AT =
+  'This session is only looked at (SessionService.peek) and cannot be changed. Use SessionService.open(id) to change it, ' +
+  'or destroy(id) to end it.';
+
 /** A session and the token by which a request has brought it. */
 type Brought = SessionHandle & BroughtSession;
 
@@ -134,7 +138,25 @@ export class SessionManager {
     const outcome = await this.#environment.store.load(id, { touch: false });
     if (outcome.status !== 'found') return undefined;
     this.#assertReadable(outcome.record.codec, id);
-    return new PeekedSession(ManagedSession.stored(this.#environment, { id }, outcome, undefined));
+    const session = ManagedSession.stored(this.#environment, { id }, outcome, undefined);
+    return new PeekedSession(session, ONLY_LOOKED_AT);
+  }
+
+  /**
+   * The session of a client that has opened it before and goes on with it: a socket, at each of its messages. Where another
+   * request has changed its id, it is followed to that. Undefined: it has ended.
+   */
+  async reopen(from: SessionId, client: ResponseContext): Promise<ManagedSession | undefined> {
+    const { store } = this.#environment;
+    let id = from;
+    let outcome = await store.load(id);
+    for (let moves = 0; hasMoved(outcome) && moves < MOST_MOVES; moves += 1) {
+      id = outcome.movedTo;
+      outcome = await store.load(id);
+    }
+    if (outcome.status !== 'found' || (await this.#enteredBy(id, outcome)) === false) return undefined;
+    this.#assertReadable(outcome.record.codec, id);
+    return ManagedSession.stored(this.#environment, { id }, outcome, client);
   }
 
   /** Which sessions users have. */

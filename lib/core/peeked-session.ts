@@ -9,9 +9,12 @@ export class PeekedSession implements ProxiedSession {
   useCount = 0;
   readonly httpSession: HttpSession;
   readonly #session: ProxiedSession;
+  readonly #reason: string;
 
-  constructor(session: ProxiedSession) {
+  /** @param reason Why it cannot be changed, and what to do instead. */
+  constructor(session: ProxiedSession, reason: string) {
     this.#session = session;
+    this.#reason = reason;
     this.httpSession = httpSessionOf(this);
   }
 
@@ -27,32 +30,26 @@ export class PeekedSession implements ProxiedSession {
     return this.#session.attributes;
   }
 
-  readonly setAttribute = refuse;
-  readonly deleteAttribute = refuse;
-  readonly setMaxInactiveInterval = refuse;
-  readonly setCookieMaxAge = refuse;
-  readonly markDirty = refuse;
-  readonly keep = refuse;
-  readonly csrfToken = refuse;
-  readonly authenticate = refuseLater;
-  readonly regenerateId = refuseLater;
-  readonly save = refuseLater;
-  readonly update = refuseLater;
-  readonly reload = refuseLater;
-  readonly destroy = refuseLater;
+  readonly #refuse = (): never => {
+    throw new SessionUsageError(this.#reason);
+  };
+  readonly #refuseLater = async (): Promise<never> => this.#refuse();
+
+  readonly setAttribute = this.#refuse;
+  readonly deleteAttribute = this.#refuse;
+  readonly setMaxInactiveInterval = this.#refuse;
+  readonly setCookieMaxAge = this.#refuse;
+  readonly markDirty = this.#refuse;
+  readonly keep = this.#refuse;
+  readonly csrfToken = this.#refuse;
+  readonly authenticate = this.#refuseLater;
+  readonly regenerateId = this.#refuseLater;
+  readonly save = this.#refuseLater;
+  readonly update = this.#refuseLater;
+  readonly reload = this.#refuseLater;
+  readonly destroy = this.#refuseLater;
 
   asThrown(error: unknown): unknown {
     return this.#session.asThrown(error);
   }
-}
-
-function refuse(): never {
-  throw new SessionUsageError(
-    'This session is only looked at (SessionService.peek) and cannot be changed. Use SessionService.open(id) to change it, ' +
-      'or destroy(id) to end it.',
-  );
-}
-
-async function refuseLater(): Promise<never> {
-  return refuse();
 }

@@ -6,6 +6,7 @@ import type { SessionId } from './token.js';
 interface Watcher {
   id: SessionId;
   readonly ended: () => void;
+  readonly moved: ((id: SessionId) => void) | undefined;
 }
 
 /**
@@ -23,10 +24,11 @@ export class SessionWatch {
 
   /**
    * @param ended Called once, when the session has ended; must not throw.
+   * @param moved Called when it has another id; must not throw.
    * @returns Stops watching.
    */
-  during(id: SessionId, ended: () => void): () => void {
-    const watcher = { id, ended };
+  during(id: SessionId, ended: () => void, moved?: (id: SessionId) => void): () => void {
+    const watcher = { id, ended, moved };
     this.#add(watcher);
     return () => this.#remove(watcher);
   }
@@ -75,6 +77,7 @@ export class SessionWatch {
     watchers?.forEach((watcher) => {
       watcher.id = to;
       this.#add(watcher);
+      watcher.moved?.(to);
     });
   }
 

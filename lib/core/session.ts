@@ -101,6 +101,11 @@ export class ManagedSession {
     return this.#state.phase;
   }
 
+  /** Whether somebody is logged in now: by `authenticate()`, or by the application's own idea of it. */
+  get isLoggedIn(): boolean {
+    return this.#state.principal !== undefined || this.#isAuthenticatedByApplication();
+  }
+
   setMaxInactiveInterval(value: unknown): void {
     const seconds = wholeSeconds(value);
     this.#assertWritable();
@@ -340,7 +345,11 @@ export class ManagedSession {
   }
 
   #isAuthenticated(): boolean {
-    return this.#state.authenticated || (this.#environment.isAuthenticated?.(this.httpSession) ?? false);
+    return this.#state.authenticated || this.#isAuthenticatedByApplication();
+  }
+
+  #isAuthenticatedByApplication(): boolean {
+    return this.#environment.isAuthenticated?.(this.httpSession) ?? false;
   }
 
   /** Asked after an await, when the phase may have become another. */

@@ -11,7 +11,9 @@ export interface UseClock {
 }
 
 /** What is asked of a session that is open. */
-type OpenSession = Pick<ManagedSession, 'phase' | 'id' | 'state'>;
+export interface OpenSession extends Pick<ManagedSession, 'phase' | 'id'> {
+  readonly state: Pick<ManagedSession['state'], 'times'>;
+}
 
 /** Between two looks at what is open: a quarter of the shortest idle life that there is. */
 const BEAT_MS = 250;
@@ -19,8 +21,8 @@ const BEAT_MS = 250;
 const MAX_TOUCHES = 100;
 
 /**
- * Keeps the sessions of requests alive that last longer than a session lives unused: an event stream, a slow upload, a
- * long computation. A session is touched when half of its idle life has passed since the request had it or it was last
+ * Keeps the sessions of requests and sockets alive that last longer than a session lives unused: an event stream, a slow
+ * upload, a long computation. A session is touched when half of its idle life has passed since the request had it or it was last
  * touched here, until the response closes.
  *
  * One timer looks at all of them, and only while there are any: a request that is over sooner costs a place

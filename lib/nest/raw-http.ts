@@ -1,6 +1,5 @@
 import type { ArgumentsHost, HttpServer } from '@nestjs/common';
 import { IncomingMessage, ServerResponse } from 'node:http';
-import { SessionUsageError } from '../core/errors.js';
 import type { RequestConnection } from '../http/token-transport.js';
 import { RequestSlot } from '../http/request-slot.js';
 
@@ -8,25 +7,17 @@ import { RequestSlot } from '../http/request-slot.js';
 export type AnyRequest = IncomingMessage | { readonly raw: IncomingMessage };
 /** A response likewise. */
 export type AnyResponse = ServerResponse | { readonly raw: ServerResponse };
-/** Where a session can be asked for. */
-export type SessionSource = ArgumentsHost | AnyRequest;
-
 /** A raw request, its response where that is known, and the connection by the framework's own trust in proxies. */
 export interface RawExchange extends RequestConnection {
   readonly request: IncomingMessage;
   readonly response: ServerResponse | undefined;
 }
 
-/** Finds what is behind a source. @throws SessionUsageError for one that is not HTTP. */
-export function rawExchange(source: SessionSource, response?: AnyResponse): RawExchange {
-  if (!isHost(source)) return exchangeOf(source, response);
-  if (source.getType<string>() !== 'http') {
-    throw new SessionUsageError(
-      `Sessions belong to HTTP requests; this is a context of type '${source.getType<string>()}'. ` +
-        'Pass the HTTP request itself where there is one.',
-    );
-  }
-  return exchangeOf(requestOf(source), responseOf(source));
+/** Finds what is behind a framework's request, and its response where that is not known already. */
+export function rawExchange(request: AnyRequest, response: AnyResponse | undefined): RawExchange {
+  const raw = rawRequest(request);
+  const answer = response ?? responses.get(raw) ?? (raw as { res?: AnyResponse }).res ?? carriedTo(raw);
+  return new Exchange(request, raw, answer === undefined ? undefined : rawResponse(answer));
 }
 
 /** The framework's request of an HTTP context. By its place: `switchToHttp()` makes three functions at each call. */
@@ -50,18 +41,27 @@ export function rawResponse(response: AnyResponse): ServerResponse {
   return response instanceof ServerResponse || !('raw' in response) ? response : response.raw;
 }
 
+/** Whether something that an application has put somewhere is a request that Node made, or a framework's around one. */
+export function isNodeRequest(value: unknown): value is AnyRequest {
+  if (value instanceof IncomingMessage) return true;
+  const { raw } = objectOf(value) as { readonly raw?: unknown };
+  // Requests of HTTP/2 and of Fastify's inject() are no IncomingMessage. Those of fetch() have no socket.
+  return [value, raw].some((each) => hasAll(each, ['headers', 'method', 'socket']));
+}
+
+/** Likewise a response. */
+export function isNodeResponse(value: unknown): value is AnyResponse {
+  if (value instanceof ServerResponse) return true;
+  const { raw } = objectOf(value) as { readonly raw?: unknown };
+  return [value, raw].some((each) => hasAll(each, ['writeHead', 'statusCode', 'end']));
+}
+
 /**
  * Whether a response has begun, whoever began it: Nest 11's adapter of Fastify knows nothing of headers that were sent
  * through `reply.raw`, and answering once more throws where nobody catches it.
  */
 export function hasBegun(adapter: HttpServer, response: AnyResponse): boolean {
   return adapter.isHeadersSent(response) === true || rawResponse(response).headersSent;
-}
-
-function exchangeOf(request: AnyRequest, response: AnyResponse | undefined): RawExchange {
-  const raw = rawRequest(request);
-  const answer = response ?? responses.get(raw) ?? (raw as { res?: AnyResponse }).res ?? carriedTo(raw);
-  return new Exchange(request, raw, answer === undefined ? undefined : rawResponse(answer));
 }
 
 const responses = new RequestSlot<ServerResponse>('response');
@@ -107,8 +107,13 @@ class Exchange implements RawExchange {
   }
 }
 
-function isHost(source: SessionSource): source is ArgumentsHost {
-  return 'switchToHttp' in source;
+function objectOf(value: unknown): object {
+  return typeof value === 'object' && value !== null ? value : {};
+}
+
+function hasAll(value: unknown, names: readonly string[]): boolean {
+  const object = objectOf(value);
+  return names.every((name) => name in object);
 }
 
 function isSecure(request: object): boolean {

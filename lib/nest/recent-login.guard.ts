@@ -37,9 +37,8 @@ export class RecentLoginGuard extends SessionGuard {
         'RecentLoginGuard needs @RequireRecentLogin(seconds), which brings the guard along.',
       );
     }
-    const { session } = await this.requestSession(context);
-    const { loginAgeMs } = session.state;
+    const { loginAgeMs } = (await this.sessionOf(context)).state;
     if (loginAgeMs !== undefined && loginAgeMs <= maxAgeSeconds * 1000) return true;
-    throw new UnauthorizedException('Please log in again to do this.');
+    return this.refuse(context, new UnauthorizedException('Please log in again to do this.'));
   }
 }

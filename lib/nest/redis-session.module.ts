@@ -10,6 +10,10 @@ import { realTimer } from '../core/clock.js';
 import { createBackend, type SessionBackend } from '../stores/backend.js';
 import { createRequestSessionOptions } from './request-session-options.js';
 import { nestLog } from './nest-log.js';
+import { SessionWatch } from '../core/session-watch.js';
+import { interceptGateways } from './context/message.interceptor.js';
+import { SocketSessions } from './context/socket-sessions.js';
+import type { RequestSessionOptions } from '../http/request-session.js';
 import { SessionEventStream } from './session-events.js';
 import { SessionFailureFilter } from './session.filter.js';
 import { RedisSessionInterceptor } from './session.interceptor.js';
@@ -127,6 +131,7 @@ const PROVIDERS: Provider[] = [
     inject: [REDIS_SESSION_OPTIONS, ModulesContainer, { token: SETTING_READER, optional: true }],
     useFactory: (options: SessionModuleOptions, modules: ModulesContainer, read: ReadSetting | undefined) => {
       assertOnlyOne(modules);
+      interceptGateways(modules);
       return resolveSettings(options, read);
     },
   },
@@ -150,6 +155,19 @@ const PROVIDERS: Provider[] = [
     inject: [SESSION_SETTINGS, SESSION_BACKEND, SESSION_EVENTS],
     useFactory: (settings: ResolvedSettings, backend: SessionBackend, events: SessionEventStream) =>
       createRequestSessionOptions(settings, backend, events),
+  },
+  {
+    provide: SocketSessions,
+    inject: [REQUEST_SESSION_OPTIONS, SESSION_BACKEND, SESSION_EVENTS],
+    useFactory: (
+      options: RequestSessionOptions,
+      { store }: SessionBackend,
+      { stream }: SessionEventStream,
+    ) => {
+      const watch = new SessionWatch(store);
+      stream.subscribe((event) => watch.note(event));
+      return new SocketSessions(options, watch);
+    },
   },
   SessionService,
   SessionLifecycle,

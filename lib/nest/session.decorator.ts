@@ -1,8 +1,8 @@
 import { createParamDecorator, type ExecutionContext, type PipeTransform, type Type } from '@nestjs/common';
-import { serviceOf } from './registry.js';
+import { serviceIn } from './registry.js';
 
 /**
- * The session of the request as a handler's parameter, loaded when the handler is called; `@Session('cart')` is
+ * The session of the request, or of a gateway's message, as a handler's parameter, loaded when the handler is called; `@Session('cart')` is
  * its attribute of that name. Pipes may follow, as with Nest's own decorators.
  *
  * @example
@@ -13,8 +13,20 @@ export const Session: (
   ...pipes: (PipeTransform | Type<PipeTransform>)[]
 ) => ParameterDecorator = createParamDecorator(
   (attribute: string | undefined, context: ExecutionContext): Promise<unknown> => {
-    const service = serviceOf(context.getArgByIndex<object>(0));
-    const session = service.of<Record<string, unknown>>(context);
+    const session = serviceIn(context, '@Session()').of<Record<string, unknown>>(context);
     return attribute === undefined ? session : session.then((loaded) => loaded[attribute]);
   },
 );
+
+/**
+ * Who is logged in, as a handler's parameter: what `authenticate()` was given, as a string. Undefined for a guest, which
+ * {@link AuthenticatedGuard} lets in nowhere. Pipes may follow.
+ *
+ * @example
+ * @UseGuards(AuthenticatedGuard) @Get('me') me(@Principal() userId: string) {}
+ */
+export const Principal: (...pipes: (PipeTransform | Type<PipeTransform>)[]) => ParameterDecorator =
+  createParamDecorator(
+    async (_: unknown, context: ExecutionContext): Promise<string | undefined> =>
+      (await serviceIn(context, '@Principal()').of(context)).principal,
+  );

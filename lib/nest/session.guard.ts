@@ -1,6 +1,14 @@
-import { Inject, Injectable, type CanActivate, type ExecutionContext } from '@nestjs/common';
+import {
+  Inject,
+  Injectable,
+  type CanActivate,
+  type ExecutionContext,
+  type HttpException,
+} from '@nestjs/common';
 import { Reflector } from '@nestjs/core';
-import type { RequestSession } from '../http/request-session.js';
+import type { ManagedSession } from '../core/session.js';
+import { errorIn } from './context/denial.js';
+import { httpExceptionOf } from './session.exceptions.js';
 import { SessionService } from './session.service.js';
 
 /** What guards that look at the session have in common. */
@@ -21,8 +29,23 @@ export abstract class SessionGuard implements CanActivate {
     return this.#reflector.getAllAndOverride<T | undefined>(key, [context.getHandler(), context.getClass()]);
   }
 
-  /** The session of the guarded request. */
-  protected requestSession(context: ExecutionContext): Promise<RequestSession> {
-    return this.#sessions.requestSession(context);
+  /** The session of the guarded request or message. @throws SessionUsageError in a context that has none. */
+  protected async sessionOf(context: ExecutionContext): Promise<ManagedSession> {
+    try {
+      return await this.#sessions.managed(context);
+    } catch (error) {
+      const exception = httpExceptionOf(error);
+      throw exception === undefined ? error : await errorIn(context, exception);
+    }
+  }
+
+  /** Whether browsers send the token of a session unasked. */
+  protected get ambient(): boolean {
+    return this.#sessions.ambient;
+  }
+
+  /** Refuses, in the words that the context's clients understand. */
+  protected async refuse(context: ExecutionContext, exception: HttpException): Promise<never> {
+    throw await errorIn(context, exception);
   }
 }

@@ -16,8 +16,10 @@ import { within } from '../redis/deadline.js';
 import type { SessionBackend } from '../stores/backend.js';
 import { assertDeferrable } from '../http/deferred-response.js';
 import { ConnectionDrain } from '../http/connection-drain.js';
+import { rememberHandshake } from './context/handshake.js';
+import { beforeUpgrades } from '../http/upgrades.js';
 import { rememberResponse } from './raw-http.js';
-import { registerService } from './registry.js';
+import { registerService, unregisterService } from './registry.js';
 import type { SessionEventStream } from './session-events.js';
 import { SessionService } from './session.service.js';
 import { GLOBAL_INTERCEPTOR, SESSION_BACKEND, SESSION_EVENTS, SESSION_SETTINGS } from './tokens.js';
@@ -100,6 +102,7 @@ export class SessionLifecycle
     this.#stopped = true;
     await this.#drain?.end();
     await this.#unfinished();
+    unregisterService(this.#service);
     this.#events.close();
     await this.#backend.store.close();
   }
@@ -130,8 +133,9 @@ export class SessionLifecycle
     // None in an application context without HTTP, where sessions can still be opened by id.
     const adapter = this.#host.httpAdapter as HttpAdapterHost['httpAdapter'] | null | undefined;
     if (adapter === undefined || adapter === null) return;
-    registerService(adapter.getInstance<object>(), this.#service);
     const server = adapter.getHttpServer() as Server;
+    registerService([adapter.getInstance<object>(), server], this.#service);
+    beforeUpgrades(server, rememberHandshake);
     this.#drain = ConnectionDrain.of(server);
     // Fastify leaves them as Node makes them, where a property can be added at any time.
     const prepares = adapter.getType() !== 'fastify';

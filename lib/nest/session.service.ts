@@ -3,12 +3,15 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Observable } from 'rxjs';
 import { SessionUsageError } from '../core/errors.js';
 import type { SessionEvent } from '../core/events.js';
+import type { ManagedSession } from '../core/session.js';
 import type { HttpSession, SessionAttributes } from '../core/members.js';
 import type { UserSessions } from '../core/user-sessions.js';
 import { prepareResponse } from '../http/response-patch.js';
 import { RequestSession, type RequestSessionOptions } from '../http/request-session.js';
-import { rawExchange, type AnyResponse, type RawExchange, type SessionSource } from './raw-http.js';
 import { RequestSlot } from '../http/request-slot.js';
+import { SocketSessions } from './context/socket-sessions.js';
+import { placeOf, type SessionSource } from './context/source.js';
+import { rawExchange, type AnyRequest, type AnyResponse, type RawExchange } from './raw-http.js';
 import type { SessionEventStream } from './session-events.js';
 import { sessionInfo, type SessionInfo } from './session-info.js';
 import { asHttpException } from './session.exceptions.js';
@@ -23,40 +26,66 @@ export class SessionService {
    */
   readonly events: Observable<SessionEvent>;
   readonly #options: RequestSessionOptions;
+  readonly #sockets: SocketSessions;
   readonly #openings = new RequestSlot<RequestSession>('session');
 
   constructor(
     @Inject(REQUEST_SESSION_OPTIONS) options: RequestSessionOptions,
     @Inject(SESSION_EVENTS) events: SessionEventStream,
+    @Inject(SocketSessions) sockets: SocketSessions,
   ) {
     this.#options = options;
+    this.#sockets = sockets;
     this.events = events.stream;
   }
 
   /**
    * The session of a request, for guards, interceptors, pipes, filters and middleware. Loaded at the first call;
-   * later ones get the same object.
+   * later ones get the same object. Of a socket it is loaded once for each message; what a handler changes is saved after
+   * it, and what is changed elsewhere (`handleConnection()`, a timer) with `save()`.
    *
-   * @param source An ExecutionContext, an ArgumentsHost, or the request (of Express, Fastify or Node).
-   * @param response Only needed with a bare Node request whose response is not known (Fastify's `inject()`).
+   * @param source An ExecutionContext or ArgumentsHost (HTTP, GraphQL, WebSocket), the request (of Express, Fastify or
+   * Node), or a gateway's client.
+   * @param beside Only needed with a bare Node request whose response is not known (Fastify's `inject()`): that; and with a
+   * client of ws whose gateway has a port of its own: the request that `handleConnection()` gets.
    * @throws SessionUnavailableException when the store cannot be read; the client gets 503.
+   * @throws SessionUsageError where there is no session: microservices, a context or a socket without a request.
    */
   of<T extends object = SessionAttributes>(
     source: SessionSource,
-    response?: AnyResponse,
+    beside?: AnyResponse | IncomingMessage,
   ): Promise<HttpSession<T>> {
     try {
-      return this.#openingOf(source, response).loaded as Promise<HttpSession<T>>;
+      const place = placeOf(source, beside);
+      const opened =
+        place.kind === 'request'
+          ? this.#openingOf(place.exchange).loaded
+          : this.#sockets.open(place).then(({ httpSession }) => httpSession);
+      return opened as Promise<HttpSession<T>>;
     } catch (error) {
       return rejected(error);
     }
   }
 
-  /** What is behind the session of a request, for this module's own guards. @internal */
-  async requestSession(source: SessionSource, response?: AnyResponse): Promise<RequestSession> {
-    const opening = this.#openingOf(source, response);
+  /** What is behind the session of a context, for this module's own guards. @internal */
+  async managed(source: SessionSource): Promise<ManagedSession> {
+    const place = placeOf(source);
+    if (place.kind !== 'request') return (await this.#sockets.open(place)).session;
+    const opening = this.#openingOf(place.exchange);
+    await opening.loaded;
+    return opening.session;
+  }
+
+  /** What is behind the session of an HTTP request, for this package's own middleware. @internal */
+  async requestSession(request: AnyRequest, response: AnyResponse): Promise<RequestSession> {
+    const opening = this.#openingOf(rawExchange(request, response));
     await opening.loaded;
     return opening;
+  }
+
+  /** Whether browsers send the token of a session unasked. @internal */
+  get ambient(): boolean {
+    return this.#options.transport.ambient;
   }
 
   /**
@@ -163,8 +192,7 @@ export class SessionService {
     return this.#options.manager.idle();
   }
 
-  #openingOf(source: SessionSource, response: AnyResponse | undefined): RequestSession {
-    const exchange = rawExchange(source, response);
+  #openingOf(exchange: RawExchange): RequestSession {
     return this.#openings.get(exchange.request) ?? this.#open(exchange);
   }
 
@@ -173,7 +201,7 @@ export class SessionService {
     if (response === undefined) {
       throw new SessionUsageError(
         'The response that belongs to this request is not known, so its session could not be saved before it leaves. ' +
-          'Pass it too: sessions.of(request, response).',
+          'Pass it too: sessions.of(request, response). In GraphQL, have it in the context: context: (req, res) => ({ req, res }).',
       );
     }
     const opening = new RequestSession(request, response, exchange, this.#options);

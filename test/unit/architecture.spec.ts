@@ -57,7 +57,7 @@ const MAY_USE: Readonly<Record<string, RegExp>> = {
   compat: /^(@nestjs\/common|ioredis|node:(events|http|http2|net))$/,
   http: /^(cookie|lru-cache|node:(http|https|http2|net|crypto|events|stream))$/,
   config: /^(class-validator|class-transformer|ioredis|node:fs|node:util)$/,
-  nest: /^(@nestjs\/(common|core|config)|rxjs|node:[\w/]+)$/,
+  nest: /^(@nestjs\/(common|core|config|websockets)|rxjs|node:[\w/]+)$/,
   health: /^@nestjs\/(common|terminus)$/,
   views: /^(@nestjs\/common|cookie)$/,
   express: /^node:http$/,

@@ -56,6 +56,7 @@ describe('package.json', () => {
       '@nestjs/config',
       '@nestjs/core',
       '@nestjs/terminus',
+      '@nestjs/websockets',
       '@opentelemetry/api',
       '@opentelemetry/instrumentation',
       'class-transformer',
@@ -68,6 +69,7 @@ describe('package.json', () => {
       meta.optional ? [name] : [],
     );
     expect(optional).toEqual(['@nestjs/terminus', '@opentelemetry/api', '@opentelemetry/instrumentation']);
+    expect(optional).toEqual(['@nestjs/terminus', '@nestjs/websockets']);
     const doubled = Object.keys(manifest.dependencies).filter((name) => name in manifest.peerDependencies);
     expect(doubled).toEqual([]);
     for (const name of Object.keys(manifest.peerDependencies)) {
@@ -81,6 +83,14 @@ describe('package.json', () => {
     ['otel', '@opentelemetry/instrumentation'],
   ])('lets only /%s need the optional peer %s', (entry, peer) => {
     expect([...(usedPackages().get(peer) ?? [])]).toEqual([entry]);
+  });
+
+  it('loads the optional peer of gateways only where a gateway refuses, and no package of GraphQL', () => {
+    const denial = readFileSync(join(ROOT, 'lib/nest/context/denial.ts'), 'utf8');
+    expect(denial.match(/@nestjs\/websockets/g)).toHaveLength(1);
+    expect(denial).toContain("await import('@nestjs/websockets')");
+    expect([...(usedPackages().get('@nestjs/websockets') ?? [])]).toEqual(['nest']);
+    expect([...usedPackages().keys()].filter((name) => /graphql|apollo|mercurius/.test(name))).toEqual([]);
   });
 
   it('is an ES module for the Node versions of the design', () => {
