@@ -50,7 +50,7 @@ export interface SessionRejectedMessage {
   readonly id: string | undefined;
 }
 
-/** Where sessions live: `custom` is the application's own store. */
+/** Where sessions are: `custom` is a store of the application's own, the option `store`. */
 export type SessionStoreKind = 'redis' | 'memory' | 'custom';
 
 /** Of each name: what is told, and where. */

@@ -68,7 +68,11 @@ export function createBackend(
   const failures = new FailureLog(logOf('SessionStore'), realTimer);
   if (settings.store !== undefined)
     return localBackend(
-      withOuterLayers(new UnownedStore(settings.store), 'custom', { ...settings, failed: failures.note }),
+      withOuterLayers(new UnownedStore(settings.store), {
+        ...settings,
+        kind: 'custom',
+        failed: failures.note,
+      }),
       settings.store.index ?? new MemorySessionIndex(settings.now),
     );
   if (!settings.usesRedis) {
@@ -98,6 +102,7 @@ export function createBackend(
     guests: storeGuests
       ? undefined
       : { memory: memoryStore(settings), lifeMs: copyLifeMs, now: settings.now },
+    kind: 'redis',
     encryptionKeys,
     failed: failures.note,
   });

@@ -11,6 +11,8 @@ import type { LayeredStore } from './store-layer.js';
 
 /** What stands before any store. */
 export interface OuterLayers {
+  /** For who traces it. */
+  readonly kind: SessionStoreKind;
   /** Base64, newest first; empty: nothing is encrypted. */
   readonly encryptionKeys: readonly string[];
   /** Told of each failure of the store. Must not throw. */
@@ -35,14 +37,13 @@ export function withLayers(shared: SharedStore, layers: StoreLayers): LayeredSto
   // Copies in this process hold what Redis holds: what is encrypted there is encrypted here.
   const guests =
     layers.guests && new GuestStore(shared, new LocalCopies(layers.guests.memory, layers.guests));
-  return { store: withOuterLayers(guests ?? shared, 'redis', layers), guests };
+  return { store: withOuterLayers(guests ?? shared, layers), guests };
 }
 
 /** Puts before a store what any has before it, each layer before the one above it in this function. */
 export function withOuterLayers(
   below: LayeredStore,
-  kind: SessionStoreKind,
-  { encryptionKeys, failed }: OuterLayers,
+  { kind, encryptionKeys, failed }: OuterLayers,
 ): SessionStore {
   let store = below;
   if (encryptionKeys.length > 0)
