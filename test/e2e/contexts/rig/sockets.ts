@@ -31,7 +31,17 @@ export interface Client {
 
 /** Has an application use the adapter of a transport. */
 export function useTransport(transport: Transport, app: TestApplication): void {
-  app.useWebSocketAdapter(transport === 'ws' ? new WsAdapter(app) : new IoAdapter(app));
+  app.useWebSocketAdapter(transport === 'ws' ? new TellingAdapter(app) : new IoAdapter(app));
+}
+
+/** Nest 11 emits exceptions on a WebSocket of ws, where nobody hears them, in place of sending them. Nest 12 sends. */
+class TellingAdapter extends WsAdapter {
+  override bindClientConnect(server: never, callback: (...args: unknown[]) => void): void {
+    super.bindClientConnect(server, (client: WebSocket, ...args: unknown[]) => {
+      client.on('exception', (data: unknown) => client.send(JSON.stringify({ event: 'exception', data })));
+      callback(client, ...args);
+    });
+  }
 }
 
 /** Connects as a browser does that has these cookies. Closed at the end of the test file. */
