@@ -18,6 +18,7 @@ import {
   type SettingKind,
 } from './kinds.js';
 import { DEFAULT_IDLE_SECONDS, PRESETS, timeoutsOf, type TimeoutPreset } from './presets.js';
+import { copied, oldLibrariesOf, type MigrateFromOptions, type OldLibrarySettings } from './migration.js';
 import { Redacted } from './redacted.js';
 import { RedisSettings } from './redis-settings.js';
 import { encryptionKeyWeakness, secretWeakness } from './secrets.js';
@@ -37,6 +38,11 @@ const PATH = /^\/[\x20-\x3a\x3c-\x7e]{0,1023}$/;
 const HEADER =
   /^(?!(?:cookie|set-cookie|host|connection|content-.*|transfer-encoding|upgrade|vary|cache-control|x-csrf-token)$)[!#$%&'*+\-.^_`|~0-9a-z]{1,64}$/;
 const DOMAIN = IsFQDN({ require_tld: false }, { message: 'a host name, without a dot in front' });
+const MIGRATION: SettingKind = {
+  ...code('an object with expressSession or fastifySession', (value) => typeof value === 'object'),
+  read: copied,
+  secret: true,
+};
 const CLUSTER_ID = /^[A-Za-z0-9_.:-]{1,64}$/;
 
 /** The cookie. HttpOnly always, Expires never. */
@@ -323,6 +329,13 @@ export class SessionSettings extends Redacted {
     code('false or a function from a request to a device', (value) => value === false || isFunction(value)),
   )
   readonly device: false | ((request: unknown) => SessionDevice | undefined) | undefined;
+  /**
+   * Another session library, whose live sessions are taken over at their next request: express-session or @fastify/session with
+   * connect-redis. Default: none. Only in code.
+   *
+   * @see docs/migration.md
+   */
+  @CodeOnly(MIGRATION) readonly migrateFrom: MigrateFromOptions | undefined;
   /** Save what a handler wrote although it answers 5xx, as the Valve's `finally` does. Default: true. Only in code. */
   @CodeOnly(boolean) readonly saveOnServerError: boolean = true;
   /**
@@ -333,6 +346,11 @@ export class SessionSettings extends Redacted {
   readonly now: () => number = steadyClock();
   /** What an operator is warned of at boot although it is no error. */
   @Allow() readonly warnings: readonly string[] = [];
+
+  /** The libraries of {@link migrateFrom}, defaults filled in. */
+  get oldLibraries(): readonly OldLibrarySettings[] {
+    return oldLibrariesOf(this.migrateFrom);
+  }
 
   /** In front of every key: `session:` or `<clusterId>:session:`. */
   get keyPrefix(): string {

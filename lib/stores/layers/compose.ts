@@ -1,6 +1,7 @@
 import type { SessionStore } from '../../core/store.js';
 import type { MemoryStore } from '../memory-store.js';
 import { EncryptedStore } from './encrypted-store.js';
+import { LinkedStore, type LinkedSessions } from './linked-store.js';
 import { GuestStore, type SharedStore } from './guest-store.js';
 import { KeyRing } from './key-ring.js';
 import { LocalCopies, type LocalCopyRules } from './local-copies.js';
@@ -13,6 +14,8 @@ export interface StoreLayers {
   readonly guests: (LocalCopyRules & { readonly memory: MemoryStore }) | undefined;
   /** Base64, newest first; empty: nothing is encrypted. */
   readonly encryptionKeys: readonly string[];
+  /** Sessions of another library that ours take the place of; undefined: there are none. */
+  readonly old?: LinkedSessions | undefined;
   /** Told of each failure of the store. Must not throw. */
   readonly failed: (error: unknown) => void;
 }
@@ -26,13 +29,14 @@ export interface LayeredStores {
 
 /** Puts the layers before a store that all nodes share, each before the one above it in this function. */
 export function withLayers(shared: SharedStore, layers: StoreLayers): LayeredStores {
-  const { encryptionKeys, failed } = layers;
+  const { encryptionKeys, old, failed } = layers;
   // Copies in this process hold what Redis holds: what is encrypted there is encrypted here.
   const guests =
     layers.guests && new GuestStore(shared, new LocalCopies(layers.guests.memory, layers.guests));
   let store: LayeredStore = guests ?? shared;
   if (encryptionKeys.length > 0)
     store = new EncryptedStore(store, new KeyRing(encryptionKeys.map((key) => Buffer.from(key, 'base64'))));
+  if (old !== undefined) store = new LinkedStore(store, old);
   // Last, so that failures of each layer are seen.
   return { store: new ObservedStore(store, failed), guests };
 }
