@@ -7,7 +7,7 @@ import type { HttpSession } from './members.js';
 import type { OperationQueue } from './operation-queue.js';
 import type { SessionDevice } from './session-index.js';
 import type { SessionStore } from './store.js';
-import type { OldSessions } from './takeover.js';
+import type { OldSessions } from './old-sessions.js';
 import type { Timer } from './clock.js';
 import type { RandomSource } from './token.js';
 import type { UserSessions } from './user-sessions.js';

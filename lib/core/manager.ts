@@ -6,7 +6,8 @@ import { allIdle } from './operation-queue.js';
 import { PeekedSession } from './peeked-session.js';
 import type { BroughtSession, SessionHandle } from './state.js';
 import type { LoadOptions, LoadOutcome } from './store.js';
-import { Takeover, type OldSession } from './takeover.js';
+import type { OldSession } from './old-sessions.js';
+import { Takeover } from './takeover.js';
 import type { UserSessions } from './user-sessions.js';
 import { idOf, isSessionId, type SessionId, type SessionToken } from './token.js';
 

@@ -2,7 +2,7 @@ import { createHmac, timingSafeEqual } from 'node:crypto';
 import type { IncomingHttpHeaders } from 'node:http';
 import type { OldCookies } from '../core/manager.js';
 import type { CookieInstruction } from '../core/state.js';
-import type { OldSession } from '../core/takeover.js';
+import type { OldSession } from '../core/old-sessions.js';
 import { newToken } from '../core/token.js';
 import { cookieValues } from './cookie-header.js';
 import type { ReceivedTokens, RequestConnection, TokenTransport } from './token-transport.js';

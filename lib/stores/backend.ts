@@ -1,7 +1,7 @@
 import type { SessionEvent, SessionEvents } from '../core/events.js';
 import type { SessionIndex } from '../core/session-index.js';
 import { TOMBSTONE_MS, type SessionStore } from '../core/store.js';
-import type { OldSessions } from '../core/takeover.js';
+import type { OldSessions } from '../core/old-sessions.js';
 import type { SessionLimits } from '../core/limits.js';
 import { realTimer } from '../core/clock.js';
 import type { AvailabilityLog } from '../redis/availability.js';
@@ -35,8 +35,8 @@ export interface BackendOptions extends SessionLimits {
   /** Base64; the first encrypts. Empty: nothing is encrypted. */
   readonly encryptionKeys: readonly string[];
   readonly memory: { readonly maxSessions: number; readonly maxBytes: number };
-  /** Libraries whose sessions are taken over. */
-  readonly oldLibraries: readonly OldLibrary[];
+  /** Libraries whose sessions are taken over; undefined: none. */
+  readonly oldLibraries?: readonly OldLibrary[] | undefined;
   /** Epoch milliseconds. */
   readonly now: () => number;
 }
@@ -95,9 +95,9 @@ export function createBackend(
   });
   const failures = new FailureLog(logOf('SessionStore'), realTimer);
   const { confirmEnds } = link;
-  const { oldLibraries: libraries } = settings;
-  const old =
-    libraries.length > 0 ? new RedisOldSessions(link.executor, { ...settings, libraries }) : undefined;
+  const { oldLibraries: libraries = [] } = settings;
+  const oldOptions = { ...settings, keyPrefix, libraries };
+  const old = libraries.length > 0 ? new RedisOldSessions(link.executor, oldOptions) : undefined;
   const { store, guests } = withLayers(shared, {
     guests: storeGuests
       ? undefined
@@ -138,7 +138,7 @@ export function createBackend(
     connect: async () => {
       // Without messages: other nodes need not hear of it.
       const tried = link.connect(async (executor) => {
-        if (old !== undefined) await new RedisOldSessions(executor, { ...settings, libraries }).rehearse();
+        if (old !== undefined) await new RedisOldSessions(executor, oldOptions).rehearse();
         return rehearse(executor, options);
       });
       if (await tried) await subscriber.start();

@@ -1,4 +1,5 @@
 import { beforeAll, expect, it } from '@jest/globals';
+import { createHash } from 'node:crypto';
 import type { Redis } from 'ioredis';
 import {
   RedisSessionModule,
@@ -22,7 +23,7 @@ beforeAll(async () => {
   store = observer(redis.port);
 });
 
-/** A session that ends `sid` no library would generate: for what is to be known of its cookie. */
+/** Ids that tests know before their sessions are there. */
 let count = 0;
 const freshSid = (): string => `${'a'.repeat(28)}${String(++count).padStart(4, '0')}`;
 
@@ -312,15 +313,8 @@ eachAdapter('moving in from express-session', (adapter) => {
   });
 
   it('works where sessions are encrypted', async () => {
-    const encryptionKeys = ['q83vEjRWeJCrze8SNFZ4kKvN7xI0VniQq83vEjRWeJA='];
-    const options = {
-      clusterId: `sealed-${adapter}`,
-      encryptionKeys: [
-        Buffer.from(encryptionKeys[0] + 'x')
-          .subarray(0, 32)
-          .toString('base64'),
-      ],
-    };
+    const encryptionKeys = [createHash('sha256').update('a key of the test').digest('base64')];
+    const options = { clusterId: `sealed-${adapter}`, encryptionKeys };
     const [old, one, two] = [await startOldApp(store), await startNew(options), await startNew(options)];
     const browser = await loggedIn(old, 'sealed');
     const views = await Promise.all([one, two, one, two].map((node) => seen(comeTo(browser.clone(), node))));
@@ -337,13 +331,13 @@ eachAdapter('moving in from express-session', (adapter) => {
     const [old1, old2] = olds as [string, string];
     const [new1, new2] = news as [string, string];
     const balancer = await startBalancer(olds);
-    const LEAVES_AT = [30, 60, 90, 120];
+    const LEAVES_AT = [10, 20, 30, 40];
     let [logouts, revivals, requests, over] = [0, 0, 0, false];
     const user = async (name: string, leavesAt: number | undefined): Promise<void> => {
       const browser = new Browser(balancer.url);
       await browser.post(`/login/${name}`);
       let isIn = true;
-      for (let turn = 1; !over || turn <= 130; turn += 1) {
+      for (let turn = 1; !over || turn <= 45; turn += 1) {
         if (turn === leavesAt) {
           expect((await browser.post('/logout')).status).toBeLessThan(300);
           isIn = false;
@@ -357,7 +351,7 @@ eachAdapter('moving in from express-session', (adapter) => {
         }
       }
     };
-    const users = Promise.all(Array.from({ length: 16 }, (_, at) => user(`user-${at}`, LEAVES_AT[at % 8])));
+    const users = Promise.all(Array.from({ length: 12 }, (_, at) => user(`user-${at}`, LEAVES_AT[at % 8])));
     const steps = [
       [old1, old2, new1],
       [old2, new1, new2],
@@ -365,7 +359,7 @@ eachAdapter('moving in from express-session', (adapter) => {
     ];
     const roll = async (): Promise<void> => {
       for (const step of steps) {
-        const until = requests + 800;
+        const until = requests + 300;
         while (requests < until && logouts + revivals === 0) await new Promise(setImmediate);
         balancer.setUpstreams(step);
       }
@@ -373,6 +367,6 @@ eachAdapter('moving in from express-session', (adapter) => {
     };
     await Promise.all([users, roll()]);
     expect({ logouts, revivals }).toEqual({ logouts: 0, revivals: 0 });
-    for (const url of [...olds, ...news]) expect(balancer.served.get(url)).toBeGreaterThan(200);
+    for (const url of [...olds, ...news]) expect(balancer.served.get(url)).toBeGreaterThan(50);
   }, 120_000);
 });

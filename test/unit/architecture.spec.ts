@@ -30,6 +30,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   config: ['core/'],
   nest: ['core/', 'codecs/', 'compat/', 'redis/', 'stores/', 'http/', 'config/'],
   health: ['core/store.ts', 'nest/tokens.ts', 'stores/backend.ts', 'nest/session.lifecycle.ts'],
+  cli: ['core/', 'config/', 'redis/', 'stores/'],
   'index.ts': ['core/', 'codecs/', 'config/', 'nest/'],
 };
 
@@ -44,6 +45,7 @@ const MAY_USE: Readonly<Record<string, RegExp>> = {
   config: /^(class-validator|class-transformer|ioredis|node:fs|node:util)$/,
   nest: /^(@nestjs\/(common|core|config)|rxjs|node:[\w/]+)$/,
   health: /^@nestjs\/(common|terminus)$/,
+  cli: /^node:[\w/]+$/,
   'index.ts': /^$/,
 };
 

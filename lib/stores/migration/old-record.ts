@@ -1,4 +1,4 @@
-import type { OldOutcome } from '../../core/takeover.js';
+import type { OldOutcome } from '../../core/old-sessions.js';
 
 /** How the records of a library are read. */
 export interface OldRecordRules {

@@ -1,6 +1,6 @@
 import { LRUCache } from 'lru-cache';
 import { SessionStoreUnavailableError } from '../../core/errors.js';
-import type { OldOutcome, OldSessions } from '../../core/takeover.js';
+import type { OldOutcome, OldSessions } from '../../core/old-sessions.js';
 import type { RedisExecutor } from '../../redis/executor.js';
 import { SCRIPT_STATUS } from '../../redis/script.js';
 import { passportUser, readOldRecord, type OldRecordRules } from './old-record.js';
@@ -46,12 +46,21 @@ export class RedisOldSessions implements OldSessions {
     this.#options = options;
   }
 
-  async read(name: string): Promise<OldOutcome> {
+  read(name: string): Promise<OldOutcome> {
+    return this.#read(name, END_KNOWN_MS);
+  }
+
+  /** What {@link read} would answer. Changes nothing. */
+  look(name: string): Promise<OldOutcome> {
+    return this.#read(name, 0);
+  }
+
+  async #read(name: string, endKnownMs: number): Promise<OldOutcome> {
     const place = this.#placeOf(name);
     if (place === undefined) return { status: 'gone' };
     const { maxSessionBytes, idleTimeoutSeconds, now } = this.#options;
     const most = maxSessionBytes * JSON_FACTOR;
-    const reply = (await this.#commands.run(READ_OLD, place.keys, [most, END_KNOWN_MS])) as unknown[];
+    const reply = (await this.#commands.run(READ_OLD, place.keys, [most, endKnownMs])) as unknown[];
     switch (Number(reply[0])) {
       case 0:
         return { status: 'gone' };
@@ -110,7 +119,7 @@ export class RedisOldSessions implements OldSessions {
    */
   async rehearse(): Promise<void> {
     for (const { library } of this.#options.libraries) {
-      await this.read(`${library} rehearsal`);
+      await this.look(`${library} rehearsal`);
       await this.use(`${library} rehearsal`, 0);
     }
   }

@@ -11,14 +11,14 @@ import { NOW, scriptOf } from '../../redis/script.js';
 /**
  * Reads an old session that is to be taken over. One that was ended here and is there again was written by an old node's late
  * save: it is removed.
- * ARGV most bytes, life of the mark of an end in ms.
+ * ARGV most bytes, life of the mark of an end in ms, or 0: nothing is changed.
  * Reply: {1, text, what is left of its life in ms}; {2}: it is taken; {0}: there is none, or it has ended; {-1}: it is no
  * text; {-2}: it is larger.
  */
 export const READ_OLD = scriptOf(`
 local mark = redis.call('GET', KEYS[2])
 if mark == 'ended' then
-  if redis.call('DEL', KEYS[1]) == 1 then redis.call('PEXPIRE', KEYS[2], ARGV[2]) end
+  if ARGV[2] ~= '0' and redis.call('DEL', KEYS[1]) == 1 then redis.call('PEXPIRE', KEYS[2], ARGV[2]) end
   return {0}
 end
 local size = redis.pcall('STRLEN', KEYS[1])
