@@ -17,9 +17,9 @@ export interface OldSessionsOptions {
 
 /** Libraries whose live sessions are taken over at their next request. */
 export interface MigrateFromOptions {
-  /** express-session with connect-redis. */
+  /** Sessions of express-session with connect-redis. */
   expressSession?: OldSessionsOptions | undefined;
-  /** @fastify/session with connect-redis. */
+  /** Sessions of `@fastify/session` with connect-redis. */
   fastifySession?: OldSessionsOptions | undefined;
 }
 

@@ -1,4 +1,5 @@
 import { beforeAll, expect, it } from '@jest/globals';
+import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import type { Redis } from 'ioredis';
 import {
@@ -7,6 +8,7 @@ import {
   type SessionEvent,
   type SessionModuleOptions,
 } from 'nestjs-redis-session';
+import { LEAST_PRIVILEGES } from '../../lib/redis/privileges.js';
 import { eachAdapter, LogSink, startApp, type StartedApp } from '../support/apps.js';
 import { watchCommands } from '../support/commands.js';
 import { Browser, type BrowserResponse } from '../support/cookie-jar.js';
@@ -15,6 +17,8 @@ import { startBalancer } from '../support/round-robin.js';
 import { observer, probe, type SessionView } from './fixtures/probe.js';
 import { Gate } from './rig/gate.js';
 import { OLD_SECRET, sidIn, signedSid, startOldApp } from './rig/old-app.js';
+
+const PASSWORD = 'Tr0ub4dor-of-the-acl';
 
 let redis: RedisProcess;
 let store: Redis;
@@ -310,6 +314,68 @@ eachAdapter('moving in from express-session', (adapter) => {
     const touched = (await watch.take()).filter(({ args }) => args.some((each) => each.includes('sess:')));
     expect(touched).toEqual([]);
     watch.close();
+  });
+
+  it('a logout between the look at the old record and the takeover is final', async () => {
+    const prefix = `between-${adapter}`;
+    const sid = freshSid();
+    const cli = (...args: string[]): unknown =>
+      execFileSync('redis-cli', ['-p', String(redis.port), ...args]);
+    const principal = (): string => {
+      // What a logout on another node does first, in the one moment that matters: nothing else runs until it is done.
+      cli('SET', `${prefix}:session:taken:{sess:${sid}}`, 'ended', 'PX', '60000');
+      cli('DEL', `sess:${sid}`);
+      return 'late';
+    };
+    const node = await startNew({
+      clusterId: prefix,
+      migrateFrom: { expressSession: { secrets: OLD_SECRET, principal } },
+    });
+    await store.set(`sess:${sid}`, JSON.stringify({ cookie: {}, cart: 1 }), 'EX', 60);
+    const answer = await new Browser(node.url).get('/session', { cookie: `connect.sid=${signedSid(sid)}` });
+    expect(answer.json<SessionView>()).toMatchObject({ attributes: {} });
+    expect(answer.json<SessionView>().principal).toBeUndefined();
+    expect(answer.setCookies).toEqual([]);
+  });
+
+  it('takes over a session of @fastify/session, unless its record says that it is over', async () => {
+    const node = await startNew({ migrateFrom: { fastifySession: { secrets: OLD_SECRET } } });
+    const of = async (expires: string): Promise<SessionView> => {
+      const sid = freshSid();
+      const record = { cookie: { path: '/', expires, originalMaxAge: 60_000 }, passport: { user: 'fay' } };
+      await store.set(`sess:${sid}`, JSON.stringify(record), 'EX', 60);
+      const cookie = `sessionId=${signedSid(sid).replace('s%3A', '')}`;
+      return (await new Browser(node.url).get('/session', { cookie })).json<SessionView>();
+    };
+    expect(await of('2999-01-01T00:00:00.000Z')).toMatchObject({ principal: 'fay', maxInactiveInterval: 60 });
+    expect((await of('2001-01-01T00:00:00.000Z')).principal).toBeUndefined();
+  });
+
+  it('needs of Redis what the manual says, and finds out at boot that it is missing', async () => {
+    const user = (name: string, more: string): string =>
+      `user ${name} on >${PASSWORD} ~acl:session:* resetchannels &acl:session:events ${LEAST_PRIVILEGES} ${more}`;
+    const server = await startRedis({
+      aclFile: [
+        'user default on nopass ~* &* +@all',
+        user('shop', '~sess:* +get +set +strlen'),
+        user('poor', ''),
+      ],
+    });
+    const { host, port } = server;
+    const own = observer(port);
+    const start = (username: string): Promise<Node> =>
+      startNew({ clusterId: 'acl', redis: { host, port, username, password: PASSWORD } });
+    await expect(start('poor')).rejects.toThrow(/permission|NOPERM/i);
+    const node = await start('shop');
+    const sid = freshSid();
+    await own.set(`sess:${sid}`, JSON.stringify({ cookie: {}, passport: { user: 'ada' } }), 'EX', 60);
+    const browser = new Browser(node.url);
+    browser.jar.store({ name: 'connect.sid', value: signedSid(sid) });
+    expect((await seen(browser)).principal).toBe('ada');
+    expect((await seen(browser)).principal).toBe('ada');
+    expect((await browser.post('/logout')).status).toBeLessThan(300);
+    expect(await own.exists(`sess:${sid}`)).toBe(0);
+    expect((await seen(browser)).principal).toBeUndefined();
   });
 
   it('works where sessions are encrypted', async () => {
