@@ -1,10 +1,13 @@
 import { beforeAll, expect, it } from '@jest/globals';
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
+import { Controller, Param, Post } from '@nestjs/common';
 import type { Redis } from 'ioredis';
 import {
   RedisSessionModule,
+  Session,
   SessionService,
+  type HttpSession,
   type SessionEvent,
   type SessionModuleOptions,
 } from 'nestjs-redis-session';
@@ -14,7 +17,7 @@ import { watchCommands } from '../support/commands.js';
 import { Browser, type BrowserResponse } from '../support/cookie-jar.js';
 import { startRedis, type RedisProcess } from '../support/redis-server.js';
 import { startBalancer } from '../support/round-robin.js';
-import { observer, probe, type SessionView } from './fixtures/probe.js';
+import { observer, probe, ProbeController, type SessionView } from './fixtures/probe.js';
 import { Gate } from './rig/gate.js';
 import { OLD_SECRET, sidIn, signedSid, startOldApp } from './rig/old-app.js';
 
@@ -26,6 +29,16 @@ beforeAll(async () => {
   redis = await startRedis();
   store = observer(redis.port);
 });
+
+@Controller()
+class KeepController {
+  @Post('keep/:name') async login(
+    @Session() session: HttpSession,
+    @Param('name') name: string,
+  ): Promise<void> {
+    await session.authenticate(name, { keepAttributes: true });
+  }
+}
 
 /** Ids that tests know before their sessions are there. */
 let count = 0;
@@ -45,7 +58,11 @@ eachAdapter('moving in from express-session', (adapter) => {
       migrateFrom: { expressSession: { secrets: OLD_SECRET } },
       ...options,
     });
-    const node = await startApp(adapter, probe(module), { logger: log });
+    const node = await startApp(
+      adapter,
+      { ...probe(module), controllers: [ProbeController, KeepController] },
+      { logger: log },
+    );
     const events: SessionEvent[] = [];
     node.app.get(SessionService).events.subscribe((event) => events.push(event));
     return Object.assign(node, { log, events });
@@ -183,6 +200,16 @@ eachAdapter('moving in from express-session', (adapter) => {
     ).toBeUndefined();
   });
 
+  it('so does one that takes attributes along: what it is from then on has nothing to do with the old one', async () => {
+    const [old, node] = [await startOldApp(store), await startNew()];
+    const browser = await loggedIn(old, 'first');
+    const at = comeTo(browser, node);
+    await seen(at);
+    await at.post('/keep/second');
+    expect((await seen(comeTo(browser, old))).principal).toBeUndefined();
+    expect(await seen(at)).toMatchObject({ principal: 'second', attributes: { cart: ['apple'] } });
+  });
+
   it('an end by id, or of all of a user, is one of the old session as well', async () => {
     const [old, node] = [await startOldApp(store), await startNew()];
     const sessions = node.app.get(SessionService);
@@ -246,6 +273,7 @@ eachAdapter('moving in from express-session', (adapter) => {
       await plant(undefined, '{"cookie":{},"passp'),
       await plant(undefined, '[]'),
       await plant({ passport: { user: 'ada' } }),
+      await plant(undefined, JSON.stringify({ cookie: {}, cart: 1 }) + ' '.repeat(140_000)),
       await plant(huge),
       await plant({ ...huge, text: 'x'.repeat(100_000) }),
     ];
