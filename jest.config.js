@@ -7,6 +7,9 @@ export default {
   moduleNameMapper: {
     '^nestjs-redis-session$': '<rootDir>/lib/index.ts',
     '^nestjs-redis-session/health$': '<rootDir>/lib/health/index.ts',
+    '^nestjs-redis-session/express$': '<rootDir>/lib/express/index.ts',
+    '^nestjs-redis-session/fastify$': '<rootDir>/lib/fastify/index.ts',
+    '^nestjs-redis-session/testing$': '<rootDir>/lib/testing/index.ts',
     '^(\\.{1,2}/.*)\\.js$': '$1',
   },
   transform: {

@@ -4,9 +4,18 @@ export type {
   RedisSessionModuleExtras,
   RedisSessionOptionsFactory,
 } from './nest/redis-session.module.js';
+export { REDIS_SESSION_OPTIONS } from './nest/tokens.js';
 export { SessionService, type DestroyAllOptions, type ListOptions } from './nest/session.service.js';
 export type { SessionInfo } from './nest/session-info.js';
-export type { SessionDevice } from './core/session-index.js';
+export type {
+  IndexAdded,
+  IndexAddition,
+  IndexEntry,
+  IndexName,
+  IndexReading,
+  SessionDevice,
+  SessionIndex,
+} from './core/session-index.js';
 export { Session } from './nest/session.decorator.js';
 export { CSRF_FIELD, CSRF_HEADER, CsrfGuard, SkipCsrf } from './nest/csrf.guard.js';
 export { RecentLoginGuard, RequireRecentLogin } from './nest/recent-login.guard.js';
@@ -26,6 +35,26 @@ export type {
 } from './core/members.js';
 export type { EventOrigin, RejectionReason, SessionEvent } from './core/events.js';
 export { SESSION_POLICIES, type SessionPolicy } from './core/environment.js';
+export type {
+  CompareAndSetOutcome,
+  CookieLife,
+  DestroyOptions,
+  DestroyOutcome,
+  Found,
+  LoadOptions,
+  LoadOutcome,
+  NewSession,
+  NotThere,
+  SessionChange,
+  SessionRecord,
+  SessionRenewal,
+  SessionStore,
+  StoreHealth,
+  Unreadable,
+  WriteOutcome,
+  Written,
+} from './core/store.js';
+export type { SessionId } from './core/token.js';
 export type { SessionCodec } from './core/codec.js';
 export { msgpackCodec } from './codecs/msgpack.js';
 export { jsonCodec } from './codecs/json.js';

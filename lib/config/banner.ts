@@ -10,19 +10,24 @@ import type { ResolvedSettings } from './settings.js';
  */
 export function bannerLines(settings: ResolvedSettings, attached: string): string[] {
   return [
-    settings.enabled ? 'Redis-based sessions' : 'Sessions in this process',
+    headingOf(settings),
     attached,
     ...CATALOG.flatMap((setting) => {
       const value = shown(setting, settings);
       return value === undefined ? [] : [`[✓] ${setting.name ?? setting.path}: ${value}`];
     }),
-    ...(settings.enabled
+    ...(settings.usesRedis || settings.store !== undefined
       ? []
       : [
           "Sessions live in this process's memory, within the bounds above, and end with it.",
           `Set ${nameOf('enabled')}=true to keep them in Redis.`,
         ]),
   ];
+}
+
+function headingOf({ usesRedis, store }: ResolvedSettings): string {
+  if (store !== undefined) return 'Sessions in the store that code gives';
+  return usesRedis ? 'Redis-based sessions' : 'Sessions in this process';
 }
 
 /** Logged once Redis has done what requests will ask of it. */

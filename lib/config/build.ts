@@ -7,7 +7,7 @@ import { SessionSettings } from './settings.js';
 /** Puts what was given in its place, and the defaults where nothing was. Nothing is checked yet. */
 export function buildSettings(given: Given, production: boolean): SessionSettings {
   const { values, redisInCode } = given;
-  const usesRedis = (values.get('enabled') ?? redisInCode) === true;
+  const usesRedis = (values.get('enabled') ?? redisInCode) === true && values.get('store') === undefined;
   const surroundings: Surroundings = { production, redisInCode };
   const build = (type: SectionType, above: string): object => {
     const section = new type();

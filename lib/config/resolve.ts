@@ -34,7 +34,7 @@ export function resolveSettings(code: SessionModuleOptions, read?: ReadSetting):
   return settings;
 }
 
-const OWNED_BY_APPLICATION = new Set(['client', 'codec', 'natMap']);
+const OWNED_BY_APPLICATION = new Set(['client', 'codec', 'natMap', 'store']);
 
 /** Not what the application owns. */
 function freeze(value: object): void {

@@ -172,14 +172,14 @@ function touchInterval({ entries }: Given, settings: SessionSettings, refuse: Re
 }
 
 function migration(settings: SessionSettings, issues: Issue[]): void {
-  const { migrateFrom, enabled, transport, cookie } = settings;
+  const { migrateFrom, usesRedis, transport, cookie } = settings;
   if (migrateFrom === undefined) return;
   const faults = faultsOf(migrateFrom);
   const refuse = (place: string, text: string): void =>
     void issues.push({ label: `migrateFrom${place}`, text });
   for (const { place, text } of faults) refuse(place, text);
   if (faults.length > 0) return;
-  if (!enabled)
+  if (!usesRedis)
     refuse('', 'needs sessions in Redis, where those of before are: set REDIS_SESSION_ENABLED=true');
   if (transport.header !== undefined)
     refuse(

@@ -4,21 +4,12 @@ import type { HttpSession } from '../core/members.js';
 import type { SessionDevice } from '../core/session-index.js';
 import { SESSION_POLICIES, type SessionPolicy } from '../core/environment.js';
 import { steadyClock } from '../core/clock.js';
+import type { SessionStore } from '../core/store.js';
 import { CodeOnly, Section, Setting, type Condition } from './declare.js';
-import {
-  boolean,
-  code,
-  integer,
-  isFunction,
-  listOf,
-  lowerCase,
-  oneOf,
-  secrets,
-  text,
-  type SettingKind,
-} from './kinds.js';
+import { boolean, code, integer, isFunction, listOf, lowerCase, oneOf, secrets, text } from './kinds.js';
+import { CODEC, MIGRATION, STORE, storeName } from './own-parts.js';
 import { DEFAULT_IDLE_SECONDS, PRESETS, timeoutsOf, type TimeoutPreset } from './presets.js';
-import { copied, oldLibrariesOf, type MigrateFromOptions, type OldLibrarySettings } from './migration.js';
+import { oldLibrariesOf, type MigrateFromOptions, type OldLibrarySettings } from './migration.js';
 import { Redacted } from './redacted.js';
 import { RedisSettings } from './redis-settings.js';
 import { encryptionKeyWeakness, secretWeakness } from './secrets.js';
@@ -26,11 +17,6 @@ import { encryptionKeyWeakness, secretWeakness } from './secrets.js';
 const TEN_YEARS_SECONDS = 315_360_000;
 /** RFC 6265bis, 5.5: user agents limit Max-Age to 400 days. */
 const COOKIE_MAX_AGE_SECONDS = 34_560_000;
-const CODEC: SettingKind = {
-  ...code('msgpack or json, or in code a SessionCodec', isCodec),
-  read: lowerCase,
-  type: 'words',
-};
 const ATTRIBUTE = text('the name of an attribute, not empty');
 const TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
 /** RFC 6265bis: user agents ignore attribute values of more than 1024 bytes. */
@@ -38,11 +24,6 @@ const PATH = /^\/[\x20-\x3a\x3c-\x7e]{0,1023}$/;
 const HEADER =
   /^(?!(?:cookie|set-cookie|host|connection|content-.*|transfer-encoding|upgrade|vary|cache-control|x-csrf-token)$)[!#$%&'*+\-.^_`|~0-9a-z]{1,64}$/;
 const DOMAIN = IsFQDN({ require_tld: false }, { message: 'a host name, without a dot in front' });
-const MIGRATION: SettingKind = {
-  ...code('an object with expressSession or fastifySession', (value) => typeof value === 'object'),
-  read: copied,
-  secret: true,
-};
 const CLUSTER_ID = /^[A-Za-z0-9_.:-]{1,64}$/;
 
 /** The cookie. HttpOnly always, Expires never. */
@@ -118,14 +99,23 @@ export class MemorySettings extends Redacted {
   readonly maxBytes: number = 64 * 1024 * 1024;
 }
 
+const WITHOUT_STORE: Condition<SessionSettings> = {
+  holds: ({ store }) => store === undefined,
+  otherwise: 'Sessions live in the store that code gives.',
+};
 const IN_REDIS: Condition<SessionSettings> = {
-  holds: ({ enabled }) => enabled,
+  holds: ({ usesRedis }) => usesRedis,
   otherwise: 'Sessions live in this process; set REDIS_SESSION_ENABLED=true to keep them in Redis.',
   unlessGiven: 'enabled',
 };
 const GUESTS_APART: Condition<SessionSettings> = {
-  holds: ({ enabled, storeGuests }) => !enabled || !storeGuests,
+  holds: ({ usesRedis, storeGuests }) => !usesRedis || !storeGuests,
   otherwise: 'All sessions are stored in Redis with the usual timeouts.',
+};
+const SHARED: Condition<SessionSettings> = {
+  holds: (settings) => settings.store !== undefined || IN_REDIS.holds(settings),
+  ...(IN_REDIS.otherwise !== undefined && { otherwise: IN_REDIS.otherwise }),
+  unlessGiven: 'enabled',
 };
 
 /** What is in force, defaults filled in: made by `resolveSettings`, frozen, and read by every other room. */
@@ -133,10 +123,11 @@ export class SessionSettings extends Redacted {
   /** Sessions live in Redis; false: in this process. Default: `false`; `true` where code gives `redis` options. */
   @Setting('ENABLED', boolean, {
     oldNames: ['TOMCAT_REDIS_SESSION_ENABLED'],
+    when: [WITHOUT_STORE],
     default: (_, { redisInCode }) => redisInCode,
   })
   readonly enabled!: boolean;
-  @Section<SessionSettings>(RedisSettings, { when: [IN_REDIS] })
+  @Section<SessionSettings>(RedisSettings, { when: [WITHOUT_STORE, IN_REDIS] })
   readonly redis!: RedisSettings;
   /**
    * Put in front of every key, `<CLUSTER_ID>:session:`, so that applications can share one Redis. Not `session` between its
@@ -144,7 +135,7 @@ export class SessionSettings extends Redacted {
    */
   @Setting<SessionSettings>('CLUSTER_ID', text('1 to 64 of letters, digits and _.:-', CLUSTER_ID), {
     oldNames: ['DOT_DOTCMS_CLUSTER_ID'],
-    when: [IN_REDIS],
+    when: [WITHOUT_STORE, IN_REDIS],
     show: (id) => (id as string | undefined) ?? '- Not Set -',
   })
   readonly clusterId: string | undefined;
@@ -156,17 +147,17 @@ export class SessionSettings extends Redacted {
   @Setting<SessionSettings>('ENABLED_FOR_ANON_TRAFFIC', boolean, {
     oldNames: ['TOMCAT_REDIS_ENABLED_FOR_ANON_TRAFFIC'],
     oldOptions: ['anonymousTraffic'],
-    when: [IN_REDIS],
+    when: [WITHOUT_STORE, IN_REDIS],
   })
   readonly storeGuests: boolean = false;
   /** Seconds that the copy of a guest's session stays in Redis. Default: 15. */
   @Setting<SessionSettings>('UNDEFINED_SESSION_TYPE_TIMEOUT', integer(1, TEN_YEARS_SECONDS, ' seconds'), {
     oldNames: ['TOMCAT_REDIS_UNDEFINED_SESSION_TYPE_TIMEOUT'],
     oldOptions: ['undefinedSessionTypeTimeoutSeconds'],
-    when: [IN_REDIS, GUESTS_APART],
+    when: [WITHOUT_STORE, IN_REDIS, GUESTS_APART],
   })
   readonly guestCopySeconds: number = 15;
-  @Section<SessionSettings>(MemorySettings, { when: [GUESTS_APART] })
+  @Section<SessionSettings>(MemorySettings, { when: [WITHOUT_STORE, GUESTS_APART] })
   readonly memory!: MemorySettings;
   /**
    * Timeouts of an assurance level of NIST SP 800-63B-4: `aal1` 30 days overall (idle: the default), `aal2` 24 hours
@@ -195,7 +186,7 @@ export class SessionSettings extends Redacted {
    * At most a tenth of `idleTimeoutSeconds`, and counts as a tenth of a session's own `maxInactiveInterval` where that is less.
    */
   @Setting<SessionSettings>('TOUCH_INTERVAL', integer(0, TEN_YEARS_SECONDS, ' seconds'), {
-    when: [IN_REDIS],
+    when: [WITHOUT_STORE, IN_REDIS],
     // A sixtieth: what a session may outlive its idle time by.
     default: ({ idleTimeoutSeconds: idle, preset }) =>
       Number.isInteger(idle) && idle !== timeoutsOf(preset).idleTimeoutSeconds
@@ -315,9 +306,16 @@ export class SessionSettings extends Redacted {
       'random keys of exactly 32 bytes each, in base64: openssl rand -base64 32',
       (value) => encryptionKeyWeakness(value) === undefined,
     ),
-    { when: [IN_REDIS] },
+    { when: [SHARED] },
   )
   readonly encryptionKeys: readonly string[] = [];
+  /**
+   * Where sessions live instead of in Redis or this process: any SessionStore, such as a MemoryStore of
+   * `nestjs-redis-session/testing`. No Redis is used then, whatever else is set. Its maker closes it, the module never does.
+   * Default: none. Only in code.
+   */
+  @CodeOnly(STORE, { show: storeName })
+  readonly store: SessionStore | undefined;
   /** Whether a session counts as authenticated although `authenticate()` was not called. Only in code. */
   @CodeOnly(code('a function from a session to a boolean', isFunction))
   readonly isAuthenticated: ((session: HttpSession) => boolean) | undefined;
@@ -352,6 +350,11 @@ export class SessionSettings extends Redacted {
     return oldLibrariesOf(this.migrateFrom);
   }
 
+  /** Whether sessions live in Redis. */
+  get usesRedis(): boolean {
+    return this.enabled && this.store === undefined;
+  }
+
   /** In front of every key: `session:` or `<clusterId>:session:`. */
   get keyPrefix(): string {
     return this.clusterId === undefined ? 'session:' : `${this.clusterId}:session:`;
@@ -367,12 +370,3 @@ function shownName(_name: unknown, cookie: CookieSettings): string {
 
 /** What `resolveSettings` answers. */
 export type ResolvedSettings = SessionSettings;
-
-function isCodec(value: unknown): boolean {
-  if (value === 'msgpack' || value === 'json') return true;
-  if (typeof value !== 'object' || value === null) return false;
-  const { name, encode, decode } = value as { name?: unknown; encode?: unknown; decode?: unknown };
-  return (
-    typeof name === 'string' && /^[a-z0-9_-]{1,32}$/.test(name) && isFunction(encode) && isFunction(decode)
-  );
-}

@@ -18,7 +18,7 @@ export function warningsOf(given: Given, settings: SessionSettings, production: 
         'such a session can pose as its user, on nodes of before and here. Have the move over soon, and use none of them for ' +
         'REDIS_SESSION_SECRETS.',
     ),
-    ...(production && !settings.enabled
+    ...(production && !settings.usesRedis && settings.store === undefined
       ? [
           'NODE_ENV is production and sessions live in the memory of this process: a restart ends them, and no other node ' +
             'knows them. Set REDIS_SESSION_ENABLED=true to keep them in Redis.',

@@ -244,6 +244,7 @@ export class SessionChanges {
       absoluteTimeout: this.#environment.rules.absoluteTimeout,
       principal: login?.principal,
       authenticated,
+      kept: this.#keptAnew(authenticated),
       indexed: reservation !== undefined,
     };
     const limits = this.#limits(cookie);
@@ -261,7 +262,14 @@ export class SessionChanges {
     const { intervalChanged, times } = this.#state;
     const { set, remove } = difference ?? NOTHING;
     const maxInactiveInterval = intervalChanged ? times.maxInactiveInterval : undefined;
-    return { set, remove, maxInactiveInterval, authenticated, cookie };
+    return { set, remove, maxInactiveInterval, authenticated, kept: this.#keptAnew(authenticated), cookie };
+  }
+
+  /** What a write says of {@link SessionState.kept}; undefined: as it was. One that counts as authenticated is not a guest's. */
+  #keptAnew(authenticated: boolean): boolean | undefined {
+    const { kept, keptChanged } = this.#state;
+    if (authenticated) return kept && !keptChanged ? false : undefined;
+    return keptChanged ? true : undefined;
   }
 
   /**
@@ -285,7 +293,8 @@ export class SessionChanges {
   }
 
   #limits(cookie: CookieLife | undefined): WrittenLimits {
-    return { maxInactiveInterval: this.#state.times.maxInactiveInterval, cookie };
+    const { times, kept } = this.#state;
+    return { maxInactiveInterval: times.maxInactiveInterval, kept, cookie };
   }
 }
 

@@ -96,6 +96,15 @@ export interface SessionMembers<T extends object = SessionAttributes> {
    */
   destroy(): Promise<void>;
   /**
+   * Keeps a guest's session as if somebody were logged in: stored in Redis for its whole idle life, with its cookie, even if
+   * it is empty. For what hangs on it beyond a few seconds, on whichever node: the state of an OAuth login, a cart, a key of a
+   * rate limit. Otherwise a guest's session lives in this process, with a short-lived copy in Redis. Saved with the
+   * session, at the end of the request. Changes nothing for a session that is logged in. Bots can have as many
+   * sessions as there are requests that call this.
+   * @throws SessionHeadersSentError for a new session when the response's headers have left.
+   */
+  keep(): void;
+  /**
    * A token for a form's hidden field `_csrf`, or for a script's header `x-csrf-token`, that `CsrfGuard` checks. Bound to the
    * session: a login or an id change makes earlier ones worthless. Differs each time; all of a session are valid
    * side by side. A new session is stored and gets its cookie, since the token could not be checked otherwise.
@@ -128,6 +137,7 @@ const MEMBERS = {
   update: true,
   reload: true,
   destroy: true,
+  keep: true,
   csrfToken: true,
 } satisfies Record<keyof SessionMembers, true>;
 

@@ -32,6 +32,7 @@ export class PeekedSession implements ProxiedSession {
   readonly setMaxInactiveInterval = refuse;
   readonly setCookieMaxAge = refuse;
   readonly markDirty = refuse;
+  readonly keep = refuse;
   readonly csrfToken = refuse;
   readonly authenticate = refuseLater;
   readonly regenerateId = refuseLater;

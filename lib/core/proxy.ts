@@ -25,6 +25,7 @@ export interface ProxiedSession {
   regenerateId(options?: RegenerateOptions): Promise<void>;
   save(): Promise<void>;
   markDirty(): void;
+  keep(): void;
   update(name: string, change: (current: unknown) => unknown): Promise<unknown>;
   reload(): Promise<void>;
   destroy(): Promise<void>;
@@ -176,6 +177,7 @@ function methodsOf(session: ProxiedSession): Record<string, unknown> {
     regenerateId: rejecting(session, session.regenerateId.bind(session)),
     save: rejecting(session, session.save.bind(session)),
     markDirty: session.markDirty.bind(session),
+    keep: session.keep.bind(session),
     update: rejecting(session, session.update.bind(session)),
     reload: rejecting(session, session.reload.bind(session)),
     destroy: rejecting(session, session.destroy.bind(session)),

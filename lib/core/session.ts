@@ -38,7 +38,7 @@ export class ManagedSession {
   #httpSession: HttpSession | undefined;
   /** An end waits its turn: what is written until then would go to a session that is as good as over. */
   #leaving = false;
-  /** A write of the changes of this tick is going to begin. */
+  /** A write of what has changed so far is going to begin. */
   #isWriteScheduled = false;
 
   private constructor(
@@ -136,6 +136,12 @@ export class ManagedSession {
   markDirty(): void {
     this.#assertWritable();
     this.#state.dirty = true;
+  }
+
+  keep(): void {
+    this.#assertWritable();
+    if (this.phase === 'new') assertCookieCanLeave(this.#client, 'keep a new session');
+    if (this.#state.keep()) this.#noticeChange();
   }
 
   save(): Promise<void> {
@@ -263,7 +269,10 @@ export class ManagedSession {
   /** A write nobody awaits. What fails stays pending; the commit of the request tries it again and reports it. */
   #writeInBackground(force: boolean, why: string): void {
     this.#queue
-      .run(() => this.#write(force, why))
+      .run(() => {
+        if (!force) this.#isWriteScheduled = false;
+        return this.#write(force, why);
+      })
       .catch((error: unknown) => {
         const message = error instanceof Error ? error.message : 'unknown failure';
         const kind = `background ${error instanceof Error ? error.name : ''}`;
@@ -275,11 +284,9 @@ export class ManagedSession {
   #noticeChange(): void {
     if (!this.#environment.rules.saveOnChange || this.#isWriteScheduled) return;
     this.#isWriteScheduled = true;
-    // Not at once: the assignments of one tick are one write.
-    queueMicrotask(() => {
-      this.#isWriteScheduled = false;
-      this.#writeInBackground(false, 'an attribute changed');
-    });
+    // Not at once: the assignments of one tick are one write, and so are those that come while another is under way. Or a job
+    // that changes something faster than it is saved would have everybody wait behind ever more writes.
+    queueMicrotask(() => this.#writeInBackground(false, 'an attribute changed'));
   }
 
   async #update(name: string, change: (current: unknown) => unknown): Promise<unknown> {

@@ -39,6 +39,7 @@ export interface SessionHandle {
 export interface WrittenLimits {
   /** Seconds. */
   readonly maxInactiveInterval: number;
+  readonly kept: boolean;
   readonly cookie: CookieLife | undefined;
 }
 
@@ -59,6 +60,10 @@ export class SessionState implements RefusalListener {
   authenticatedAt: number | undefined;
   /** Once true, it stays: whatever made the session authenticated is stored with it. */
   authenticated = false;
+  /** A guest's session that is stored like a login. */
+  kept = false;
+  /** `kept` differs from the stored one. */
+  keptChanged = false;
   /** `maxInactiveInterval` differs from the stored one. */
   intervalChanged = false;
   /** Seconds a browser keeps the cookie; undefined: as the settings say. */
@@ -162,9 +167,10 @@ export class SessionState implements RefusalListener {
     this.principal = record.principal;
     this.authenticatedAt = record.authenticatedAt;
     this.authenticated = record.authenticated;
+    this.kept = record.kept === true;
     this.cookieMaxAge = record.cookieMaxAge;
     this.cookieSentAt = record.cookieSentAt;
-    this.intervalChanged = this.cookieChanged = false;
+    this.intervalChanged = this.cookieChanged = this.keptChanged = false;
   }
 
   /** The store has acknowledged a new record. */
@@ -193,6 +199,7 @@ export class SessionState implements RefusalListener {
   settled(difference: AttributeDifference | undefined, written: Written, limits: WrittenLimits): void {
     if (difference !== undefined) this.attributes.settle(difference);
     this.intervalChanged &&= this.times.maxInactiveInterval !== limits.maxInactiveInterval;
+    this.keptChanged &&= this.kept !== limits.kept;
     this.cookieChanged &&= this.cookieMaxAge !== limits.cookie?.maxAge;
     if (limits.cookie !== undefined) this.cookieSentAt = limits.cookie.sent ? written.now : 0;
     if (limits.cookie?.sent === true) this.offerCookie();
@@ -267,6 +274,14 @@ export class SessionState implements RefusalListener {
     return (this.cookieChanged = true);
   }
 
+  /** Returns whether that is new to it. */
+  keep(): boolean {
+    if (this.kept || this.authenticated) return false;
+    // A new one is stored even if it stays empty.
+    if (this.phase === 'new') this.mustPersist = true;
+    return (this.kept = this.keptChanged = true);
+  }
+
   /**
    * Whether a write would do anything. A new session that is empty is not stored, unless something that was given out
    * depends on its token.
@@ -276,7 +291,8 @@ export class SessionState implements RefusalListener {
     if (this.phase === 'new')
       return this.mustPersist || (difference !== undefined && difference.set.size > 0);
     if (this.phase !== 'stored') return false;
-    return force || difference !== undefined || this.intervalChanged || this.cookieChanged;
+    if (force || difference !== undefined) return true;
+    return this.intervalChanged || this.cookieChanged || this.keptChanged;
   }
 
   /** Whether the cookie is to be sent, since its life was set anew, or a tenth of that has passed since it was sent. */
@@ -296,6 +312,7 @@ export class SessionState implements RefusalListener {
     this.principal = principal;
     this.authenticatedAt = this.times.accessedAt;
     this.authenticated = true;
+    this.kept = this.keptChanged = false;
   }
 
   /** This object has ended it: what follows is a new, empty session. */
@@ -311,7 +328,7 @@ export class SessionState implements RefusalListener {
     this.authenticatedAt = undefined;
     this.authenticated = this.intervalChanged = this.dirty = this.mustPersist = this.written = false;
     this.cookieMaxAge = this.cookieSentAt = undefined;
-    this.cookieChanged = false;
+    this.cookieChanged = this.kept = this.keptChanged = false;
     if (this.cookie?.action === 'set') this.cookie = undefined;
     this.attributes.load(new Map(), codec);
   }

@@ -1,3 +1,4 @@
+import type { SessionIndex } from './session-index.js';
 import type { SessionId } from './token.js';
 
 /** How long a browser keeps the session's cookie, and whether it has been told. */
@@ -26,6 +27,8 @@ export interface SessionRecord {
   readonly authenticatedAt?: number | undefined;
   /** Whether it counts as authenticated (see {@link SessionChange.authenticated}). */
   readonly authenticated: boolean;
+  /** Of one that does not: whether it is stored like one that does, as a guest's session that is worth keeping. */
+  readonly kept?: boolean | undefined;
   /** See {@link CookieLife}; undefined: as the settings say. */
   readonly cookieMaxAge?: number | undefined;
   /** When the cookie was sent last; 0: it is to be sent; undefined: nobody has noted it. */
@@ -46,6 +49,8 @@ export interface NewSession {
   /** Who logs in with this, if anyone; `authenticatedAt` is then the moment of the write. */
   readonly principal?: string | undefined;
   readonly authenticated: boolean;
+  /** See {@link SessionRecord.kept}. */
+  readonly kept?: boolean | undefined;
   /** Undefined: the cookie ends with the browser, and nothing is kept of it. */
   readonly cookie?: CookieLife | undefined;
   /** The index of users' sessions has been told of it, which the record notes. */
@@ -70,6 +75,8 @@ export interface SessionChange {
    * closer and shorter.
    */
   readonly authenticated: boolean;
+  /** Only when it changed. See {@link SessionRecord.kept}. */
+  readonly kept?: boolean | undefined;
   /** Only when it changed, or the cookie is sent. */
   readonly cookie?: CookieLife | undefined;
   /** See {@link NewSession.indexed}. */
@@ -125,6 +132,7 @@ export interface NotThere {
   readonly now?: number | undefined;
 }
 
+/** The session is there. */
 export interface Found {
   readonly status: 'found';
   readonly record: SessionRecord;
@@ -140,7 +148,9 @@ export interface Unreadable {
   readonly damaged?: boolean | undefined;
 }
 
+/** What a load has found. */
 export type LoadOutcome = Found | NotThere | Unreadable;
+/** What has become of a write. */
 export type WriteOutcome = Written | NotThere;
 
 /** `conflict`: the attribute's bytes were not the expected ones; `actual` is what is there. */
@@ -186,7 +196,8 @@ export interface Quarantine {
 
 /** How a store is doing, for health checks. Never holds a secret. */
 export interface StoreHealth {
-  readonly kind: 'memory' | 'redis';
+  /** `memory`, `redis` or, for an application's own store, its name. */
+  readonly kind: string;
   /** `standalone`, `sentinel`, `cluster` or, for memory, `process`. */
   readonly topology: string;
   /** Redis: the role of the server that answered; undefined where it does not tell. */
@@ -207,6 +218,12 @@ export interface StoreHealth {
  * All writes are atomic, extend the expiry in the same step and leave no record without one.
  */
 export interface SessionStore {
+  /**
+   * Which sessions each user has, of all nodes that share the store; undefined: each node knows of the logins that it has served
+   * itself, so that `SessionService.list()`, `destroyAll(principal)` and MAX_SESSIONS_PER_USER see those alone.
+   */
+  readonly index?: SessionIndex | undefined;
+
   /** Reads the session and, best effort and unless told otherwise, marks it as used: its idle life starts anew. */
   load(id: SessionId, options?: LoadOptions): Promise<LoadOutcome>;
 

@@ -59,8 +59,9 @@ export class Takeover {
       maxInactiveInterval: idleSeconds ?? rules.maxInactiveInterval,
       absoluteTimeout: rules.absoluteTimeout,
       principal,
-      // A guest's as well: the library before kept it where every node finds it.
-      authenticated: true,
+      authenticated: principal !== undefined,
+      // A guest's stays where every node finds it, as with the library before.
+      ...(principal === undefined && { kept: true }),
       cookie: cookieMaxAge === undefined ? undefined : { maxAge: cookieMaxAge, sent: true },
       from: name,
       ...(principal !== undefined && { authenticatedAt: LONG_AGO }),

@@ -58,6 +58,7 @@ export class RequestSession implements DeferralHooks, ResponseContext {
   /** How often the session had been used when it was asked last what it owes. */
   #askedAt: number | undefined;
   #discarded = false;
+  #beforeCommit: (() => Promise<void> | undefined) | undefined;
 
   /** Begins to load the session of a request, and defers its response. */
   constructor(
@@ -114,6 +115,11 @@ export class RequestSession implements DeferralHooks, ResponseContext {
   /** Whether a browser sends the session's token unasked: see {@link TokenTransport.ambient}. */
   get ambient(): boolean {
     return this.#options.transport.ambient;
+  }
+
+  /** `act` is called each time before the session is saved, and does to it what is to be saved as well. */
+  beforeCommit(act: () => Promise<void> | undefined): void {
+    this.#beforeCommit = act;
   }
 
   /**
@@ -206,7 +212,9 @@ export class RequestSession implements DeferralHooks, ResponseContext {
   #commit(): Promise<void> | undefined {
     if (this.#failure !== undefined) return Promise.reject(this.#failure);
     try {
-      this.#committing = this.session.commit()?.then(
+      const acted = this.#beforeCommit?.();
+      const committed = acted === undefined ? this.session.commit() : acted.then(() => this.session.commit());
+      this.#committing = committed?.then(
         () => void (this.#committing = undefined),
         (error: unknown) => this.#fail(error),
       );

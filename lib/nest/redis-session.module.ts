@@ -20,7 +20,7 @@ import {
   REQUEST_SESSION_OPTIONS,
   SESSION_BACKEND,
   SESSION_EVENTS,
-  SESSION_OPTIONS,
+  REDIS_SESSION_OPTIONS,
   SESSION_SETTINGS,
   SETTING_READER,
 } from './tokens.js';
@@ -43,7 +43,7 @@ export interface RedisSessionOptionsFactory {
 }
 
 const { ConfigurableModuleClass } = new ConfigurableModuleBuilder<SessionModuleOptions>({
-  optionsInjectionToken: SESSION_OPTIONS,
+  optionsInjectionToken: REDIS_SESSION_OPTIONS,
 })
   .setClassMethodName('forRoot')
   .setFactoryMethodName('createRedisSessionOptions')
@@ -124,7 +124,7 @@ function assertOnlyOne(modules: ModulesContainer): void {
 const PROVIDERS: Provider[] = [
   {
     provide: SESSION_SETTINGS,
-    inject: [SESSION_OPTIONS, ModulesContainer, { token: SETTING_READER, optional: true }],
+    inject: [REDIS_SESSION_OPTIONS, ModulesContainer, { token: SETTING_READER, optional: true }],
     useFactory: (options: SessionModuleOptions, modules: ModulesContainer, read: ReadSetting | undefined) => {
       assertOnlyOne(modules);
       return resolveSettings(options, read);

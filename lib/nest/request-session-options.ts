@@ -58,7 +58,8 @@ function createTransport({ cookie, secrets, transport, oldLibraries }: ResolvedS
   return oldLibraries.length > 0 ? new OldCookieTransport(ours, oldLibraries) : ours;
 }
 
-function createEnvironment(
+/** Puts together what sessions work with. */
+export function createEnvironment(
   settings: ResolvedSettings,
   { store, index, oldSessions, confirmEnds }: Parts,
   events: SessionEvents,

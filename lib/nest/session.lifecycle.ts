@@ -123,7 +123,7 @@ export class SessionLifecycle
       this.#logger.error(error instanceof Error ? error.message : 'unknown failure');
       throw error;
     }
-    if (this.#settings.enabled && !this.#stopped) this.#logger.log(successLine(this.#settings));
+    if (this.#settings.usesRedis && !this.#stopped) this.#logger.log(successLine(this.#settings));
   }
 
   #attach(): void {

@@ -1,5 +1,12 @@
-/** What code gave to the module. */
-export const SESSION_OPTIONS = Symbol('nestjs-redis-session:options');
+/**
+ * What code gave to the module: SessionModuleOptions. For tests, to give other ones: with `forRootAsync()` ConfigService still wins
+ * over them, but for what only code can say, such as `store`.
+ *
+ * @example
+ * Test.createTestingModule({ imports: [AppModule] })
+ *   .overrideProvider(REDIS_SESSION_OPTIONS).useValue({ store: new MemoryStore() });
+ */
+export const REDIS_SESSION_OPTIONS = Symbol('nestjs-redis-session:options');
 /** Reads a setting from ConfigService; undefined where code decides alone. */
 export const SETTING_READER = Symbol('nestjs-redis-session:setting-reader');
 /** The settings in force. */

@@ -7,9 +7,10 @@ import { realTimer } from '../core/clock.js';
 import type { AvailabilityLog } from '../redis/availability.js';
 import { createRedisLink, type RedisLinkOptions } from '../redis/link.js';
 import { Subscriber, subscriberFactory } from '../redis/subscriber.js';
-import { withLayers } from './layers/compose.js';
+import { withLayers, withOuterLayers } from './layers/compose.js';
 import { ENCRYPTION_OVERHEAD } from './layers/encrypted-store.js';
 import { FailureLog } from './layers/failure-log.js';
+import { UnownedStore } from './layers/store-layer.js';
 import { RedisOldSessions, type OldLibrary } from './migration/old-sessions.js';
 import { MemorySessionIndex } from './memory-index.js';
 import { MemoryStore } from './memory-store.js';
@@ -22,8 +23,10 @@ import { channelOf } from './redis/session-messages.js';
 
 /** What of the settings decides where sessions live. */
 export interface BackendOptions extends SessionLimits {
-  /** False: in this process. */
-  readonly enabled: boolean;
+  /** The application's own; undefined: ours. */
+  readonly store: SessionStore | undefined;
+  /** Where there is none of its own: in Redis; false: in this process. */
+  readonly usesRedis: boolean;
   readonly redis: RedisLinkOptions;
   readonly keyPrefix: string;
   readonly idleTimeoutSeconds: number;
@@ -67,13 +70,15 @@ export function createBackend(
   events: SessionEvents,
   logOf: (context: string) => AvailabilityLog,
 ): SessionBackend {
-  if (!settings.enabled) {
-    return {
-      store: memoryStore(settings),
-      index: new MemorySessionIndex(settings.now),
-      note: () => undefined,
-      connect: () => Promise.resolve(),
-    };
+  const failures = new FailureLog(logOf('SessionStore'), realTimer);
+  if (settings.store !== undefined)
+    return localBackend(
+      withOuterLayers(new UnownedStore(settings.store), { ...settings, failed: failures.note }),
+      settings.store.index ?? new MemorySessionIndex(settings.now),
+    );
+  if (!settings.usesRedis) {
+    const store = memoryStore(settings);
+    return localBackend(store, store.index);
   }
   const { redis, keyPrefix, storeGuests, encryptionKeys } = settings;
   const link = createRedisLink(redis, { keyPrefix, end: DESTROY }, logOf('RedisConnection'));
@@ -93,7 +98,6 @@ export function createBackend(
     subscriber.close();
     await link.close();
   });
-  const failures = new FailureLog(logOf('SessionStore'), realTimer);
   const { confirmEnds } = link;
   const { oldLibraries: libraries = [] } = settings;
   const oldOptions = { ...settings, keyPrefix, libraries };
@@ -144,6 +148,11 @@ export function createBackend(
       if (await tried) await subscriber.start();
     },
   };
+}
+
+/** One whose ends and events no other node tells of. */
+function localBackend(store: SessionStore, index: SessionIndex): SessionBackend {
+  return { store, index, note: () => undefined, connect: () => Promise.resolve() };
 }
 
 function memoryStore(settings: BackendOptions): MemoryStore {

@@ -1,37 +1,49 @@
 import { LRUCache } from 'lru-cache';
+import { steadyClock } from '../core/clock.js';
 import { SessionStoreUnavailableError } from '../core/errors.js';
 import { SessionSize, type SessionLimits } from '../core/limits.js';
 import { NEVER_MS } from '../core/times.js';
-import type {
-  CompareAndSetOutcome,
-  CookieLife,
-  DestroyOptions,
-  DestroyOutcome,
-  LoadOptions,
-  LoadOutcome,
-  NewSession,
-  NotThere,
-  Quarantine,
-  SessionChange,
-  SessionRecord,
-  SessionRenewal,
-  SessionStore,
-  StoreHealth,
-  WriteOutcome,
-  Written,
+import {
+  TOMBSTONE_MS,
+  type CompareAndSetOutcome,
+  type CookieLife,
+  type DestroyOptions,
+  type DestroyOutcome,
+  type LoadOptions,
+  type LoadOutcome,
+  type NewSession,
+  type NotThere,
+  type Quarantine,
+  type SessionChange,
+  type SessionRecord,
+  type SessionRenewal,
+  type SessionStore,
+  type StoreHealth,
+  type WriteOutcome,
+  type Written,
 } from '../core/store.js';
+import type { SessionIndex } from '../core/session-index.js';
 import type { SessionId } from '../core/token.js';
+import { MemorySessionIndex } from './memory-index.js';
 
 /** Bounds of the sessions in one process. The least recently used go first. */
 export interface MemoryStoreOptions {
-  readonly maxSessions: number;
-  /** Attribute names and values, and what a record costs beside them. */
-  readonly maxBytes: number;
-  /** How long a session's end stays known under its old id, in milliseconds. */
-  readonly tombstoneMs: number;
+  /** Most sessions. Default: 10000. */
+  readonly maxSessions?: number | undefined;
+  /** Most bytes: attribute names and values, and what a record costs beside them. Default: 67108864. */
+  readonly maxBytes?: number | undefined;
+  /** How long a session's end stays known under its old id, in milliseconds. Default: 60000. */
+  readonly tombstoneMs?: number | undefined;
   /** Of one session; undefined: none. */
   readonly limits?: SessionLimits | undefined;
-  /** Epoch milliseconds that never go back: what is kept here lives by it. See {@link steadyClock}. */
+  /** Epoch milliseconds that never go back: what is kept here lives by it. Default: a steady clock, from the time of the start on. */
+  readonly now?: (() => number) | undefined;
+}
+
+/** What an instance works with. */
+interface MemoryStoreRules {
+  readonly tombstoneMs: number;
+  readonly limits: SessionLimits | undefined;
   readonly now: () => number;
 }
 
@@ -46,6 +58,9 @@ interface Ended {
 
 type Entry = SessionRecord | Ended;
 
+/** Defaults of {@link MemoryStoreOptions}. */
+const MAX_SESSIONS = 10_000;
+const MAX_BYTES = 64 * 1024 * 1024;
 /** What a record weighs beside its attributes, so that a million empty sessions are bounded too. Measured, rounded up. */
 const ENTRY_BYTES = 600;
 /** What an attribute weighs beside its name and bytes: a place in a map, a buffer. Measured, rounded up. */
@@ -53,20 +68,25 @@ const ATTRIBUTE_BYTES = 300;
 
 /** Sessions in this process's memory: same promises as any store, for one node, bounded, gone with the process. */
 export class MemoryStore implements SessionStore, Quarantine {
+  /** Of those who share this store. */
+  readonly index: SessionIndex;
   readonly #entries: LRUCache<string, Entry>;
-  readonly #options: MemoryStoreOptions;
+  readonly #options: MemoryStoreRules;
   #closed = false;
 
-  constructor(options: MemoryStoreOptions) {
-    this.#options = options;
+  constructor(options: MemoryStoreOptions = {}) {
+    const { maxSessions = MAX_SESSIONS, maxBytes = MAX_BYTES, limits } = options;
+    const { tombstoneMs = TOMBSTONE_MS, now = steadyClock() } = options;
+    this.#options = { tombstoneMs, limits, now };
+    this.index = new MemorySessionIndex(now);
     this.#entries = new LRUCache<string, Entry>({
       // No more than can fit: the cache keeps a place for each from the start.
-      max: Math.min(options.maxSessions, Math.max(1, Math.floor(options.maxBytes / ENTRY_BYTES))),
-      maxSize: options.maxBytes,
+      max: Math.min(maxSessions, Math.max(1, Math.floor(maxBytes / ENTRY_BYTES))),
+      maxSize: maxBytes,
       sizeCalculation: weightOf,
       // The clock is asked each time: expiry must not lag behind it.
       ttlResolution: 0,
-      perf: { now: options.now },
+      perf: { now },
     });
   }
 
@@ -266,9 +286,10 @@ export function recordOf(
   now: number,
   absoluteDeadline: number | undefined,
 ): SessionRecord {
-  const { attributes, codec, maxInactiveInterval, principal, authenticated, cookie } = session;
+  const { attributes, codec, maxInactiveInterval, principal, authenticated, kept, cookie } = session;
   return {
     ...{ attributes, codec, maxInactiveInterval, principal, authenticated, absoluteDeadline },
+    ...(kept === true && { kept }),
     createdAt: now,
     lastAccessedAt: now,
     authenticatedAt: principal === undefined ? undefined : now,
@@ -288,6 +309,7 @@ export function changed(record: SessionRecord, change: SessionChange, now: numbe
     lastAccessedAt: now,
     maxInactiveInterval: change.maxInactiveInterval ?? record.maxInactiveInterval,
     authenticated: record.authenticated || change.authenticated,
+    ...(change.kept !== undefined && { kept: change.kept }),
     indexedAt: change.indexed === true ? now : record.indexedAt,
     ...cookieOf(change.cookie, now),
   };

@@ -3,6 +3,7 @@ import { SessionStoreUnavailableError } from '../../lib/core/errors.js';
 import type { SessionId } from '../../lib/core/token.js';
 import { change, freshId, newSession, renewal } from './builders.js';
 import { describeEnds } from './contract-ends.js';
+import { describeKept } from './contract-kept.js';
 import { describeLimits } from './contract-limits.js';
 import { describeReservations } from './contract-reservations.js';
 import { ContractRig, type ContractOptions, type StoreUnderTest } from './contract-rig.js';
@@ -28,6 +29,7 @@ export function describeSessionStore(
 
     describeWrites(rig);
     describeEnds(rig);
+    describeKept(rig);
     describeLimits(rig);
     describeReservations(rig);
 

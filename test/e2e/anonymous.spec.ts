@@ -1,10 +1,11 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
+import { randomBytes } from 'node:crypto';
 import { Redis } from 'ioredis';
 import { type SessionModuleOptions } from 'nestjs-redis-session';
 import { eachAdapter } from '../support/apps.js';
 import { Browser } from '../support/cookie-jar.js';
 import { startRedis, type RedisProcess } from '../support/redis-server.js';
-import { eventually } from './rig/eventually.js';
+import { eventually } from '../support/eventually.js';
 import { redisAt, startPlayground, type AnySession, type Playground } from './rig/playground.js';
 
 let redis: RedisProcess;
@@ -200,6 +201,70 @@ eachAdapter('anonymous traffic', (adapter) => {
     const kept: unknown[] = [];
     for (const { browser } of visitors) kept.push((await a.visit(browser, ({ value }) => value)).result);
     expect(kept).toEqual([undefined, undefined, 2, 3, 4]);
+  });
+
+  describe('keep()', () => {
+    const newKeys = (): string[] => [randomBytes(32).toString('base64')];
+
+    it.each<[string, SessionModuleOptions]>([
+      ['a session of a guest', {}],
+      ['an encrypted one', { encryptionKeys: newKeys() }],
+      ['one where each change is saved at once', { policies: ['SAVE_ON_CHANGE'] }],
+    ])('stores %s in Redis for its whole life, for every node', async (_what, options) => {
+      const { a, b, browser, id } = await start(options);
+      await a.visit(browser, (session) => session.keep());
+      expect(await pttl(id)).toBeGreaterThan(1_795_000);
+      await b.visit(browser, (session) => void (session.other = 'from b'));
+      await b.visit(browser, (session) => session.update('count', () => 1));
+      expect(await pttl(id)).toBeGreaterThan(1_795_000);
+      expect((await a.visit(browser, read)).result).toEqual(['cart', 'from b']);
+      const { result } = await a.visit(browser, (session) => [session.id, session.principal]);
+      expect(result).toEqual([id, undefined]);
+      await b.visit(browser, (session) => session.destroy());
+      expect((await a.visit(browser.clone(), read)).result).toEqual([undefined, undefined]);
+    });
+
+    it('gives a new visitor an id that lasts, though nothing is in the session', async () => {
+      const { a, b } = await start();
+      const visitor = new Browser(a.url);
+      const idOf = (session: AnySession): string => {
+        session.keep();
+        return session.id;
+      };
+      const { result: id } = await a.visit(visitor, idOf);
+      expect((await b.visit(visitor, idOf)).result).toBe(id);
+      expect(await pttl(id)).toBeGreaterThan(1_795_000);
+      expect((await a.visit(visitor, (session) => [session.isNew, Object.keys(session)])).result).toEqual([
+        false,
+        [],
+      ]);
+    });
+
+    it('makes nobody a user: it is in no list, count or look at all sessions', async () => {
+      const { a, browser, id } = await start();
+      await a.visit(browser, (session) => session.keep());
+      expect((await a.sessions.peek(id))?.principal).toBeUndefined();
+      expect(await a.sessions.count()).toBe(0);
+      for await (const session of a.sessions.all()) expect(session).toBe('none');
+    });
+
+    it('leaves no copy in memory that could outlive the record', async () => {
+      const { a, browser, id } = await start();
+      await a.visit(browser, (session) => session.keep());
+      await client.del(keyOf(id));
+      expect((await a.visit(browser.clone(), read)).result).toEqual([undefined, undefined]);
+    });
+
+    it('works without Redis', async () => {
+      const site = await startPlayground(adapter, {});
+      nodes.push(site);
+      const visitor = new Browser(site.url);
+      const { result: id } = await site.visit(visitor, (session) => {
+        session.keep();
+        return session.id;
+      });
+      expect((await site.visit(visitor, (session) => session.id)).result).toBe(id);
+    });
   });
 
   it('memory is bounded in bytes too', async () => {

@@ -195,16 +195,24 @@ eachAdapter('What a request costs', (adapter) => {
     const DELAY_MS = 120;
     const proxy = await startProxy(redis.port);
     const node = await startPlayground(adapter, { ...redisAt(proxy), storeGuests: true });
-    for (const row of ROWS) {
+    const roundTripsOf = async (row: Row): Promise<number> => {
       const browser = await beginning(row, node);
       proxy.setDelay({ toServer: DELAY_MS });
       const startedAt = performance.now();
       await node.visit(browser, row.use);
       const roundTrips = Math.floor((performance.now() - startedAt) / DELAY_MS);
       proxy.setDelay(0);
-      expect([row.request, roundTrips]).toEqual([row.request, row.roundTrips]);
+      return roundTrips;
+    };
+    for (const row of ROWS) {
+      let least = await roundTripsOf(row);
+      // A busy machine can only add to it: the least of several is what the request waits for.
+      for (let round = 1; least > row.roundTrips && round < 5; round += 1) {
+        least = Math.min(least, await roundTripsOf(row));
+      }
+      expect([row.request, least]).toEqual([row.request, row.roundTrips]);
     }
-  });
+  }, 60_000);
 
   it('makes ten assignments of one tick one write under SAVE_ON_CHANGE, before the response leaves', async () => {
     const options = { storeGuests: true, policies: ['SAVE_ON_CHANGE'] as const };

@@ -8,7 +8,7 @@ import { recordCount } from '../support/records.js';
 import { startRedis, type RedisProcess } from '../support/redis-server.js';
 import { aclLine } from '../security/acl-line.js';
 import { observer, probe, type SessionView } from './fixtures/probe.js';
-import { eventually } from './rig/eventually.js';
+import { eventually } from '../support/eventually.js';
 
 interface Scene {
   readonly master: RedisProcess;

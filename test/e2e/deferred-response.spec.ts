@@ -21,7 +21,7 @@ import { watchCommands, type CommandWatch } from '../support/commands.js';
 import { Browser } from '../support/cookie-jar.js';
 import { startRedis, type RedisProcess } from '../support/redis-server.js';
 import { startProxy } from '../support/tcp-proxy.js';
-import { eventually } from './rig/eventually.js';
+import { eventually } from '../support/eventually.js';
 import { Gate } from './rig/gate.js';
 import { redisAt, startPlayground, type AnySession, type Playground } from './rig/playground.js';
 import { takeWrites } from './rig/traffic.js';

@@ -6,7 +6,7 @@ import { Browser } from '../support/cookie-jar.js';
 import { BrowserWith } from './rig/browser-with.js';
 import { startRedis, type RedisProcess } from '../support/redis-server.js';
 import { startProxy } from '../support/tcp-proxy.js';
-import { eventually } from './rig/eventually.js';
+import { eventually } from '../support/eventually.js';
 import { redisAt, startPlayground, type Playground } from './rig/playground.js';
 
 let redis: RedisProcess;

@@ -10,7 +10,7 @@ import { eachAdapter } from '../support/apps.js';
 import { Browser } from '../support/cookie-jar.js';
 import { partOf, setPart } from '../support/record-fields.js';
 import { startRedis, type RedisProcess } from '../support/redis-server.js';
-import { eventually } from './rig/eventually.js';
+import { eventually } from '../support/eventually.js';
 import { redisAt, startPlayground, type AnySession, type Playground } from './rig/playground.js';
 
 let redis: RedisProcess;

@@ -5,7 +5,7 @@ import type { MemoryStore } from '../../lib/stores/memory-store.js';
 import { SESSION_BACKEND } from '../../lib/nest/tokens.js';
 import { eachAdapter } from '../support/apps.js';
 import { Browser } from '../support/cookie-jar.js';
-import { eventually } from './rig/eventually.js';
+import { eventually } from '../support/eventually.js';
 import { startPlayground, type AnySession, type Playground } from './rig/playground.js';
 
 /** A clock that only the test moves. */

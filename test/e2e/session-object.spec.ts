@@ -17,7 +17,7 @@ const MEMBERS = [
   'maxInactiveInterval',
   'principal',
 ];
-const METHODS = ['authenticate', 'regenerateId', 'save', 'markDirty', 'update', 'reload', 'destroy'];
+const METHODS = ['authenticate', 'regenerateId', 'save', 'markDirty', 'update', 'reload', 'destroy', 'keep'];
 
 let redis: RedisProcess;
 let watch: CommandWatch;

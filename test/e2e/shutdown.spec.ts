@@ -9,7 +9,7 @@ import { eachAdapter, type Adapter, type StartedApp } from '../support/apps.js';
 import { onCleanup } from '../support/cleanup.js';
 import { Browser } from '../support/cookie-jar.js';
 import { startRedis, type RedisProcess } from '../support/redis-server.js';
-import { eventually } from './rig/eventually.js';
+import { eventually } from '../support/eventually.js';
 import { Gate } from './rig/gate.js';
 import { redisAt, startPlayground, type AnySession, type Playground } from './rig/playground.js';
 

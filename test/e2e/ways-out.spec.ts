@@ -3,7 +3,7 @@ import { LogSink, adapters, startApp, type StartedApp } from '../support/apps.js
 import { Browser, type BrowserResponse } from '../support/cookie-jar.js';
 import { startRedis, type RedisProcess } from '../support/redis-server.js';
 import { startProxy, type TcpProxy } from '../support/tcp-proxy.js';
-import { eventually } from './rig/eventually.js';
+import { eventually } from '../support/eventually.js';
 import { Gate } from './rig/gate.js';
 import { redisAt } from './rig/playground.js';
 import { Marker, waysOutModule } from './rig/ways-out-app.js';

@@ -6,7 +6,7 @@ import { SessionStoreUnavailableError } from '../../lib/core/errors.js';
 import { storeUnavailable } from '../../lib/redis/failure.js';
 import type { Script } from '../../lib/redis/script.js';
 import { LogSink } from '../support/log-sink.js';
-import { eventually } from '../topologies/rig/eventually.js';
+import { eventually } from '../support/eventually.js';
 
 const STUB = { address: 'stub:1', via: 'host' } as const;
 

@@ -91,7 +91,7 @@ eachAdapter('a Redis that refuses', (adapter) => {
       const [_why, fault, repair] = row;
       const redis = await startRedis();
       const admin = adminOf(redis.port);
-      await admin.call('ACL', 'SETUSER', 'shop', 'on', '>canary-5ef1', '~*', '+@all');
+      await admin.call('ACL', 'SETUSER', 'shop', 'on', '>canary-5ef1', '~*', '&*', '+@all');
       const credentials = { username: 'shop', password: 'canary-5ef1' };
       const app = await startFaultApp(adapter, { host: redis.host, port: redis.port, ...credentials });
       const users = await Promise.all(['a', 'b', 'c'].map((user) => app.loggedIn(user)));

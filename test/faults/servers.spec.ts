@@ -8,7 +8,7 @@ import { onCleanup } from '../support/cleanup.js';
 import { compileApp } from '../support/compile.js';
 import { startNode } from '../support/node-process.js';
 import { startRedis } from '../support/redis-server.js';
-import { eventually } from '../topologies/rig/eventually.js';
+import { eventually } from '../support/eventually.js';
 import { adminOf, oneOfEach, recoveryMs, startFaultApp, type FaultApp } from './rig/fault-app.js';
 import { startSwitchboard } from './rig/switchboard.js';
 
@@ -21,13 +21,13 @@ const PATIENT = { timeoutMs: 5000 };
 
 /** A user for each thing that a server may refuse; each has the documented line otherwise. */
 const without = (command: string): string =>
-  `user no-${command} on >pw ~session:* resetchannels ${LEAST_PRIVILEGES} -${command}`;
+  `user no-${command} on >pw ~session:* resetchannels &session:events ${LEAST_PRIVILEGES} -${command}`;
 const acl = await startRedis({
   aclFile: [
     'user default on >root ~* &* +@all',
-    `user documented on >pw ~session:* resetchannels ${LEAST_PRIVILEGES}`,
-    `user elsewhere on >pw ~other:* resetchannels ${LEAST_PRIVILEGES}`,
-    `user blind on >pw ~session:* resetchannels ${LEAST_PRIVILEGES} -role -info -ping -quit`,
+    `user documented on >pw ~session:* resetchannels &session:events ${LEAST_PRIVILEGES}`,
+    `user elsewhere on >pw ~other:* resetchannels &other:events ${LEAST_PRIVILEGES}`,
+    `user blind on >pw ~session:* resetchannels &session:events ${LEAST_PRIVILEGES} -role -info -ping -quit`,
     ...[
       'select',
       'evalsha',
@@ -176,7 +176,7 @@ describe('a server that changes while it is in use: it is told by its name', () 
   it('SELECT revoked: after a reconnect it counts as down, serves nothing of database 0, and is back by itself', async () => {
     const redis = await startRedis();
     const admin = adminOf(redis.port);
-    await admin.call('ACL', 'SETUSER', 'shop', 'on', '>pw', '~*', '+@all');
+    await admin.call('ACL', 'SETUSER', 'shop', 'on', '>pw', '~*', '&*', '+@all');
     const options = { host: redis.host, port: redis.port, username: 'shop', password: 'pw', ...PATIENT };
     const [zero, two] = [
       await startFaultApp(ADAPTER, { ...options, database: 0 }),
@@ -203,7 +203,8 @@ describe('a server that changes while it is in use: it is told by its name', () 
     await admin.call('ACL', 'SETUSER', 'shop', '+select');
     await recoveryMs(of2);
     expect((await of2.get('/read')).json()).toEqual({ count: 1, who: 'of-2' });
-    expect(await admin.dbsize()).toBe(1);
+    // The session, and its user's list.
+    expect(await admin.dbsize()).toBe(2);
   });
 
   it.each<[string, (admin: Redis) => Promise<unknown>, (admin: Redis) => Promise<unknown>, RegExp]>([
@@ -222,7 +223,7 @@ describe('a server that changes while it is in use: it is told by its name', () 
   ])('%s', async (_what, fault, repair, cause) => {
     const redis = await startRedis();
     const admin = adminOf(redis.port);
-    await admin.call('ACL', 'SETUSER', 'shop', 'on', '>pw', '~*', '+@all');
+    await admin.call('ACL', 'SETUSER', 'shop', 'on', '>pw', '~*', '&*', '+@all');
     const app = await startFaultApp(ADAPTER, {
       ...{ host: redis.host, port: redis.port, username: 'shop', password: 'pw' },
       ...PATIENT,

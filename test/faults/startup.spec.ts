@@ -2,7 +2,7 @@ import { describe, expect, it } from '@jest/globals';
 import { eachAdapter } from '../support/apps.js';
 import { freePort } from '../support/free-port.js';
 import { startRedis } from '../support/redis-server.js';
-import { eventually } from '../topologies/rig/eventually.js';
+import { eventually } from '../support/eventually.js';
 import { linkTo } from '../topologies/rig/store-on.js';
 import { evictionRisk } from '../../lib/redis/eviction.js';
 import { adminOf, startFaultApp } from './rig/fault-app.js';

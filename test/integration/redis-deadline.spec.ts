@@ -140,7 +140,7 @@ describe.each<[string, (timeoutMs: number) => Promise<RedisExecutor>]>([
     },
   ],
 ])('row 26: a process that was stuck does not blame Redis: %s', (_what, connected) => {
-  const TIMEOUT_MS = 400;
+  const TIMEOUT_MS = 1_000;
 
   it.each([
     ['in the turn in which its writes begin, before anything is sent', 0],
@@ -153,7 +153,7 @@ describe.each<[string, (timeoutMs: number) => Promise<RedisExecutor>]>([
     for (let round = 0; round < 3; round += 1) {
       const work = ids.flatMap((id) => [store.save(id, change({ n: String(round) })), store.load(id)]);
       for (let n = 0; n < turns; n += 1) await new Promise((resolve) => setImmediate(resolve));
-      stall(3 * TIMEOUT_MS);
+      stall(1.5 * TIMEOUT_MS);
       const statuses = (await Promise.all(work)).map(({ status }) => status);
       expect(statuses).toEqual(ids.flatMap(() => ['written', 'found']));
     }
@@ -166,7 +166,7 @@ describe.each<[string, (timeoutMs: number) => Promise<RedisExecutor>]>([
     const write = async (id: SessionId): Promise<void> => {
       for (let n = 0; n < 40; n += 1) {
         // Wherever that is: each has got somewhere else.
-        if (n === 20 && id === ids[3]) stall(3 * TIMEOUT_MS);
+        if (n === 20 && id === ids[3]) stall(1.5 * TIMEOUT_MS);
         expect(await store.save(id, change({ n: String(n) }))).toMatchObject({ status: 'written' });
       }
     };

@@ -113,6 +113,7 @@ eachAdapter('encryption at rest', (adapter) => {
           {
             type: 'rejected',
             reason: 'corrupt',
+            origin: 'here',
             id,
             detail: expect.stringMatching(/encrypt|principal|codec/) as unknown as string,
           },

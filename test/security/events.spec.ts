@@ -17,10 +17,13 @@ eachAdapter('security events', (adapter) => {
     bank = await startBank(adapter, redis, { secrets: ['Tr0ub4dor-horse-battery-lamp-moon-7'] });
   });
 
-  /** What is told while something is done. */
+  /** What is told while something is done, by this node as that says itself. */
   async function told(action: () => Promise<unknown>): Promise<SessionEvent[]> {
     const events: SessionEvent[] = [];
-    const subscription = bank.sessions.events.subscribe((event) => events.push(event));
+    const subscription = bank.sessions.events.subscribe(({ origin, ...event }) => {
+      expect(origin).toBe('here');
+      events.push(event);
+    });
     await action();
     subscription.unsubscribe();
     return events;

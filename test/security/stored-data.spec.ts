@@ -72,6 +72,7 @@ const MEMBERS = [
     'update',
     'reload',
     'destroy',
+    'keep',
     'maxInactiveInterval',
   ],
 ];

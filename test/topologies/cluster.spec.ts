@@ -11,7 +11,7 @@ import { onCleanup } from '../support/cleanup.js';
 import type { RedisProcess } from '../support/redis-server.js';
 import { startProxy, type TcpProxy } from '../support/tcp-proxy.js';
 import { beginMove, moveSlot, slotOf, startCluster, type ClusterInstallation } from './rig/cluster.js';
-import { eventually } from './rig/eventually.js';
+import { eventually } from '../support/eventually.js';
 import { skewClocks } from './rig/skewed-clocks.js';
 import { nodesOn, storeOn } from './rig/store-on.js';
 

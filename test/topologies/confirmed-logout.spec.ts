@@ -6,7 +6,7 @@ import { freshId, newSession } from '../contract/builders.js';
 import { keyOf, PREFIX } from '../contract/redis-rig.js';
 import { onCleanup } from '../support/cleanup.js';
 import { recordCount } from '../support/records.js';
-import { eventually } from './rig/eventually.js';
+import { eventually } from '../support/eventually.js';
 import { DATA_PASSWORD, MASTER_NAME, SENTINEL_PASSWORD, startSentinel } from './rig/sentinel.js';
 import { linkTo, storeOn } from './rig/store-on.js';
 

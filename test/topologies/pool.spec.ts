@@ -5,7 +5,7 @@ import type { GuardedLink } from '../../lib/redis/link.js';
 import { adminOf } from '../faults/rig/fault-app.js';
 import { startRedis, type RedisProcess } from '../support/redis-server.js';
 import { startProxy } from '../support/tcp-proxy.js';
-import { eventually } from './rig/eventually.js';
+import { eventually } from '../support/eventually.js';
 import { linkTo } from './rig/store-on.js';
 
 let redis: RedisProcess;

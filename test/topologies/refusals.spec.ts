@@ -14,7 +14,7 @@ import { LogSink } from '../support/log-sink.js';
 import { startRedis, type RedisProcess } from '../support/redis-server.js';
 import { makeAuthority, type Authority, type KeyPair } from './rig/certificates.js';
 import { slotOf, startCluster, type ClusterInstallation } from './rig/cluster.js';
-import { eventually } from './rig/eventually.js';
+import { eventually } from '../support/eventually.js';
 import { DATA_PASSWORD, MASTER_NAME, SENTINEL_PASSWORD, startSentinel } from './rig/sentinel.js';
 import { linkTo, nodesOn, storeOn } from './rig/store-on.js';
 
@@ -237,6 +237,7 @@ describe('a cluster that serves what it can', () => {
         '>shop-password',
         `~${PREFIX}*`,
         'resetchannels',
+        `&${PREFIX}events`,
         ...rules,
       );
     }

@@ -2,7 +2,7 @@ import { describe, expect, it } from '@jest/globals';
 import { describeSessionStore } from '../contract/session-store.contract.js';
 import { change, decoded, freshId, newSession } from '../contract/builders.js';
 import type { RedisProcess } from '../support/redis-server.js';
-import { eventually } from './rig/eventually.js';
+import { eventually } from '../support/eventually.js';
 import { DATA_PASSWORD, MASTER_NAME, SENTINEL_PASSWORD, startSentinel } from './rig/sentinel.js';
 import { linkTo, nodesOn, storeOn } from './rig/store-on.js';
 

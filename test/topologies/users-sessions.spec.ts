@@ -8,7 +8,7 @@ import { startPlayground, type Playground } from '../e2e/rig/playground.js';
 import { onCleanup } from '../support/cleanup.js';
 import { Browser } from '../support/cookie-jar.js';
 import { startCluster, type ClusterInstallation } from './rig/cluster.js';
-import { eventually } from './rig/eventually.js';
+import { eventually } from '../support/eventually.js';
 import { linkTo } from './rig/store-on.js';
 
 let cluster: ClusterInstallation;

@@ -31,6 +31,20 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   nest: ['core/', 'codecs/', 'compat/', 'redis/', 'stores/', 'http/', 'config/'],
   health: ['core/store.ts', 'nest/tokens.ts', 'stores/backend.ts', 'nest/session.lifecycle.ts'],
   cli: ['core/', 'config/', 'redis/', 'stores/'],
+  // The session of a request as the plugins of a framework know it: what /express and /fastify share.
+  views: [
+    ...['core/environment.ts', 'core/errors.ts', 'core/members.ts', 'config/settings.ts'],
+    ...['nest/nest-log.ts', 'nest/session.service.ts', 'nest/tokens.ts'],
+  ],
+  express: ['core/errors.ts', 'core/members.ts', 'http/request-slot.ts', 'views/'],
+  fastify: ['core/errors.ts', 'core/members.ts', 'http/request-slot.ts', 'views/'],
+  testing: [
+    'core/',
+    'config/resolve.ts',
+    'http/',
+    'stores/memory-store.ts',
+    ...['nest/request-session-options.ts', 'nest/tokens.ts'],
+  ],
   'index.ts': ['core/', 'codecs/', 'config/', 'nest/'],
 };
 
@@ -46,6 +60,10 @@ const MAY_USE: Readonly<Record<string, RegExp>> = {
   nest: /^(@nestjs\/(common|core|config)|rxjs|node:[\w/]+)$/,
   health: /^@nestjs\/(common|terminus)$/,
   cli: /^node:[\w/]+$/,
+  views: /^(@nestjs\/common|cookie)$/,
+  express: /^node:http$/,
+  fastify: /^node:http$/,
+  testing: /^@nestjs\/common$/,
   'index.ts': /^$/,
 };
 
@@ -105,7 +123,7 @@ describe('lib', () => {
   });
 
   it('does not import its own doors', () => {
-    const doors = /^(index\.ts|health\/index\.ts|nestjs-redis-session(\/.*)?)$/;
+    const doors = /^(index\.ts|(health|express|fastify|testing)\/index\.ts|nestjs-redis-session(\/.*)?)$/;
     expect(imports.filter(({ to }) => doors.test(to)).map(told)).toEqual([]);
   });
 

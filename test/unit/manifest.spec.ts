@@ -114,8 +114,8 @@ describe('the build', () => {
     typeof target === 'string' ? [] : [[name, target] as const],
   );
 
-  it('has the entries . and ./health', () => {
-    expect(entries.map(([name]) => name)).toEqual(['.', './health']);
+  it('has the entries of the design', () => {
+    expect(entries.map(([name]) => name)).toEqual(['.', './health', './express', './fastify', './testing']);
     expect(manifest.files).toContain('dist');
   });
 

@@ -8,16 +8,20 @@ import { LocalCopies, type LocalCopyRules } from './local-copies.js';
 import { ObservedStore } from './observed-store.js';
 import type { LayeredStore } from './store-layer.js';
 
-/** Which layers stand before a store. */
-export interface StoreLayers {
-  /** Where sessions of guests are kept in this process; undefined: they are stored like any other. */
-  readonly guests: (LocalCopyRules & { readonly memory: MemoryStore }) | undefined;
+/** What stands before any store. */
+export interface OuterLayers {
   /** Base64, newest first; empty: nothing is encrypted. */
   readonly encryptionKeys: readonly string[];
   /** Sessions of another library that ours take the place of; undefined: there are none. */
   readonly old?: LinkedSessions | undefined;
   /** Told of each failure of the store. Must not throw. */
   readonly failed: (error: unknown) => void;
+}
+
+/** Which layers stand before a store that all nodes share. */
+export interface StoreLayers extends OuterLayers {
+  /** Where sessions of guests are kept in this process; undefined: they are stored like any other. */
+  readonly guests: (LocalCopyRules & { readonly memory: MemoryStore }) | undefined;
 }
 
 /** A store with its layers. */
@@ -27,16 +31,23 @@ export interface LayeredStores {
   readonly guests: GuestStore | undefined;
 }
 
-/** Puts the layers before a store that all nodes share, each before the one above it in this function. */
+/** Puts the layers before a store that all nodes share. */
 export function withLayers(shared: SharedStore, layers: StoreLayers): LayeredStores {
-  const { encryptionKeys, old, failed } = layers;
   // Copies in this process hold what Redis holds: what is encrypted there is encrypted here.
   const guests =
     layers.guests && new GuestStore(shared, new LocalCopies(layers.guests.memory, layers.guests));
-  let store: LayeredStore = guests ?? shared;
+  return { store: withOuterLayers(guests ?? shared, layers), guests };
+}
+
+/** Puts before a store what any has before it, each layer before the one above it in this function. */
+export function withOuterLayers(
+  below: LayeredStore,
+  { encryptionKeys, old, failed }: OuterLayers,
+): SessionStore {
+  let store = below;
   if (encryptionKeys.length > 0)
     store = new EncryptedStore(store, new KeyRing(encryptionKeys.map((key) => Buffer.from(key, 'base64'))));
   if (old !== undefined) store = new LinkedStore(store, old);
   // Last, so that failures of each layer are seen.
-  return { store: new ObservedStore(store, failed), guests };
+  return new ObservedStore(store, failed);
 }

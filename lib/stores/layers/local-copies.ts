@@ -137,7 +137,7 @@ class Order {
 
   keep(record: SessionRecord, now: number, until: number): void {
     if (this.#id === undefined) return;
-    if (record.authenticated) this.end();
+    if (record.authenticated || record.kept === true) this.end();
     else this.#memory.keep(this.#id, record, now, until);
   }
 

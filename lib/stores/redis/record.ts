@@ -40,6 +40,7 @@ export const LOOK_FIELDS = [
   '@cookie',
   '@index',
   '@from',
+  '@kept',
 ] as const;
 
 const OWN = '@';
@@ -63,6 +64,14 @@ export function fieldOf(name: string): string {
 /** The name and bytes of our own field that says how long browsers keep the cookie, and when it was sent. */
 export function cookieField(maxAge: number | undefined, sentAt: number): [string, string] {
   return ['@cookie', `${maxAge ?? '-'} ${sentAt}`];
+}
+
+/**
+ * Our own field that tells a guest's session which is kept from one that counts as authenticated: `@v` says of both that they are
+ * stored for their whole life, so that nodes which know nothing of this leave it at that.
+ */
+export function keptField(kept: boolean): [string, string] {
+  return ['@kept', kept ? '1' : '0'];
 }
 
 /** The name and bytes of our own field that says when the index of users' sessions was told of it. */
@@ -98,6 +107,7 @@ interface OwnFields {
   next?: string;
   follow?: string;
   cookie?: string;
+  kept?: string;
   index?: string;
   from?: string;
 }
@@ -137,6 +147,7 @@ function takeApart(reply: readonly Buffer[], attributes: Map<string, Uint8Array>
     else if (name === '@next') own.next = value.toString();
     else if (name === '@follow') own.follow = value.toString();
     else if (name === '@cookie') own.cookie = value.toString();
+    else if (name === '@kept') own.kept = value.toString();
     else if (name === '@index') own.index = value.toString();
     else if (name === FROM_FIELD) own.from = value.toString();
   }
@@ -167,13 +178,15 @@ function strange(id: SessionId, head: string): LoadOutcome {
 
 function recordOf(
   limits: string,
-  { used = '', info = '', cookie = '', index = '', from }: OwnFields,
+  { used = '', info = '', cookie = '', index = '', kept: keptMark, from }: OwnFields,
   attributes: ReadonlyMap<string, Uint8Array>,
 ): SessionRecord | undefined {
   const [, idle, until, authenticated] = LIMITS.exec(limits) ?? [];
   const [, created, login, codec, principal] = INFO.exec(info) ?? [];
   const [, maxAge, sentAt] = COOKIE.exec(cookie) ?? [];
   const maxInactiveInterval = Number(idle);
+  // A login has made it a user's, who may have been a guest whose session was kept.
+  const kept = keptMark === '1' && login === '0';
   if (authenticated === undefined || codec === undefined || !USED.test(used)) return undefined;
   if (!Number.isSafeInteger(maxInactiveInterval)) return undefined;
   return {
@@ -185,7 +198,8 @@ function recordOf(
     absoluteDeadline: until === '0' ? undefined : Number(until),
     principal: principal === '' ? undefined : principal,
     authenticatedAt: login === '0' ? undefined : Number(login),
-    authenticated: authenticated === '1',
+    authenticated: authenticated === '1' && !kept,
+    ...(kept && { kept }),
     cookieMaxAge: maxAge === undefined || maxAge === '-' ? undefined : Number(maxAge),
     cookieSentAt: sentAt === undefined ? undefined : Number(sentAt),
     indexedAt: USED.test(index) ? Number(index) : undefined,

@@ -1,6 +1,5 @@
 import type {
   CompareAndSetOutcome,
-  CookieLife,
   DestroyOptions,
   DestroyOutcome,
   Found,
@@ -28,6 +27,7 @@ import {
   fieldOf,
   FROM_FIELD,
   indexField,
+  keptField,
   keyOf,
   LOOK_FIELDS,
   readRecord,
@@ -47,7 +47,7 @@ export interface RedisStoreOptions {
   readonly topology: string;
   /** Uses closer together than this are not noted, and records live so much longer; 0: each is. See scripts.ts. */
   readonly touchIntervalMs: number;
-  /** Life of the record of a session that is not authenticated, in seconds; undefined: as of any other. */
+  /** Life of the record of a session that is neither authenticated nor kept, in seconds; undefined: as of any other. */
   readonly anonymousCopySeconds?: number | undefined;
   /** How long an end stays known where nodes may hold copies in memory, in milliseconds; elsewhere {@link TOMBSTONE_MS}. */
   readonly tombstoneMs: number;
@@ -131,7 +131,8 @@ export class RedisStore implements SessionStore, Quarantine {
 
   #isTouchDue({ record, now }: Found): boolean {
     const { touchIntervalMs, anonymousCopySeconds } = this.#options;
-    return isTouchDue(record, now, touchIntervalMs, record.authenticated ? undefined : anonymousCopySeconds);
+    const copySeconds = isLasting(record) ? undefined : anonymousCopySeconds;
+    return isTouchDue(record, now, touchIntervalMs, copySeconds);
   }
 
   async create(id: SessionId, session: NewSession): Promise<WriteOutcome> {
@@ -288,8 +289,8 @@ export class RedisStore implements SessionStore, Quarantine {
           session.maxInactiveInterval,
           absoluteTimeout !== undefined && absoluteTimeout > 0 ? absoluteTimeout : 0,
           session.principal === undefined ? '' : opaque(session.principal),
-          flag(session.authenticated),
-          this.#copy(session.authenticated),
+          flag(isLasting(session)),
+          this.#copy(isLasting(session)),
           times.createdAt ?? 0,
           times.absoluteDeadline ?? 0,
           times.authenticatedAt ?? 0,
@@ -301,19 +302,19 @@ export class RedisStore implements SessionStore, Quarantine {
   }
 
   #changeArguments(change: SessionChange): Argument[] {
-    const { maxInactiveInterval, authenticated } = change;
-    return [maxInactiveInterval ?? '', flag(authenticated), this.#copy(authenticated), ...this.#limits.args];
+    const lasting = isLasting(change);
+    return [change.maxInactiveInterval ?? '', flag(lasting), this.#copy(lasting), ...this.#limits.args];
   }
 
   /** Fields of ours with times in them: those are the server's, as all times of a record are. */
   async #own(
     id: SessionId,
-    { cookie, indexed }: { readonly cookie?: CookieLife | undefined; readonly indexed?: boolean | undefined },
+    { cookie, indexed, kept }: Pick<SessionChange, 'cookie' | 'indexed' | 'kept'>,
   ): Promise<OwnField[]> {
-    if (cookie === undefined && indexed !== true) return [];
+    const own = kept === undefined ? [] : [keptField(kept)];
+    if (cookie === undefined && indexed !== true) return own;
     const isTimed = cookie?.sent === true || indexed === true;
     const now = isTimed ? Math.floor(await this.#commands.timeAt(this.#key(id))) : 0;
-    const own: OwnField[] = [];
     if (cookie !== undefined) own.push(cookieField(cookie.maxAge, cookie.sent ? now : 0));
     if (indexed === true) own.push(indexField(now));
     return own;
@@ -325,8 +326,8 @@ export class RedisStore implements SessionStore, Quarantine {
     return messages === undefined ? SILENT : [messages.channel, messages.node];
   }
 
-  #copy(authenticated: boolean): Argument {
-    return authenticated ? 0 : (this.#options.anonymousCopySeconds ?? 0);
+  #copy(lasting: boolean): Argument {
+    return lasting ? 0 : (this.#options.anonymousCopySeconds ?? 0);
   }
 
   async #write(script: Script, keys: readonly string[], args: readonly Argument[]): Promise<WriteOutcome> {
@@ -370,6 +371,11 @@ export class RedisStore implements SessionStore, Quarantine {
   #key(id: SessionId): string {
     return keyOf(this.#options.keyPrefix, id);
   }
+}
+
+/** Whether a session is stored for its whole idle life. */
+function isLasting({ authenticated, kept }: Pick<SessionChange, 'authenticated' | 'kept'>): boolean {
+  return authenticated || kept === true;
 }
 
 function isLeftOver({ status }: LoadOutcome, reply: readonly Buffer[]): boolean {

@@ -17,6 +17,8 @@ import { NOW, scriptOf, type Script } from '../../redis/script.js';
  * - `@info` "created login codec principal": when it was created, when somebody logged in or 0, who.
  * - `@cookie` "seconds sent": how long browsers keep the cookie, or - where the settings say so, and when it was sent
  *   last, or 0 where the next use is to send it. Only where there is something to say; written like an attribute.
+ * - `@kept` 1 for a guest's session that is stored like one that counts as authenticated, which `@v` says of it; 0 or missing: what
+ *   `@v` says is so. Without meaning once somebody has logged in. Written like an attribute.
  * - `@index` when the index of users' sessions was told of it last: see index-scripts.ts. Written like an attribute.
  * - `@size` attributes × 2^30 + bytes of their names and values: at least what there is. Missing until the first save that
  *   sets something; 0.1 leaves it as it is.
@@ -112,8 +114,17 @@ redis.call('HSET', ${key}, ${own}, unpack(ARGV, ${first}, math.min(last, ${first
 for i = ${first + 1000}, last, 1000 do redis.call('HSET', ${key}, unpack(ARGV, i, math.min(i + 999, last))) end
 for i = last + 1, #ARGV, 1000 do redis.call('HDEL', ${key}, unpack(ARGV, i, math.min(i + 999, #ARGV))) end`;
 
+/** What has once counted as authenticated, or is kept, is never a short-lived copy again, whatever a write says of itself. */
+const limitCopy = (copy: string): string => `
+if authenticated == '1' then ${copy} = '0' end`;
+
 /** Writes `@v` anew where a change (idle '' = as it was) makes it another. */
-const changeLimits = (key: string, idle: string, authenticated: string, copy: string): string => `
+const changeLimits = (
+  key: string,
+  idle: string,
+  authenticated: string,
+  copy: string,
+): string => `${limitCopy(copy)}
 if ${idle} ~= '' and ${idle} ~= idle or ${authenticated} > authenticated or ${copy} ~= copy then
   if ${idle} ~= '' then idle = ${idle} end
   if ${authenticated} == '1' then authenticated = '1' end
@@ -203,7 +214,7 @@ if redis.call('EXISTS', new) == 1 then return {-6} end
 ${withinLimits('old', 'f[4]', 'f[5]', 5, 13, 'ARGV[12]')}
 if ARGV[2] ~= '' then idle = ARGV[2] end
 if ARGV[3] == '1' then authenticated = '1' end
-copy = ARGV[4]
+copy = ARGV[4]${limitCopy('copy')}
 local life = math.max(ARGV[7], ARGV[9])
 if nodes == '1' then life = math.max(life, ARGV[8]) end
 nodes = copy == '0' and '0' or '1'

@@ -3,7 +3,7 @@ import { adminOf, checkUsers, statuses } from '../rig/check.js';
 import { startFleet } from '../rig/fleet.js';
 import { startLoad } from '../rig/load.js';
 import { allOf, atLeast, atMostMs, exactly, type ChaosContext, type ChaosRow, type Finding } from '../row.js';
-import { eventually } from '../../topologies/rig/eventually.js';
+import { eventually } from '../../support/eventually.js';
 import {
   DATA_PASSWORD,
   MASTER_NAME,

@@ -1,7 +1,7 @@
 import { Redis } from 'ioredis';
 import { onCleanup } from '../../support/cleanup.js';
 import { startRedis, type RedisProcess } from '../../support/redis-server.js';
-import { eventually } from './eventually.js';
+import { eventually } from '../../support/eventually.js';
 
 const SLOTS = 16_384;
 const MASTERS = 3;

@@ -5,7 +5,7 @@ import { startChild } from '../../support/child-process.js';
 import { onCleanup, tempDir } from '../../support/cleanup.js';
 import { freePort } from '../../support/free-port.js';
 import { startRedis, type RedisProcess } from '../../support/redis-server.js';
-import { eventually } from './eventually.js';
+import { eventually } from '../../support/eventually.js';
 
 export const MASTER_NAME = 'sessions';
 export const SENTINEL_PASSWORD = 'sentinels-own-password';

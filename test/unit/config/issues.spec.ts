@@ -274,6 +274,10 @@ describe('issues', () => {
       { touchIntervalSeconds: 60, idleTimeoutSeconds: 60 },
       'touchIntervalSeconds = 60: must be at most a tenth of the idle timeout (60 seconds): sessions outlive that by as much',
     ],
+    [
+      { store: { load: () => undefined } as never },
+      'store = a value of type object: must be a SessionStore: an object with the methods load, touch, create, save, renew, compareAndSet, destroy, ids, health, close',
+    ],
     [{ now: 5 as unknown as () => number }, 'now = 5: must be a function that answers epoch milliseconds'],
     [
       { isAuthenticated: true as unknown as () => boolean },

@@ -1,9 +1,12 @@
 import { describe, expect, it } from '@jest/globals';
+import { MemoryStore } from '../../../lib/stores/memory-store.js';
 import { Redis } from 'ioredis';
 import type { SessionModuleOptions } from '../../../lib/config/options.js';
 import { onlyIssue, resolve } from './environment.js';
 
 const PEM = '-----BEGIN CERTIFICATE-----';
+
+const STORE = new MemoryStore();
 
 describe('warnings', () => {
   it.each<[object, SessionModuleOptions, string]>([
@@ -67,12 +70,18 @@ describe('warnings', () => {
       { redis: {}, storeGuests: true, guestCopySeconds: 9, memory: { maxBytes: 5 } },
       'guestCopySeconds, memory.maxBytes. All sessions are stored in Redis with the usual timeouts.',
     ],
+    [
+      { REDIS_SESSION_ENABLED: 'true', REDIS_SESSION_HOST: 'redis', REDIS_SESSION_MEMORY_MAX_BYTES: '5' },
+      { store: STORE },
+      'REDIS_SESSION_ENABLED, REDIS_SESSION_HOST, REDIS_SESSION_MEMORY_MAX_BYTES. Sessions live in the store that code gives.',
+    ],
   ])('tell that in %p and %p something has no effect', (environment, code, expected) => {
     expect(resolve({ ...environment }, code).warnings).toEqual([`Without effect: ${expected}`]);
   });
 
   it.each<[object, SessionModuleOptions, boolean]>([
     [{ NODE_ENV: 'production' }, {}, true],
+    [{ NODE_ENV: 'production' }, { store: STORE }, false],
     [{ NODE_ENV: 'production', REDIS_SESSION_ENABLED: 'false' }, { redis: {} }, true],
     [{ NODE_ENV: 'production', REDIS_SESSION_ENABLED: 'true' }, {}, false],
     [{ NODE_ENV: 'production' }, { redis: {} }, false],

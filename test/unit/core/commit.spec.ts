@@ -255,3 +255,58 @@ it('what is assigned to a new session whose response has ended is left out, with
   expect(fixture.lines.at(-1)).toMatch(/^warn Attribute "late" is left out: .* whose response has ended/);
   expect(Object.keys(request.session)).toEqual([]);
 });
+
+it('with SAVE_ON_CHANGE, what changes while a save is under way is one more save, however often', async () => {
+  let letGo = (): void => undefined;
+  const held = new Promise<void>((resolve) => (letGo = resolve));
+  const saved: SessionChange[] = [];
+  const fixture = new CoreFixture({
+    rules: { saveOnChange: true },
+    wrap: (store) =>
+      overriding(store, {
+        save: async (id, change) => {
+          saved.push(change);
+          await held;
+          return store.save(id, change);
+        },
+      }),
+  });
+  const visitor = fixture.browser();
+  await visitor.visit((session) => (session['n'] = 0));
+  const request = await visitor.request();
+  for (let n = 1; n <= 100; n += 1) {
+    request.session['n'] = n;
+    await nextTurn();
+  }
+  letGo();
+  await request.answer();
+  expect(saved).toHaveLength(2);
+  expect(await visitor.visit((session) => session['n'])).toBe(100);
+});
+
+it('with SAVE_ON_CHANGE, no answer waits for a job that changes something faster than it is saved', async () => {
+  const fixture = new CoreFixture({
+    rules: { saveOnChange: true },
+    wrap: (store) =>
+      overriding(store, {
+        save: async (id, change) => {
+          for (let turn = 0; turn < 10; turn += 1) await nextTurn();
+          return store.save(id, change);
+        },
+      }),
+  });
+  const visitor = fixture.browser();
+  await visitor.visit((session) => (session['n'] = 0));
+  const request = await visitor.request();
+  let answered: Promise<unknown> | undefined;
+  let isAnswered = false;
+  let turns = 0;
+  for (; turns < 1000 && !isAnswered; turns += 1) {
+    request.session['n'] = turns;
+    if (turns === 50) answered = request.answer().then(() => (isAnswered = true));
+    await nextTurn();
+  }
+  // A save under way, one that waits behind it, and that of the answer.
+  expect(turns).toBeLessThan(100);
+  await answered;
+});

@@ -57,7 +57,7 @@ export function overriding(store: SessionStore, calls: Partial<SessionStore>): S
 export function noting(calls: string[]): (store: SessionStore) => SessionStore {
   return (store) =>
     new Proxy(store, {
-      get: (target, name: keyof SessionStore) => {
+      get: (target, name: Exclude<keyof SessionStore, 'index'>) => {
         const method = target[name]?.bind(target) as ((...args: unknown[]) => unknown) | undefined;
         if (method === undefined) return undefined;
         return (...args: unknown[]) => {

@@ -18,7 +18,7 @@ export async function eventually<T>(
       failure = error;
     }
     if (performance.now() > until) {
-      throw new Error(`Test rig: did not happen within ${withinMs} ms: ${what}.`, { cause: failure });
+      throw new Error(`Did not happen within ${withinMs} ms: ${what}.`, { cause: failure });
     }
     await delay(POLL_MS);
   }

@@ -1,0 +1,28 @@
+import { Body, Controller, Get, Post, UnauthorizedException } from '@nestjs/common';
+import { Session, type HttpSession } from 'nestjs-redis-session';
+
+export interface ShopSession {
+  cart?: string[];
+}
+
+@Controller()
+export class ShopController {
+  @Get('cart')
+  cart(@Session() session: HttpSession<ShopSession>): { of: string; cart: string[] } {
+    if (session.principal === undefined) throw new UnauthorizedException();
+    return { of: session.principal, cart: session.cart ?? [] };
+  }
+
+  @Post('cart')
+  add(@Session() session: HttpSession<ShopSession>, @Body() { item }: { item: string }): void {
+    session.cart = [...(session.cart ?? []), item];
+  }
+
+  @Post('login')
+  async login(
+    @Session() session: HttpSession<ShopSession>,
+    @Body() { name }: { name: string },
+  ): Promise<void> {
+    await session.authenticate(name);
+  }
+}

@@ -1,0 +1,10 @@
+export { expressSession, type ExpressMiddleware } from './middleware.js';
+export type {
+  AnyExpressSession,
+  ExpressSession,
+  ExpressSessionCookie,
+  ExpressSessionCookieData,
+  ExpressSessionMembers,
+  ExpressSessionOptions,
+  SessionCallback,
+} from './types.js';
