@@ -10,6 +10,7 @@ export default {
     '^nestjs-redis-session/express$': '<rootDir>/lib/express/index.ts',
     '^nestjs-redis-session/fastify$': '<rootDir>/lib/fastify/index.ts',
     '^nestjs-redis-session/testing$': '<rootDir>/lib/testing/index.ts',
+    '^nestjs-redis-session/otel$': '<rootDir>/lib/otel/index.ts',
     '^(\\.{1,2}/.*)\\.js$': '$1',
   },
   transform: {

@@ -39,6 +39,8 @@ const [{ msgpackCodec }, { jsonCodec }] = await Promise.all([
 ]);
 const { readRecord } = await part('stores/redis/record.js');
 const { Bag } = await part('core/bag.js');
+const { TracedStore } = await part('stores/layers/traced-store.js');
+const { operationChannels } = await part('core/diagnostics.js');
 const { Deadlines } = await part('redis/deadline.js');
 
 const cart = cartOf(10);
@@ -67,6 +69,8 @@ const store = {
   load: async () => record,
   save: async () => ({ status: 'written', now, absoluteDeadline: undefined }),
 };
+const traced = new TracedStore(store, 'redis');
+const heard = { start: noop, end: noop, asyncStart: noop, asyncEnd: noop, error: noop };
 const environment = {
   ...{
     store,
@@ -94,7 +98,7 @@ const deadlines = new Deadlines(
   (error) => error,
 );
 const bench = new Bench({ time: Number(options.milliseconds), warmupTime: 100 });
-const add = (name, run) => name.includes(options.only) && bench.add(name, run);
+const add = (name, run, hooks) => name.includes(options.only) && bench.add(name, run, hooks);
 
 add('cookie: find ours among five', () => [...cookieValues(header, 'sid')]);
 add('cookie: verify a signature', () => signer.verify('sid', signed));
@@ -130,6 +134,12 @@ add('deadline: 100 at a time, one timer for all (Deadlines)', () =>
 add('deadline: 100 at a time, a timer of Node for each', () =>
   Promise.all(Array.from({ length: 100 }, () => withOwnTimer(answered))),
 );
+add('store: a load', () => store.load(id));
+add('store: a load that nobody listens to (TracedStore)', () => traced.load(id));
+add('store: a load that somebody listens to (TracedStore)', () => traced.load(id), {
+  beforeAll: () => operationChannels.load.subscribe(heard),
+  afterAll: () => operationChannels.load.unsubscribe(heard),
+});
 add('http: a response without a session', () => exchange().response.end('{}'));
 add('http: a response with a new, empty session', () => request(undefined, noop));
 add('http: a response with a session that is read', () =>

@@ -34,6 +34,12 @@ export type {
   SessionMembers,
 } from './core/members.js';
 export type { EventOrigin, RejectionReason, SessionEvent } from './core/events.js';
+export type {
+  BreakerMessage,
+  ResponseWaitMessage,
+  SessionOperationMessage,
+  SessionRejectedMessage,
+} from './core/diagnostics.js';
 export { SESSION_POLICIES, type SessionPolicy } from './core/environment.js';
 export type {
   CompareAndSetOutcome,

@@ -1,3 +1,5 @@
+import { traceWait } from '../core/diagnostics.js';
+
 /** A header of the session's own: name and value. */
 export type OwnHeader = readonly [name: string, value: string];
 
@@ -126,6 +128,7 @@ export class Deferral {
   }
 
   #wait(pending: Promise<void>): void {
+    traceWait(this.#state === 'released' ? 'end' : 'headers', pending);
     this.#state = 'waiting';
     pending
       .then(

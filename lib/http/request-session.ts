@@ -1,4 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import { traceWait } from '../core/diagnostics.js';
 import type { ResponseContext, SessionLog } from '../core/environment.js';
 import { SessionFormatError, SessionGoneError, SessionStoreUnavailableError } from '../core/errors.js';
 import type { SessionEvents } from '../core/events.js';
@@ -127,7 +128,9 @@ export class RequestSession implements DeferralHooks, ResponseContext {
    * that has begun, as with each event of SSE, it is its end that saves.
    */
   commitEarly(): Promise<void> | undefined {
-    return this.#deferral.begun || !this.#isKept() ? undefined : this.#commit();
+    const saving = this.#deferral.begun || !this.#isKept() ? undefined : this.#commit();
+    if (saving !== undefined) traceWait('handler', saving);
+    return saving;
   }
 
   owed(): Promise<void> | undefined {

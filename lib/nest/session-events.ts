@@ -1,4 +1,5 @@
 import { Subject, type Observable } from 'rxjs';
+import { rejectedChannel, type SessionRejectedMessage } from '../core/diagnostics.js';
 import type { SessionEvent, SessionEvents } from '../core/events.js';
 import type { RejectionLog } from '../core/rejection-log.js';
 
@@ -17,6 +18,10 @@ export class SessionEventStream implements SessionEvents {
 
   emit(event: SessionEvent): void {
     if (event.type === 'rejected' || event.type === 'dropped') this.#rejections.note(event);
+    if (event.type === 'rejected' && rejectedChannel.hasSubscribers) {
+      const { reason, id } = event;
+      rejectedChannel.publish({ reason, id } satisfies SessionRejectedMessage);
+    }
     this.#subject.next(event.origin === undefined ? { ...event, origin: 'here' } : event);
   }
 

@@ -1,5 +1,6 @@
 import { circuitBreaker, CircuitState, ConsecutiveBreaker, handleWhen } from 'cockatiel';
 import type { Availability } from './availability.js';
+import { breakerChannel, type BreakerMessage } from '../core/diagnostics.js';
 import { SessionStoreUnavailableError } from '../core/errors.js';
 import { cause, isOutage, type Cause } from './failure.js';
 
@@ -43,7 +44,10 @@ export class Breaker {
   constructor(server: Watched) {
     this.#server = server;
     this.#policy.onBreak(() => this.#opened());
-    this.#policy.onReset(() => server.availability.back());
+    this.#policy.onReset(() => {
+      this.#tell(false);
+      server.availability.back();
+    });
   }
 
   /** Why nothing may be sent to the server now, if so. */
@@ -73,6 +77,7 @@ export class Breaker {
   close(): void {
     this.#closed = true;
     clearTimeout(this.#probe);
+    if (this.#policy.state !== CircuitState.Closed) this.#tell(false);
   }
 
   readonly #succeeded = <T>(reply: T): T | Promise<T> => {
@@ -97,9 +102,16 @@ export class Breaker {
     return reason === 'TIMEOUT' ? cause(reason, 'it does not answer') : cause(reason);
   }
 
+  #tell(open: boolean): void {
+    if (breakerChannel.hasSubscribers)
+      breakerChannel.publish({ address: this.#server.address, open } satisfies BreakerMessage);
+  }
+
+  /** Again at each probe that fails. */
   #opened(): void {
     this.#server.availability.gone(this.#why());
     if (this.#closed) return;
+    this.#tell(true);
     this.#probe = setTimeout(() => this.ask(), PROBE_INTERVAL_MS);
     this.#probe.unref();
   }

@@ -11,6 +11,7 @@ import { withLayers, withOuterLayers } from './layers/compose.js';
 import { ENCRYPTION_OVERHEAD } from './layers/encrypted-store.js';
 import { FailureLog } from './layers/failure-log.js';
 import { UnownedStore } from './layers/store-layer.js';
+import { TracedStore } from './layers/traced-store.js';
 import { RedisOldSessions, type OldLibrary } from './migration/old-sessions.js';
 import { MemorySessionIndex } from './memory-index.js';
 import { MemoryStore } from './memory-store.js';
@@ -73,12 +74,16 @@ export function createBackend(
   const failures = new FailureLog(logOf('SessionStore'), realTimer);
   if (settings.store !== undefined)
     return localBackend(
-      withOuterLayers(new UnownedStore(settings.store), { ...settings, failed: failures.note }),
+      withOuterLayers(new UnownedStore(settings.store), {
+        ...settings,
+        kind: 'custom',
+        failed: failures.note,
+      }),
       settings.store.index ?? new MemorySessionIndex(settings.now),
     );
   if (!settings.usesRedis) {
     const store = memoryStore(settings);
-    return localBackend(store, store.index);
+    return localBackend(new TracedStore(store, 'memory'), store.index);
   }
   const { redis, keyPrefix, storeGuests, encryptionKeys } = settings;
   const link = createRedisLink(redis, { keyPrefix, end: DESTROY }, logOf('RedisConnection'));
@@ -106,6 +111,7 @@ export function createBackend(
     guests: storeGuests
       ? undefined
       : { memory: memoryStore(settings), lifeMs: copyLifeMs, now: settings.now },
+    kind: 'redis',
     encryptionKeys,
     old,
     failed: failures.note,

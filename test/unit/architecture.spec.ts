@@ -45,12 +45,13 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     'stores/memory-store.ts',
     ...['nest/request-session-options.ts', 'nest/tokens.ts'],
   ],
+  otel: ['core/diagnostics.ts', 'core/errors.ts'],
   'index.ts': ['core/', 'codecs/', 'config/', 'nest/'],
 };
 
 /** What each room may import from outside. */
 const MAY_USE: Readonly<Record<string, RegExp>> = {
-  core: /^node:(async_hooks|crypto|util)$/,
+  core: /^node:(async_hooks|crypto|diagnostics_channel|util)$/,
   codecs: /^node:util$/,
   redis: /^(ioredis|cockatiel|generic-pool|cluster-key-slot|node:[\w/]+)$/,
   stores: /^(lru-cache|cluster-key-slot|node:[\w/]+)$/,
@@ -64,6 +65,7 @@ const MAY_USE: Readonly<Record<string, RegExp>> = {
   express: /^node:http$/,
   fastify: /^node:http$/,
   testing: /^@nestjs\/common$/,
+  otel: /^(@opentelemetry\/(api|instrumentation)|node:diagnostics_channel)$/,
   'index.ts': /^$/,
 };
 
@@ -123,7 +125,8 @@ describe('lib', () => {
   });
 
   it('does not import its own doors', () => {
-    const doors = /^(index\.ts|(health|express|fastify|testing)\/index\.ts|nestjs-redis-session(\/.*)?)$/;
+    const doors =
+      /^(index\.ts|(health|express|fastify|testing|otel)\/index\.ts|nestjs-redis-session(\/.*)?)$/;
     expect(imports.filter(({ to }) => doors.test(to)).map(told)).toEqual([]);
   });
 

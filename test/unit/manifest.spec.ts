@@ -56,6 +56,8 @@ describe('package.json', () => {
       '@nestjs/config',
       '@nestjs/core',
       '@nestjs/terminus',
+      '@opentelemetry/api',
+      '@opentelemetry/instrumentation',
       'class-transformer',
       'class-validator',
       'ioredis',
@@ -65,7 +67,7 @@ describe('package.json', () => {
     const optional = Object.entries(manifest.peerDependenciesMeta).flatMap(([name, meta]) =>
       meta.optional ? [name] : [],
     );
-    expect(optional).toEqual(['@nestjs/terminus']);
+    expect(optional).toEqual(['@nestjs/terminus', '@opentelemetry/api', '@opentelemetry/instrumentation']);
     const doubled = Object.keys(manifest.dependencies).filter((name) => name in manifest.peerDependencies);
     expect(doubled).toEqual([]);
     for (const name of Object.keys(manifest.peerDependencies)) {
@@ -73,8 +75,12 @@ describe('package.json', () => {
     }
   });
 
-  it('lets only /health need the optional peer', () => {
-    expect([...(usedPackages().get('@nestjs/terminus') ?? [])]).toEqual(['health']);
+  it.each([
+    ['health', '@nestjs/terminus'],
+    ['otel', '@opentelemetry/api'],
+    ['otel', '@opentelemetry/instrumentation'],
+  ])('lets only /%s need the optional peer %s', (entry, peer) => {
+    expect([...(usedPackages().get(peer) ?? [])]).toEqual([entry]);
   });
 
   it('is an ES module for the Node versions of the design', () => {
@@ -115,7 +121,14 @@ describe('the build', () => {
   );
 
   it('has the entries of the design', () => {
-    expect(entries.map(([name]) => name)).toEqual(['.', './health', './express', './fastify', './testing']);
+    expect(entries.map(([name]) => name)).toEqual([
+      '.',
+      './health',
+      './express',
+      './fastify',
+      './testing',
+      './otel',
+    ]);
     expect(manifest.files).toContain('dist');
   });
 

@@ -1,3 +1,4 @@
+import type { SessionStoreKind } from '../../core/diagnostics.js';
 import type { SessionStore } from '../../core/store.js';
 import type { MemoryStore } from '../memory-store.js';
 import { EncryptedStore } from './encrypted-store.js';
@@ -6,10 +7,13 @@ import { GuestStore, type SharedStore } from './guest-store.js';
 import { KeyRing } from './key-ring.js';
 import { LocalCopies, type LocalCopyRules } from './local-copies.js';
 import { ObservedStore } from './observed-store.js';
+import { TracedStore } from './traced-store.js';
 import type { LayeredStore } from './store-layer.js';
 
 /** What stands before any store. */
 export interface OuterLayers {
+  /** For who traces it. */
+  readonly kind: SessionStoreKind;
   /** Base64, newest first; empty: nothing is encrypted. */
   readonly encryptionKeys: readonly string[];
   /** Sessions of another library that ours take the place of; undefined: there are none. */
@@ -42,12 +46,12 @@ export function withLayers(shared: SharedStore, layers: StoreLayers): LayeredSto
 /** Puts before a store what any has before it, each layer before the one above it in this function. */
 export function withOuterLayers(
   below: LayeredStore,
-  { encryptionKeys, old, failed }: OuterLayers,
+  { kind, encryptionKeys, old, failed }: OuterLayers,
 ): SessionStore {
   let store = below;
   if (encryptionKeys.length > 0)
     store = new EncryptedStore(store, new KeyRing(encryptionKeys.map((key) => Buffer.from(key, 'base64'))));
   if (old !== undefined) store = new LinkedStore(store, old);
-  // Last, so that failures of each layer are seen.
-  return new ObservedStore(store, failed);
+  // Last, so that failures of each layer are seen, and what an operation takes is all that it takes.
+  return new TracedStore(new ObservedStore(store, failed), kind);
 }

@@ -1,4 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
+import { tracingChannel } from 'node:diagnostics_channel';
+import type { ResponseWaitMessage } from '../../../lib/core/diagnostics.js';
+import { SessionUsageError } from '../../../lib/core/errors.js';
 import { Deferral, type DeferralHooks, type ErrorAnswer } from '../../../lib/http/deferral.js';
 
 const ANSWER: ErrorAnswer = { statusCode: 503, headers: [], body: 'sorry' };
@@ -25,6 +28,17 @@ function rig(
     brokeOff: (error) => void told.push(`broke off: ${String(error)}`),
   };
   return { told, outlet, hooks, deferral: new Deferral(hooks, () => outlet) };
+}
+
+/** What is told of waits while something is done: each when it is over. */
+async function waitsOf(act: () => Promise<void>): Promise<ResponseWaitMessage[]> {
+  const waits: ResponseWaitMessage[] = [];
+  const { asyncEnd } = tracingChannel('nestjs-redis-session:wait');
+  const note = (message: unknown): void => void waits.push({ ...(message as ResponseWaitMessage) });
+  asyncEnd.subscribe(note);
+  await act();
+  asyncEnd.unsubscribe(note);
+  return waits;
 }
 
 const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
@@ -109,5 +123,26 @@ describe('a deferral', () => {
     deferral.begin(true);
     await turn();
     expect(told).toEqual(['owed?', 'broke off: Error: no socket', 'break off']);
+  });
+
+  it('tells of each wait for what it was, and of none where nothing waits', async () => {
+    const waits = await waitsOf(async () => {
+      const { deferral } = rig(() => Promise.resolve(), { owedLate: () => Promise.resolve() });
+      deferral.begin(true);
+      await turn();
+      const streamed = rig(() => undefined, { owedLate: () => Promise.resolve() });
+      streamed.deferral.begin(false);
+      streamed.deferral.end();
+      await turn();
+      const failing = rig(() => Promise.reject(new SessionUsageError('no')));
+      failing.deferral.begin(true);
+      await turn();
+      rig(() => undefined).deferral.begin(true);
+    });
+    expect(waits).toMatchObject([
+      { phase: 'headers', error: undefined },
+      { phase: 'end', error: undefined },
+      { phase: 'headers', error: { message: 'no' } },
+    ]);
   });
 });

@@ -42,6 +42,7 @@ function layered(layers: Partial<StoreLayers> = {}): {
   const failures: unknown[] = [];
   const { store } = withLayers(new Shared(inShared), {
     guests: undefined,
+    kind: 'redis',
     encryptionKeys: [],
     failed: (error) => void failures.push(error),
     ...layers,

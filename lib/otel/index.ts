@@ -1,0 +1,1 @@
+export { SessionInstrumentation, type SessionInstrumentationConfig } from './instrumentation.js';
