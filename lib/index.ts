@@ -78,6 +78,7 @@ export type {
   TlsOptions,
   TransportOptions,
 } from './config/options.js';
+export type { MigrateFromOptions, OldSessionsOptions } from './config/migration.js';
 export type { RedisNode } from './config/nodes.js';
 export type { RedisStartup } from './config/redis-settings.js';
 export type { TimeoutPreset } from './config/presets.js';

@@ -26,7 +26,7 @@ type OptionOf<V> = V extends readonly RedisNode[] ? V | string : V;
  */
 export interface SessionModuleOptions extends OptionsOf<
   SessionSettings,
-  'redis' | 'cookie' | 'transport' | 'memory' | 'warnings' | 'usesRedis' | 'keyPrefix'
+  'redis' | 'cookie' | 'transport' | 'memory' | 'warnings' | 'usesRedis' | 'keyPrefix' | 'oldLibraries'
 > {
   /** Where Redis is. Any of it, `{}` too, says that sessions are kept there. */
   redis?: RedisOptions | undefined;

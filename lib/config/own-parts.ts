@@ -1,5 +1,6 @@
 import type { SessionStore } from '../core/store.js';
 import { code, isFunction, lowerCase, type SettingKind } from './kinds.js';
+import { copied } from './migration.js';
 
 /** All that a SessionStore has. */
 const STORE_METHODS = [
@@ -14,6 +15,13 @@ const STORE_METHODS = [
   'health',
   'close',
 ] as const satisfies readonly (keyof SessionStore)[];
+
+/** `migrateFrom`, whose parts rules.ts looks at. Its secrets are nobody's to read. */
+export const MIGRATION: SettingKind = {
+  ...code('an object with expressSession or fastifySession', (value) => typeof value === 'object'),
+  read: copied,
+  secret: true,
+};
 
 /** A codec: one of ours by its name, or the application's own. */
 export const CODEC: SettingKind = {

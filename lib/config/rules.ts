@@ -3,6 +3,7 @@ import type { SettingPath } from './catalog.js';
 import { refuseCookies } from './cookie-rules.js';
 import type { Given, Issue } from './given.js';
 import { YES_OR_NO } from './kinds.js';
+import { faultsOf, oldLibrariesOf } from './migration.js';
 import { parseRedisUrl } from './redis-url.js';
 import type { SessionSettings } from './settings.js';
 
@@ -26,6 +27,7 @@ export function contradictions(given: Given, settings: SessionSettings, producti
   prefix(settings, refuse);
   touchInterval(given, settings, refuse);
   refuseCookies(settings.cookie, refuse);
+  migration(settings, issues);
   return issues;
 }
 
@@ -166,6 +168,32 @@ function touchInterval({ entries }: Given, settings: SessionSettings, refuse: Re
       'touchIntervalSeconds',
       `must be at most a tenth of the idle timeout (${idleTimeoutSeconds} seconds): sessions outlive that by as much`,
     );
+  }
+}
+
+function migration(settings: SessionSettings, issues: Issue[]): void {
+  const { migrateFrom, usesRedis, transport, cookie } = settings;
+  if (migrateFrom === undefined) return;
+  const faults = faultsOf(migrateFrom);
+  const refuse = (place: string, text: string): void =>
+    void issues.push({ label: `migrateFrom${place}`, text });
+  for (const { place, text } of faults) refuse(place, text);
+  if (faults.length > 0) return;
+  if (!usesRedis)
+    refuse('', 'needs sessions in Redis, where those of before are: set REDIS_SESSION_ENABLED=true');
+  if (transport.header !== undefined)
+    refuse(
+      '',
+      'takes over cookies, and REDIS_SESSION_TRANSPORT_HEADER says that none is read: leave one of them out',
+    );
+  const { secure, plain } = cookie.names;
+  for (const { library, cookieName } of oldLibrariesOf(migrateFrom)) {
+    if (cookieName === secure || cookieName === plain)
+      refuse(
+        `.${library}`,
+        `has a cookie of the name of ours, ${cookieName}. Give ours another with REDIS_SESSION_COOKIE_NAME: ` +
+          'browsers hold both during the move',
+      );
   }
 }
 

@@ -7,8 +7,9 @@ import { steadyClock } from '../core/clock.js';
 import type { SessionStore } from '../core/store.js';
 import { CodeOnly, Section, Setting, type Condition } from './declare.js';
 import { boolean, code, integer, isFunction, listOf, lowerCase, oneOf, secrets, text } from './kinds.js';
-import { CODEC, STORE, storeName } from './own-parts.js';
+import { CODEC, MIGRATION, STORE, storeName } from './own-parts.js';
 import { DEFAULT_IDLE_SECONDS, PRESETS, timeoutsOf, type TimeoutPreset } from './presets.js';
+import { oldLibrariesOf, type MigrateFromOptions, type OldLibrarySettings } from './migration.js';
 import { Redacted } from './redacted.js';
 import { RedisSettings } from './redis-settings.js';
 import { encryptionKeyWeakness, secretWeakness } from './secrets.js';
@@ -326,6 +327,13 @@ export class SessionSettings extends Redacted {
     code('false or a function from a request to a device', (value) => value === false || isFunction(value)),
   )
   readonly device: false | ((request: unknown) => SessionDevice | undefined) | undefined;
+  /**
+   * Another session library, whose live sessions are taken over at their next request: express-session or @fastify/session with
+   * connect-redis. Default: none. Only in code.
+   *
+   * @see docs/migration.md
+   */
+  @CodeOnly(MIGRATION) readonly migrateFrom: MigrateFromOptions | undefined;
   /** Save what a handler wrote although it answers 5xx, as the Valve's `finally` does. Default: true. Only in code. */
   @CodeOnly(boolean) readonly saveOnServerError: boolean = true;
   /**
@@ -336,6 +344,11 @@ export class SessionSettings extends Redacted {
   readonly now: () => number = steadyClock();
   /** What an operator is warned of at boot although it is no error. */
   @Allow() readonly warnings: readonly string[] = [];
+
+  /** The libraries of {@link migrateFrom}, defaults filled in. */
+  get oldLibraries(): readonly OldLibrarySettings[] {
+    return oldLibrariesOf(this.migrateFrom);
+  }
 
   /** Whether sessions live in Redis. */
   get usesRedis(): boolean {

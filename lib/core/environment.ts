@@ -7,6 +7,7 @@ import type { HttpSession } from './members.js';
 import type { OperationQueue } from './operation-queue.js';
 import type { SessionDevice } from './session-index.js';
 import type { SessionStore } from './store.js';
+import type { OldSessions } from './old-sessions.js';
 import type { Timer } from './clock.js';
 import type { RandomSource } from './token.js';
 import type { UserSessions } from './user-sessions.js';
@@ -57,6 +58,8 @@ export interface SessionEnvironment {
   readonly store: SessionStore;
   /** Which sessions a user has; undefined: nobody wants to know. */
   readonly users?: UserSessions | undefined;
+  /** Sessions of another library, which are taken over; undefined: there are none. */
+  readonly oldSessions?: OldSessions | undefined;
   /** For new sessions. */
   readonly codec: SessionCodec;
   /** For sessions that were written with another codec; undefined: nobody here can read it. */

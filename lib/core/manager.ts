@@ -6,6 +6,8 @@ import { allIdle } from './operation-queue.js';
 import { PeekedSession } from './peeked-session.js';
 import type { BroughtSession, SessionHandle } from './state.js';
 import type { LoadOptions, LoadOutcome } from './store.js';
+import type { OldSession } from './old-sessions.js';
+import { Takeover } from './takeover.js';
 import type { UserSessions } from './user-sessions.js';
 import { idOf, isSessionId, type SessionId, type SessionToken } from './token.js';
 
@@ -16,15 +18,22 @@ const ONLY_LOOKED_AT =
   'This session is only looked at (SessionService.peek) and cannot be changed. Use SessionService.open(id) to change it, ' +
   'or destroy(id) to end it.';
 
+/** What a request says of sessions of another library: read, and verified, when asked for. */
+export type OldCookies = () => Iterable<OldSession | 'forged'>;
+
 /** A session and the token by which a request has brought it. */
 type Brought = SessionHandle & BroughtSession;
 
 /** Creates and loads sessions. What becomes of them is their own doing: see {@link ManagedSession}. */
 export class SessionManager {
   readonly #environment: SessionEnvironment;
+  /** Undefined: there was no other library. */
+  readonly #takeover: Takeover | undefined;
 
   constructor(environment: SessionEnvironment) {
     this.#environment = environment;
+    const { oldSessions } = environment;
+    this.#takeover = oldSessions && new Takeover(environment, oldSessions);
   }
 
   /**
@@ -33,8 +42,38 @@ export class SessionManager {
    * a new, empty session, which will have a token of its own. Two live sessions at once are nobody's: which of
    * them is the user's cannot be told; they are not extended, and end with the next login or logout. More than
    * {@link MAX_TOKENS} tokens are nobody's, and are not looked at.
+   * @param old The sessions of another library that the request names, looked at only where its tokens open nothing.
    */
-  open(tokens: readonly SessionToken[], client: ResponseContext): Promise<ManagedSession> {
+  open(tokens: readonly SessionToken[], client: ResponseContext, old?: OldCookies): Promise<ManagedSession> {
+    const own = this.#openOwn(tokens, client);
+    const takeover = this.#takeover;
+    if (old === undefined || takeover === undefined) return own;
+    return own.then((session) =>
+      session.phase === 'stored' || session.state.rivals.length > 0
+        ? session
+        : this.#openOld(old, session, takeover, client),
+    );
+  }
+
+  async #openOld(
+    old: OldCookies,
+    own: ManagedSession,
+    takeover: Takeover,
+    client: ResponseContext,
+  ): Promise<ManagedSession> {
+    for (const named of old()) {
+      if (named === 'forged') {
+        this.#environment.events.emit({ type: 'rejected', reason: 'forged', id: undefined });
+      } else if (await takeover.isThere(named)) {
+        const session = await this.#openOne(named.token, client);
+        session.offerCookie();
+        if (session.phase !== 'new') return session;
+      }
+    }
+    return own;
+  }
+
+  #openOwn(tokens: readonly SessionToken[], client: ResponseContext): Promise<ManagedSession> {
     const [token] = tokens;
     if (token === undefined) return Promise.resolve(this.#fresh(client, 'new'));
     return tokens.length === 1 ? this.#openOne(token, client) : this.#openAny(tokens, client);

@@ -133,6 +133,11 @@ export class ManagedSession {
     if (this.attributes.delete(name)) this.#noticeChange();
   }
 
+  /** The browser does not have its token yet, if that is the session's own. */
+  offerCookie(): void {
+    if (this.phase === 'stored' && this.#state.hasCurrentToken) this.#state.offerCookie();
+  }
+
   markDirty(): void {
     this.#assertWritable();
     this.#state.dirty = true;

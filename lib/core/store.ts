@@ -35,6 +35,8 @@ export interface SessionRecord {
   readonly cookieSentAt?: number | undefined;
   /** When the index of users' sessions was told of it last (see SessionIndex); undefined: never, as with records of 0.1. */
   readonly indexedAt?: number | undefined;
+  /** The session of another library that it was taken over from: see {@link NewSession.from}. */
+  readonly from?: string | undefined;
 }
 
 /** What a new record holds. */
@@ -53,6 +55,13 @@ export interface NewSession {
   readonly cookie?: CookieLife | undefined;
   /** The index of users' sessions has been told of it, which the record notes. */
   readonly indexed?: boolean | undefined;
+  /**
+   * The session of another library that this one takes over: its name in OldSessions. Where there is a session under the
+   * id already, another request has taken it over, and nothing is written: `absent`.
+   */
+  readonly from?: string | undefined;
+  /** With a principal: when that logged in, if it was not with this write; epoch milliseconds. */
+  readonly authenticatedAt?: number | undefined;
 }
 
 /** What a save writes: differences only. */
@@ -81,6 +90,8 @@ export interface SessionRenewal extends SessionChange {
   readonly graceSeconds?: number | undefined;
   /** Login: the principal, and the absolute timeout (seconds, 0: none) that starts anew with it. */
   readonly login?: { readonly principal: string; readonly absoluteTimeout: number } | undefined;
+  /** What it is from then on has nothing to do with the session that it was taken over from. Default false. */
+  readonly unlinked?: boolean | undefined;
 }
 
 /** Times after a write: epoch milliseconds of the store's clock. */
@@ -106,6 +117,8 @@ export interface NotThere {
   readonly movedTo?: SessionId | undefined;
   /** Of one that was renewed by a login: nothing that was under way follows it. */
   readonly byLogin?: boolean | undefined;
+  /** Of a load, with `byLogin`: what it was renewed to, for whoever ends it. Nobody else may follow. */
+  readonly becameId?: SessionId | undefined;
   /** With `movedTo`: who comes with the old id is still served, as the same session. */
   readonly inGrace?: boolean | undefined;
   /**

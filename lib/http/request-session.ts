@@ -68,7 +68,7 @@ export class RequestSession implements DeferralHooks, ResponseContext {
     connection: RequestConnection,
     options: RequestSessionOptions,
   ) {
-    const { tokens, forged } = options.transport.receive(request.headers, connection);
+    const { tokens, forged, old } = options.transport.receive(request.headers, connection);
     if (forged) options.events.emit({ type: 'rejected', reason: 'forged', id: undefined });
     this.#options = options;
     this.#connection = connection;
@@ -76,7 +76,7 @@ export class RequestSession implements DeferralHooks, ResponseContext {
     this.#response = response;
     // Before the load, so that whoever awaits the session finds its response deferred.
     this.#deferral = deferResponse(response, this);
-    this.loaded = options.manager.open(tokens, this).then(
+    this.loaded = options.manager.open(tokens, this, old).then(
       (session) => {
         this.#session = session;
         this.#endUse = options.inUse.during(session, () => isOver(response));

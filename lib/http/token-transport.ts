@@ -1,5 +1,6 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import type { CookieInstruction } from '../core/state.js';
+import type { OldCookies } from '../core/manager.js';
 import type { SessionToken } from '../core/token.js';
 
 /** What a request brings. */
@@ -8,6 +9,8 @@ export interface ReceivedTokens {
   readonly tokens: readonly SessionToken[];
   /** Whether there was also something that cannot be ours. */
   readonly forged: boolean;
+  /** Cookies of another library, if there are any. */
+  readonly old?: OldCookies | undefined;
 }
 
 /** The connection that a request came over. */

@@ -8,6 +8,7 @@ import { UserSessions } from '../core/user-sessions.js';
 import { Bag } from '../core/bag.js';
 import { SessionsInUse, type UseClock } from '../core/sessions-in-use.js';
 import type { RequestSessionOptions } from '../http/request-session.js';
+import { OldCookieTransport } from '../http/old-cookies.js';
 import { DROPPED_COOKIE_WARNING, SessionCookie } from '../http/session-cookie.js';
 import { HeaderTransport } from '../http/token-transport-header.js';
 import type { TokenTransport } from '../http/token-transport.js';
@@ -16,10 +17,13 @@ import { nestLog } from './nest-log.js';
 import { deviceOf, shortened } from './device.js';
 import { asHttpException } from './session.exceptions.js';
 
+/** What sessions need of a backend. */
+type Parts = Pick<SessionBackend, 'store' | 'index' | 'oldSessions' | 'confirmEnds'>;
+
 /** Puts together what the sessions of all requests share. */
 export function createRequestSessionOptions(
   settings: ResolvedSettings,
-  backend: Pick<SessionBackend, 'store' | 'index' | 'confirmEnds'>,
+  backend: Parts,
   events: SessionEvents,
 ): RequestSessionOptions {
   return {
@@ -46,17 +50,18 @@ function useClock({ now }: ResolvedSettings): UseClock {
   };
 }
 
-function createTransport({ cookie, secrets, transport }: ResolvedSettings): TokenTransport {
+function createTransport({ cookie, secrets, transport, oldLibraries }: ResolvedSettings): TokenTransport {
   if (transport.header !== undefined) return new HeaderTransport(transport.header, secrets);
   const log = nestLog('SessionCookie');
   const dropped = (): void => log.warn(DROPPED_COOKIE_WARNING, 'dropped cookie');
-  return new SessionCookie({ ...cookie, names: cookie.names }, secrets, dropped);
+  const ours = new SessionCookie({ ...cookie, names: cookie.names }, secrets, dropped);
+  return oldLibraries.length > 0 ? new OldCookieTransport(ours, oldLibraries) : ours;
 }
 
 /** Puts together what sessions work with. */
 export function createEnvironment(
   settings: ResolvedSettings,
-  { store, index, confirmEnds }: Pick<SessionBackend, 'store' | 'index' | 'confirmEnds'>,
+  { store, index, oldSessions, confirmEnds }: Parts,
   events: SessionEvents,
 ): SessionEnvironment {
   const { codec, byName } = resolveCodec(settings.codec);
@@ -70,6 +75,7 @@ export function createEnvironment(
       log: nestLog('UserSessions'),
       now: () => performance.now(),
     }),
+    oldSessions,
     codec,
     codecByName: byName,
     rules: {

@@ -1,6 +1,7 @@
 import type { SessionEvent, SessionEvents } from '../core/events.js';
 import type { SessionIndex } from '../core/session-index.js';
 import { TOMBSTONE_MS, type SessionStore } from '../core/store.js';
+import type { OldSessions } from '../core/old-sessions.js';
 import type { SessionLimits } from '../core/limits.js';
 import { realTimer } from '../core/clock.js';
 import type { AvailabilityLog } from '../redis/availability.js';
@@ -11,6 +12,7 @@ import { ENCRYPTION_OVERHEAD } from './layers/encrypted-store.js';
 import { FailureLog } from './layers/failure-log.js';
 import { UnownedStore } from './layers/store-layer.js';
 import { TracedStore } from './layers/traced-store.js';
+import { RedisOldSessions, type OldLibrary } from './migration/old-sessions.js';
 import { MemorySessionIndex } from './memory-index.js';
 import { MemoryStore } from './memory-store.js';
 import { newNodeName, NodeMessages } from './redis/node-messages.js';
@@ -37,6 +39,8 @@ export interface BackendOptions extends SessionLimits {
   /** Base64; the first encrypts. Empty: nothing is encrypted. */
   readonly encryptionKeys: readonly string[];
   readonly memory: { readonly maxSessions: number; readonly maxBytes: number };
+  /** Libraries whose sessions are taken over; undefined: none. */
+  readonly oldLibraries?: readonly OldLibrary[] | undefined;
   /** Epoch milliseconds. */
   readonly now: () => number;
 }
@@ -45,6 +49,8 @@ export interface BackendOptions extends SessionLimits {
 export interface SessionBackend {
   readonly store: SessionStore;
   readonly index: SessionIndex;
+  /** Sessions of other libraries; undefined: none are taken over. */
+  readonly oldSessions?: OldSessions | undefined;
   /** Is told of this node's own events. */
   readonly note: (event: SessionEvent) => void;
   /**
@@ -94,11 +100,15 @@ export function createBackend(
     await link.close();
   });
   const { confirmEnds } = link;
+  const { oldLibraries: libraries = [] } = settings;
+  const oldOptions = { ...settings, keyPrefix, libraries };
+  const old = libraries.length > 0 ? new RedisOldSessions(link.executor, oldOptions) : undefined;
   const { store, guests } = withLayers(shared, {
     guests: storeGuests
       ? undefined
       : { memory: memoryStore(settings), lifeMs: copyLifeMs, now: settings.now },
     encryptionKeys,
+    old,
     failed: failures.note,
   });
   const messages = new NodeMessages(sender, {
@@ -121,6 +131,7 @@ export function createBackend(
       keyPrefix,
       encryptionKeys: encryptionKeys.map((key) => Buffer.from(key, 'base64')),
     }),
+    oldSessions: old,
     note: (event) => messages.note(event),
     confirmEnds:
       confirmEnds &&
@@ -131,7 +142,11 @@ export function createBackend(
         })),
     connect: async () => {
       // Without messages: other nodes need not hear of it.
-      if (await link.connect((executor) => rehearse(executor, options))) await subscriber.start();
+      const tried = link.connect(async (executor) => {
+        if (old !== undefined) await new RedisOldSessions(executor, oldOptions).rehearse();
+        return rehearse(executor, options);
+      });
+      if (await tried) await subscriber.start();
     },
   };
 }

@@ -112,9 +112,11 @@ describe('who comes with a dead id', () => {
 
   it('of an end that a node of 0.1 has written, an id change too, is told as much as of a login', async () => {
     const id = freshId();
-    await client.hset(keyOf(id), { '@ended': '1', '@next': freshId(id) });
+    const becameId = freshId(id);
+    await client.hset(keyOf(id), { '@ended': '1', '@next': becameId });
     await client.pexpire(keyOf(id), 60_000);
-    expect(await store.load(id)).toEqual({ status: 'ended', longAgo: false, byLogin: true });
+    // Where it went is for whoever ends it; nobody follows.
+    expect(await store.load(id)).toEqual({ status: 'ended', longAgo: false, byLogin: true, becameId });
     expect(await store.renew(id, renewal(freshId(id)))).toEqual({ status: 'ended', byLogin: true });
   });
 });

@@ -30,6 +30,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   config: ['core/'],
   nest: ['core/', 'codecs/', 'compat/', 'redis/', 'stores/', 'http/', 'config/'],
   health: ['core/store.ts', 'nest/tokens.ts', 'stores/backend.ts', 'nest/session.lifecycle.ts'],
+  cli: ['core/', 'config/', 'redis/', 'stores/'],
   // The session of a request as the plugins of a framework know it: what /express and /fastify share.
   views: [
     ...['core/environment.ts', 'core/errors.ts', 'core/members.ts', 'config/settings.ts'],
@@ -59,6 +60,7 @@ const MAY_USE: Readonly<Record<string, RegExp>> = {
   config: /^(class-validator|class-transformer|ioredis|node:fs|node:util)$/,
   nest: /^(@nestjs\/(common|core|config|websockets)|rxjs|node:[\w/]+)$/,
   health: /^@nestjs\/(common|terminus)$/,
+  cli: /^node:[\w/]+$/,
   views: /^(@nestjs\/common|cookie)$/,
   express: /^node:http$/,
   fastify: /^node:http$/,

@@ -85,7 +85,11 @@ export class EncryptedStore extends StoreLayer {
     const sealed = principal === undefined ? undefined : sealPrincipal(fresh.key, principal);
     const guest = { ...fresh, login: undefined };
     const attributes = this.#sealAll(fresh.key, session.attributes);
-    attributes.set(KEY_FIELD, sealed === undefined ? this.#locks.lock(id, guest) : UNFINISHED);
+    const { authenticatedAt: at } = session;
+    // The time of a login is the store's to tell, but for one that was before this write.
+    const known = sealed !== undefined && at !== undefined;
+    const finished = known ? { ...fresh, login: { principal: sealed, at } } : guest;
+    attributes.set(KEY_FIELD, sealed === undefined || known ? this.#locks.lock(id, finished) : UNFINISHED);
     const written = await this.below.create(id, {
       ...session,
       attributes,
@@ -93,7 +97,7 @@ export class EncryptedStore extends StoreLayer {
       principal: sealed,
     });
     if (written.status !== 'written') return written;
-    if (sealed === undefined) this.#keys.set(id, guest);
+    if (sealed === undefined || known) this.#keys.set(id, finished);
     else await this.#finish(id, { ...fresh, login: { principal: sealed, at: written.now } }, session);
     return written;
   }

@@ -39,6 +39,7 @@ export const LOOK_FIELDS = [
   '@info',
   '@cookie',
   '@index',
+  '@from',
   '@kept',
 ] as const;
 
@@ -78,6 +79,9 @@ export function indexField(at: number): [string, string] {
   return ['@index', String(at)];
 }
 
+/** The own field that names the session of another library that this one was taken over from. */
+export const FROM_FIELD = '@from';
+
 /** A field of ours that is written as attributes are: its name, and its text. */
 export type OwnField = readonly [string, string];
 
@@ -105,6 +109,7 @@ interface OwnFields {
   cookie?: string;
   kept?: string;
   index?: string;
+  from?: string;
 }
 
 /**
@@ -144,6 +149,7 @@ function takeApart(reply: readonly Buffer[], attributes: Map<string, Uint8Array>
     else if (name === '@cookie') own.cookie = value.toString();
     else if (name === '@kept') own.kept = value.toString();
     else if (name === '@index') own.index = value.toString();
+    else if (name === FROM_FIELD) own.from = value.toString();
   }
   return own;
 }
@@ -152,7 +158,7 @@ function takeApart(reply: readonly Buffer[], attributes: Map<string, Uint8Array>
 function ended({ ended: at, next, follow }: OwnFields, now: number): NotThere {
   const longAgo = at !== '1' && now - Number(at) >= TOMBSTONE_MS;
   if (next === undefined) return { status: 'ended', longAgo };
-  if (follow === undefined) return { status: 'ended', longAgo, byLogin: true };
+  if (follow === undefined) return { status: 'ended', longAgo, byLogin: true, becameId: next as SessionId };
   return { status: 'ended', longAgo, movedTo: next as SessionId, inGrace: Number(follow) > now };
 }
 
@@ -172,7 +178,7 @@ function strange(id: SessionId, head: string): LoadOutcome {
 
 function recordOf(
   limits: string,
-  { used = '', info = '', cookie = '', index = '', kept: keptMark }: OwnFields,
+  { used = '', info = '', cookie = '', index = '', kept: keptMark, from }: OwnFields,
   attributes: ReadonlyMap<string, Uint8Array>,
 ): SessionRecord | undefined {
   const [, idle, until, authenticated] = LIMITS.exec(limits) ?? [];
@@ -197,5 +203,6 @@ function recordOf(
     cookieMaxAge: maxAge === undefined || maxAge === '-' ? undefined : Number(maxAge),
     cookieSentAt: sentAt === undefined ? undefined : Number(sentAt),
     indexedAt: USED.test(index) ? Number(index) : undefined,
+    ...(from !== undefined && { from }),
   };
 }

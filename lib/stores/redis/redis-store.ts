@@ -25,6 +25,7 @@ import { RecordLimits, type SessionOverhead } from './record-limits.js';
 import {
   cookieField,
   fieldOf,
+  FROM_FIELD,
   indexField,
   keptField,
   keyOf,
@@ -135,10 +136,11 @@ export class RedisStore implements SessionStore, Quarantine {
   }
 
   async create(id: SessionId, session: NewSession): Promise<WriteOutcome> {
-    const { absoluteTimeout } = session;
+    const { absoluteTimeout, authenticatedAt, from } = session;
     const own = await this.#own(id, session);
-    const outcome = await this.#create(id, session, { absoluteTimeout, own }, this.#tells);
-    if (outcome.status === 'written') return outcome;
+    if (from !== undefined) own.push([FROM_FIELD, from]);
+    const outcome = await this.#create(id, session, { absoluteTimeout, authenticatedAt, own }, this.#tells);
+    if (outcome.status === 'written' || (from !== undefined && outcome.status === 'absent')) return outcome;
     if (outcome.status === 'ended') return { ...outcome, newIdEnded: true };
     throw new SessionStoreUnavailableError(
       `Redis at ${this.#commands.endpoint.address} holds a record under the id of a new session (${id}). Ids are 256 random ` +
@@ -160,25 +162,23 @@ export class RedisStore implements SessionStore, Quarantine {
   }
 
   async renew(id: SessionId, renewal: SessionRenewal): Promise<WriteOutcome> {
-    const { login, newId, graceSeconds = 0 } = renewal;
+    const { login, newId, graceSeconds = 0, unlinked = false } = renewal;
     const own = await this.#own(id, renewal);
-    return this.#write(
-      RENEW,
-      [this.#key(id), this.#key(newId)],
-      withFields(
-        [
-          ...this.#tells,
-          ...this.#changeArguments(renewal),
-          TOMBSTONE_MS,
-          this.#options.tombstoneMs,
-          login === undefined ? graceSeconds * 1000 : 0,
-          login === undefined ? '' : opaque(login.principal),
-          login !== undefined && login.absoluteTimeout > 0 ? login.absoluteTimeout : 0,
-        ],
-        renewal,
-        own,
-      ),
+    const args = withFields(
+      [
+        ...this.#tells,
+        ...this.#changeArguments(renewal),
+        TOMBSTONE_MS,
+        this.#options.tombstoneMs,
+        login === undefined ? graceSeconds * 1000 : 0,
+        login === undefined ? '' : opaque(login.principal),
+        login !== undefined && login.absoluteTimeout > 0 ? login.absoluteTimeout : 0,
+      ],
+      renewal,
+      own,
     );
+    if (unlinked) args.push(FROM_FIELD);
+    return this.#write(RENEW, [this.#key(id), this.#key(newId)], args);
   }
 
   async compareAndSet(

@@ -1,0 +1,92 @@
+import { MOST_MOVES } from '../../core/changes.js';
+import { SessionFormatError } from '../../core/errors.js';
+import type {
+  DestroyOptions,
+  DestroyOutcome,
+  LoadOptions,
+  LoadOutcome,
+  SessionRecord,
+  SessionRenewal,
+  WriteOutcome,
+} from '../../core/store.js';
+import { NEVER_MS } from '../../core/times.js';
+import type { SessionId } from '../../core/token.js';
+import { StoreLayer, type LayeredStore } from './store-layer.js';
+
+/** The sessions of another library that ours took the place of. */
+export interface LinkedSessions {
+  /** See RedisOldSessions.use. */
+  use(name: string, lifeMs: number): Promise<boolean>;
+  end(name: string): Promise<void>;
+}
+
+/** A mark and an old record outlive the session, which lives its idle time and the tenth of it that is not noted. */
+const OUTLIVES = 1.25;
+const LEAST_MS = 60_000;
+
+/**
+ * Ties a session that was taken over to the one of another library: an end of either is one of both. Costs sessions of our
+ * own nothing but a look at each that is ended.
+ */
+export class LinkedStore extends StoreLayer {
+  readonly #old: LinkedSessions;
+
+  constructor(below: LayeredStore, old: LinkedSessions) {
+    super(below);
+    this.#old = old;
+  }
+
+  /** One whose old session was ended, on a node of before, ends with it. */
+  override async load(id: SessionId, options: LoadOptions = {}): Promise<LoadOutcome> {
+    const outcome = await this.below.load(id, options);
+    if (outcome.status !== 'found' || outcome.record.from === undefined) return outcome;
+    const lifeMs = options.touch === false ? 0 : lifeOf(outcome.record);
+    if (await this.#old.use(outcome.record.from, lifeMs)) return outcome;
+    await this.below.destroy(id);
+    return { status: 'ended', now: outcome.now };
+  }
+
+  /** The old one first: whoever sees that this failed finds the session, and tries both again. */
+  override async destroy(id: SessionId, options: DestroyOptions = {}): Promise<DestroyOutcome> {
+    const record = await this.#recordOf(id, options.followLogins ?? true);
+    if (record?.from !== undefined) await this.#old.end(record.from);
+    return this.below.destroy(id, options);
+  }
+
+  /** A login as somebody else is the end of whom the old session knows. */
+  override async renew(id: SessionId, renewal: SessionRenewal): Promise<WriteOutcome> {
+    if (renewal.login === undefined) return this.below.renew(id, renewal);
+    const record = await this.#recordOf(id, false);
+    const { from, principal } = record ?? {};
+    if (from === undefined || principal === undefined || principal === renewal.login.principal)
+      return this.below.renew(id, renewal);
+    await this.#old.end(from);
+    return this.below.renew(id, { ...renewal, unlinked: true });
+  }
+
+  /** One of a newer format can be ended, though nobody here can read it. */
+  #recordOf(id: SessionId, followsLogins: boolean): Promise<SessionRecord | undefined> {
+    return this.#find(id, followsLogins).catch((error: unknown) => {
+      if (error instanceof SessionFormatError) return undefined;
+      throw error;
+    });
+  }
+
+  async #find(id: SessionId, followsLogins: boolean): Promise<SessionRecord | undefined> {
+    let next: SessionId | undefined = id;
+    for (let moves = 0; next !== undefined && moves <= MOST_MOVES; moves += 1) {
+      const outcome: LoadOutcome = await this.below.load(next, { touch: false, only: [] });
+      if (outcome.status === 'found') return outcome.record;
+      next =
+        outcome.status === 'ended'
+          ? (outcome.movedTo ?? (followsLogins ? outcome.becameId : undefined))
+          : undefined;
+    }
+    return undefined;
+  }
+}
+
+function lifeOf({ maxInactiveInterval }: SessionRecord): number {
+  if (maxInactiveInterval <= 0) return NEVER_MS;
+  return Math.min(maxInactiveInterval * 1000 * OUTLIVES + LEAST_MS, NEVER_MS);
+}

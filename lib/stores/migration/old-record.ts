@@ -1,0 +1,83 @@
+import type { OldOutcome } from '../../core/old-sessions.js';
+
+/** How the records of a library are read. */
+export interface OldRecordRules {
+  /** Whether a record that names a past expiry is over, though Redis still has it. */
+  readonly honoursExpiry: boolean;
+  /** Who is logged in, by the record as the library's own nodes see it; undefined: a guest. */
+  readonly principal: (session: Record<string, unknown>) => unknown;
+  /** Epoch milliseconds. */
+  readonly now: () => number;
+}
+
+/** Ten years, which is more than any session of ours may ask for. */
+const MOST_SECONDS = 315_360_000;
+/** 400 days: what browsers keep a cookie at most. */
+const MOST_COOKIE_SECONDS = 34_560_000;
+
+/**
+ * Reads a record as connect-redis writes it: JSON with a `cookie` and the application's attributes. Reasons hold nothing of
+ * its content.
+ * @param leftMs What Redis says is left of its life; negative: it has no expiry.
+ */
+export function readOldRecord(text: string, leftMs: number, rules: OldRecordRules): OldOutcome {
+  const session = objectIn(text);
+  if (session === undefined) return unreadable('its record is no JSON object');
+  const { cookie } = session;
+  if (!isObject(cookie)) return unreadable('its record has no cookie');
+  if (rules.honoursExpiry && isOver(cookie['expires'], rules.now())) return { status: 'gone' };
+  let principal: unknown;
+  try {
+    principal = rules.principal(session);
+  } catch {
+    return unreadable('principal() of migrateFrom threw');
+  }
+  if (!isPrincipal(principal))
+    return unreadable(`principal() of migrateFrom returned ${typeof principal} and not text or undefined`);
+  const lifeMs = cookie['originalMaxAge'];
+  const told = typeof lifeMs === 'number' && lifeMs > 0 ? Math.ceil(lifeMs / 1000) : undefined;
+  const left = leftMs > 0 ? Math.ceil(leftMs / 1000) : undefined;
+  const idle = told ?? left;
+  return {
+    status: 'live',
+    record: {
+      attributes: new Map(Object.entries(session).filter(([name]) => name !== 'cookie')),
+      principal: principal === undefined || principal === null ? undefined : String(principal),
+      idleSeconds: idle && Math.min(idle, MOST_SECONDS),
+      cookieMaxAge: told && Math.min(told, MOST_COOKIE_SECONDS),
+    },
+  };
+}
+
+/** What Passport keeps of who is logged in: what `serializeUser` gave, where that is text or a number. */
+export function passportUser(session: Record<string, unknown>): string | number | undefined {
+  const { passport } = session;
+  const user = isObject(passport) ? passport['user'] : undefined;
+  return typeof user === 'string' || typeof user === 'number' ? user : undefined;
+}
+
+function objectIn(text: string): Record<string, unknown> | undefined {
+  try {
+    const value: unknown = JSON.parse(text);
+    return isObject(value) ? value : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+function isPrincipal(value: unknown): value is string | number | undefined | null {
+  if (value === undefined || value === null) return true;
+  return (typeof value === 'string' && value !== '') || (typeof value === 'number' && Number.isFinite(value));
+}
+
+function isOver(expires: unknown, now: number): boolean {
+  return typeof expires === 'string' && Date.parse(expires) <= now;
+}
+
+function unreadable(reason: string): OldOutcome {
+  return { status: 'unreadable', reason };
+}

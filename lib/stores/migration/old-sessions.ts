@@ -1,0 +1,139 @@
+import { LRUCache } from 'lru-cache';
+import { SessionStoreUnavailableError } from '../../core/errors.js';
+import type { OldOutcome, OldSessions } from '../../core/old-sessions.js';
+import type { RedisExecutor } from '../../redis/executor.js';
+import { SCRIPT_STATUS } from '../../redis/script.js';
+import { passportUser, readOldRecord, type OldRecordRules } from './old-record.js';
+import { END_OLD, READ_OLD, USE_OLD } from './scripts.js';
+
+/** Where a library that an application moves away from keeps its sessions, in the same Redis and database. */
+export interface OldLibrary extends Pick<OldRecordRules, 'honoursExpiry'> {
+  /** What its sessions are called by. */
+  readonly library: string;
+  /** What its keys begin with; its session ids follow. */
+  readonly prefix: string;
+  /** Default: `passport.user`. */
+  readonly principal?: OldRecordRules['principal'] | undefined;
+}
+
+export interface RedisOldSessionsOptions {
+  readonly libraries: readonly OldLibrary[];
+  /** Of ours: marks begin with it. */
+  readonly keyPrefix: string;
+  /** Most bytes of a session of ours. */
+  readonly maxSessionBytes: number;
+  /** Idle life of sessions of ours, in seconds: less than that nobody gets. */
+  readonly idleTimeoutSeconds: number;
+  /** Epoch milliseconds. */
+  readonly now: () => number;
+}
+
+/** For so long an old node's late save brings nobody back, and as long as it is met again. */
+const END_KNOWN_MS = 30 * 24 * 60 * 60 * 1000;
+/** JSON is larger than what we make of it. */
+const JSON_FACTOR = 2;
+const REMEMBERED = 1000;
+
+/** Sessions of another library, in Redis. See docs/migration.md for what makes the takeover one step. */
+export class RedisOldSessions implements OldSessions {
+  readonly #commands: RedisExecutor;
+  readonly #options: RedisOldSessionsOptions;
+  /** Those that cannot be taken over, and have been told. */
+  readonly #told = new LRUCache<string, true>({ max: REMEMBERED });
+
+  constructor(commands: RedisExecutor, options: RedisOldSessionsOptions) {
+    this.#commands = commands;
+    this.#options = options;
+  }
+
+  read(name: string): Promise<OldOutcome> {
+    return this.#read(name, END_KNOWN_MS);
+  }
+
+  /** What {@link read} would answer. Changes nothing. */
+  look(name: string): Promise<OldOutcome> {
+    return this.#read(name, 0);
+  }
+
+  async #read(name: string, endKnownMs: number): Promise<OldOutcome> {
+    const place = this.#placeOf(name);
+    if (place === undefined) return { status: 'gone' };
+    const { maxSessionBytes, idleTimeoutSeconds, now } = this.#options;
+    const most = maxSessionBytes * JSON_FACTOR;
+    const reply = (await this.#commands.run(READ_OLD, place.keys, [most, endKnownMs])) as unknown[];
+    switch (Number(reply[0])) {
+      case 0:
+        return { status: 'gone' };
+      case 2:
+        return { status: 'taken' };
+      case -1:
+        return { status: 'unreadable', reason: 'its key holds no text' };
+      case -2:
+        return { status: 'unreadable', reason: `its record is larger than ${most} bytes` };
+    }
+    const { honoursExpiry, principal = passportUser } = place.library;
+    const rules = { honoursExpiry, principal, now };
+    const outcome = readOldRecord((reply[1] as Buffer).toString(), Number(reply[2]), rules);
+    if (outcome.status !== 'live') return outcome;
+    const { record } = outcome;
+    const { idleSeconds, cookieMaxAge } = record;
+    // Where a browser was told how long to keep it, that is its life; else what is left of it, but no less than others have.
+    if (cookieMaxAge !== undefined || idleSeconds === undefined || idleSeconds >= idleTimeoutSeconds)
+      return outcome;
+    return { status: 'live', record: { ...record, idleSeconds: idleTimeoutSeconds } };
+  }
+
+  isNews(name: string): boolean {
+    if (this.#told.has(name)) return false;
+    this.#told.set(name, true);
+    return true;
+  }
+
+  /**
+   * A session that took an old one's place is loaded. Resolves to whether the old one has not ended; where that library is
+   * none to migrate from any more, nobody knows.
+   * @param lifeMs How long it is to live from now on; 0: it is only looked at.
+   */
+  async use(name: string, lifeMs: number): Promise<boolean> {
+    const place = this.#placeOf(name);
+    if (place === undefined) return true;
+    return Number(await this.#commands.run(USE_OLD, place.keys, [Math.round(lifeMs)])) === 1;
+  }
+
+  /** Ends an old session on both sides. */
+  async end(name: string): Promise<void> {
+    const place = this.#placeOf(name);
+    if (place === undefined) return;
+    const [status] = (await this.#commands.run(END_OLD, place.keys, [END_KNOWN_MS])) as unknown[];
+    if (Number(status) !== SCRIPT_STATUS.late) return;
+    throw new SessionStoreUnavailableError(
+      `Redis at ${this.#commands.endpoint.address} got to the end of a session of the library before later than ` +
+        `${this.#commands.timeoutMs} ms after it was sent, and did nothing. Check its load, or raise REDIS_SESSION_TIMEOUT.`,
+      { reason: 'LATE' },
+    );
+  }
+
+  /**
+   * Looks at an old session that there is none of: a user of Redis who may not touch the old keys is found at boot, and
+   * not by the first request.
+   */
+  async rehearse(): Promise<void> {
+    for (const { library } of this.#options.libraries) {
+      await this.look(`${library} rehearsal`);
+      await this.use(`${library} rehearsal`, 0);
+    }
+  }
+
+  #placeOf(name: string): { library: OldLibrary; keys: [string, string] } | undefined {
+    const at = name.indexOf(' ');
+    const library = this.#options.libraries.find((each) => each.library === name.slice(0, at));
+    if (library === undefined) return undefined;
+    const key = library.prefix + name.slice(at + 1);
+    return { library, keys: [key, markOf(this.#options.keyPrefix, key)] };
+  }
+}
+
+/** The key of a mark: in the slot of the old key, which its own braces choose or else all of it. */
+export function markOf(keyPrefix: string, oldKey: string): string {
+  return `${keyPrefix}taken:${/\{[^}]+\}/.test(oldKey) ? oldKey : `{${oldKey}}`}`;
+}
