@@ -18,6 +18,8 @@ interface Guard {
    * changes with each response is replaced again and again, and the garbage collector takes what is left in the old ones for alive.
    */
   readonly waiting: NodeResponse[];
+  /** Of those the one that had the connection when it began to wait: what is behind another is broken off with it, as in plain Node. */
+  first: NodeResponse | undefined;
   /** Somebody has destroyed the connection since the response that it carries was ended. */
   isDoomed: boolean;
 }
@@ -38,7 +40,9 @@ export function holdConnection(response: NodeResponse): () => void {
   if (socket === null) return nothing;
   const guard = socket[GUARD] ?? guardOf(socket);
   guard.waiting.push(response);
+  if (response.socket !== null) guard.first = response;
   return () => {
+    if (guard.first === response) guard.first = undefined;
     guard.waiting.splice(guard.waiting.indexOf(response), 1);
     if (guard.isDoomed && !isHeld(socket, guard)) socket.destroySoon();
   };
@@ -55,11 +59,11 @@ function carriedBy(socket: ServerSocket): NodeResponse | undefined {
 }
 
 function guardOf(socket: ServerSocket): Guard {
-  const guard: Guard = { waiting: [], isDoomed: false };
+  const guard: Guard = { waiting: [], first: undefined, isDoomed: false };
   const destroy = socket.destroy.bind(socket);
   socket[GUARD] = guard;
   socket.destroy = (error) => {
-    if (!isHeld(socket, guard)) return destroy(error);
+    if (guard.first?.finished !== true) return destroy(error);
     guard.isDoomed = true;
     return socket;
   };

@@ -1,7 +1,7 @@
 import { afterEach, expect, it } from '@jest/globals';
 import { type SessionModuleOptions } from 'nestjs-redis-session';
 import type { SessionId } from '../../lib/core/token.js';
-import type { MemoryStore } from '../../lib/stores/memory-store.js';
+import type { SessionStore } from '../../lib/core/store.js';
 import { SESSION_BACKEND } from '../../lib/nest/tokens.js';
 import { eachAdapter } from '../support/apps.js';
 import { Browser } from '../support/cookie-jar.js';
@@ -33,8 +33,9 @@ eachAdapter('sessions in this process’s memory', (adapter) => {
   };
   /** When a session was used last, epoch milliseconds; a look at it is no use. */
   const lastUse = async (id: string): Promise<number | undefined> => {
-    const memory = site.app.get<{ store: MemoryStore }>(SESSION_BACKEND).store;
-    return memory.peek(id as SessionId)?.lastAccessedAt;
+    const { store: memory } = site.app.get<{ store: SessionStore }>(SESSION_BACKEND);
+    const outcome = await memory.load(id as SessionId, { touch: false });
+    return outcome.status === 'found' ? outcome.record.lastAccessedAt : undefined;
   };
   const valueOf = async (browser: Browser): Promise<unknown> =>
     (await site.visit(browser, ({ value }) => value)).result;
