@@ -24,7 +24,7 @@ it('logouts that replicas confirm follow a failover behind Sentinel', async () =
   const link = linkTo({ settings });
   await link.connect();
   const end = (id: SessionId): Promise<unknown> =>
-    link.executor.run(DESTROY, [keyOf(id)], [0, PREFIX, 60_000, 0]);
+    link.executor.run(DESTROY, [keyOf(id)], [0, '', '', PREFIX, 60_000, 0, 0, 1, 'destroyed']);
   const [first, second] = [freshId(), freshId()];
   await store.create(first, newSession({ cart: 'tea' }));
   await store.create(second, newSession({ cart: 'milk' }));
