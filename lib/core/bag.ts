@@ -6,7 +6,7 @@ export interface Placed {
 /**
  * Some of many things that come and go with each request, in no order. Not a Set: the table of one is replaced again and again
  * while it is in use, and where old tables have outlived their use, what they still hold (sessions, and by them requests and
- * responses) outlives its own in the garbage collector: measured, a fifth of the time of a request.
+ * responses) outlives its own in the garbage collector.
  */
 export class Bag<T extends Placed> {
   readonly #things: T[] = [];
