@@ -33,12 +33,12 @@ import {
   readRecord,
   withFields,
   type OwnField,
+  isTouchDue,
 } from './record.js';
 import type { MessageSender } from './session-messages.js';
 import { SCRIPT_STATUS, type Script } from '../../redis/script.js';
 import { COMPARE_AND_SET, CREATE, DESTROY, LOOK, RENEW, SAVE, QUARANTINE, TELL, TOUCH } from './scripts.js';
 import { asPattern, scanned } from '../../redis/scan.js';
-import { isTouchDue } from './touch-interval.js';
 
 /** What of the settings concerns the records. */
 export interface RedisStoreOptions {

@@ -1,7 +1,6 @@
 import { NEVER_MS } from '../../core/times.js';
-import { FORMAT_VERSION, LOOK_FIELDS, NAME_LENGTH } from './record.js';
+import { FORMAT_VERSION, LOOK_FIELDS, NAME_LENGTH, UNNOTED_SHARE } from './record.js';
 import { SIZE_PAIR, withinLimits } from './script-limits.js';
-import { UNNOTED_SHARE } from './touch-interval.js';
 import { NOW, scriptOf, type Script } from '../../redis/script.js';
 
 /**
