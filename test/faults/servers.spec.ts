@@ -40,7 +40,11 @@ const acl = await startRedis({
       'del',
       'pexpire',
       'rename',
+      'hlen',
+      'pttl',
     ].map(without),
+    // What SECURITY.md of 0.1 asked for.
+    `user of-0.1 on >pw ~session:* resetchannels ${LEAST_PRIVILEGES} -hlen -pttl -scan -publish -subscribe`,
   ],
 });
 const as = (username: string, more: RedisOptions = {}): RedisOptions => ({
@@ -115,6 +119,9 @@ describe('a server that is not what was asked for: the application does not boot
     ['DEL refused', () => as('no-del'), /may not use DEL\./],
     ['PEXPIRE refused', () => as('no-pexpire'), /may not use PEXPIRE\./],
     ['RENAME refused', () => as('no-rename'), /may not use RENAME\./],
+    ["HLEN refused, which users' lists need", () => as('no-hlen'), /may not use HLEN\./],
+    ["PTTL refused, which users' lists need", () => as('no-pttl'), /may not use PTTL\./],
+    ['the ACL line of 0.1', () => as('of-0.1'), /may not use PTTL, HLEN\..*ACL of REDIS_SESSION_USERNAME/],
     ['TIME and PEXPIRE renamed', () => renamed('TIME', 'PEXPIRE'), /it has no command TIME, PEXPIRE\./],
     ['EVALSHA renamed', () => renamed('EVALSHA'), /EVALSHA is unknown\./],
     ['the keys of another prefix', () => as('elsewhere'), /NOPERM for its key\..*prefix/],

@@ -1,7 +1,9 @@
 import { SessionStoreUnavailableError, type StoreUnavailableReason } from '../../core/errors.js';
 import { idOf, newToken, tagOf, type SessionId } from '../../core/token.js';
-import { sampleNodes, type RedisExecutor } from '../../redis/executor.js';
+import { sampleNodes, type Argument, type RedisExecutor } from '../../redis/executor.js';
+import type { Script } from '../../redis/script.js';
 import { cause, isOutage, unavailable } from '../../redis/failure.js';
+import { ADD_ENTRY, ENTER_ENTRY, REMOVE_ENTRIES } from './index-scripts.js';
 import { keyOf } from './record.js';
 import { RedisStore, type RedisStoreOptions } from './redis-store.js';
 
@@ -20,7 +22,7 @@ const ONE = new Map([['rehearsal', BYTES]]);
 
 /**
  * Does with a session of its own what requests will do with theirs, on each master of a cluster: create, load, use, save,
- * update, renew, destroy. What is refused is found now and named, and not by the first user.
+ * update, renew, destroy; and with a list of its own what logins do with that of a user. What is refused is found now and named, and not by the first user.
  *
  * @returns What an operator should know: writes that are refused for now, nodes that are down while others serve.
  * @throws SessionStoreUnavailableError where sessions cannot be served.
@@ -68,9 +70,17 @@ async function perform(
   keyPrefix: string,
 ): Promise<SessionStoreUnavailableError | undefined> {
   const newId = idOf(newToken(undefined, tagOf(id)));
-  const [key, newKey] = [keyOf(keyPrefix, id), keyOf(keyPrefix, newId)];
+  // The list lies in the slot of the record, so that each master is asked about both.
+  const keys: Keys = [keyOf(keyPrefix, id), keyOf(keyPrefix, newId), `${keyPrefix}user:{${tagOf(id)}}`];
+  const [, , list] = keys;
+  const onList =
+    (script: Script, ...args: Argument[]) =>
+    (): Promise<unknown> =>
+      executor.run(script, [list], args);
   const times = { maxInactiveInterval: 60, absoluteTimeout: 0 };
   const steps: (() => Promise<unknown>)[] = [
+    onList(ADD_ENTRY, id, 60_000, '', 0, '', 0, 0),
+    onList(ENTER_ENTRY, id, 60_000, 0),
     () => store.create(id, { ...times, attributes: ONE, codec: 'rehearsal', authenticated: true }),
     () => store.load(id, { touch: false }),
     () => store.touch(id),
@@ -78,6 +88,7 @@ async function perform(
     () => store.compareAndSet(id, 'saved', BYTES, undefined, true),
     () => store.renew(id, { ...BASE, set: ONE, newId }),
     () => store.destroy(newId),
+    onList(REMOVE_ENTRIES, 0, id),
   ];
   let passing: SessionStoreUnavailableError | undefined;
   try {
@@ -90,11 +101,11 @@ async function perform(
   } catch (error) {
     // A node that is down is not asked again.
     if (isOutage(error)) throw error;
-    const refusal = await named(error, executor, [key, newKey]);
-    await forget(executor, key, newKey);
+    const refusal = await named(error, executor, keys);
+    await forget(executor, ...keys);
     throw refusal ?? error;
   }
-  await forget(executor, key, newKey);
+  await forget(executor, ...keys);
   return passing;
 }
 
@@ -103,13 +114,18 @@ async function forget(executor: RedisExecutor, ...keys: string[]): Promise<void>
   await executor.call('DEL', ...keys).catch(() => undefined);
 }
 
+/** A record, what it is renewed to, a user's list. */
+type Keys = readonly [key: string, newKey: string, list: string];
+
 /** The commands of scripts, with arguments that do no harm to keys of our own. */
-const commandsOf = ([key, newKey]: readonly [string, string]): string[][] => [
+const commandsOf = ([key, newKey]: Keys): string[][] => [
   ['HGETALL', key],
   ['TIME'],
   ['HMGET', key, 'f'],
   ['HSET', key, 'f', '1'],
   ['PEXPIRE', key, '1000'],
+  ['PTTL', key],
+  ['HLEN', key],
   ['EXISTS', key],
   ['RENAME', key, newKey],
   ['HDEL', newKey, 'f'],
@@ -118,11 +134,7 @@ const commandsOf = ([key, newKey]: readonly [string, string]): string[][] => [
 ];
 
 /** A refusal by the names of all commands that are refused: a server names none of those in a script. */
-async function named(
-  error: unknown,
-  executor: RedisExecutor,
-  keys: readonly [string, string],
-): Promise<Error | undefined> {
+async function named(error: unknown, executor: RedisExecutor, keys: Keys): Promise<Error | undefined> {
   if (!(error instanceof SessionStoreUnavailableError)) return undefined;
   const { reason } = error;
   if (reason !== 'NOPERM' && reason !== 'UNKNOWN_COMMAND') return undefined;
