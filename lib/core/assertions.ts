@@ -50,6 +50,18 @@ export function assertCookieCanLeave(client: ResponseContext | undefined, what: 
   );
 }
 
+/**
+ * For what takes a while and ends with a new cookie, when it is asked for: the response waits for it only if it begins by then.
+ * @throws SessionHeadersSentError
+ */
+export function assertIsWaitedFor(client: ResponseContext | undefined, what: string): void {
+  if (client?.isClosing !== true) return;
+  throw new SessionHeadersSentError(
+    `Cannot ${what}: the response is on its way, so its cookie cannot be sent. ` +
+      'Await what gives out cookies before the response is sent.',
+  );
+}
+
 /** @throws SessionUsageError for a client that is no request, see {@link ResponseContext.noResponse}. */
 export function assertHasResponse({ noResponse }: ResponseContext, what: string): void {
   if (noResponse !== undefined) throw new SessionUsageError(`Cannot ${what}: ${noResponse}`);

@@ -93,6 +93,8 @@ export interface SessionEnvironment {
 export interface ResponseContext {
   /** Whether the headers have left, so that no cookie can be sent any more. */
   readonly headersSent: boolean;
+  /** Whether it waits for the last time, for what has begun by now: what begins from here on, its cookie does not leave with it. */
+  readonly isClosing?: boolean | undefined;
   /** Whether the response has been ended. */
   readonly ended?: boolean | undefined;
   /** Where there is no response and never will be: why, and what to do instead, as one sentence or two. */

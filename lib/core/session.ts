@@ -1,5 +1,6 @@
 import {
   assertCookieCanLeave,
+  assertIsWaitedFor,
   assertNever,
   assertUsable,
   cookieSeconds,
@@ -8,7 +9,7 @@ import {
   wholeSeconds,
 } from './assertions.js';
 import type { Attributes } from './attributes.js';
-import { following, SessionChanges } from './changes.js';
+import { following, SessionChanges, type Write } from './changes.js';
 import { isCsrfTokenOf, issueCsrfToken } from './csrf.js';
 import type { ResponseContext, SessionEnvironment } from './environment.js';
 import { SessionIdentity } from './identity.js';
@@ -20,6 +21,9 @@ import type { Found } from './store.js';
 import { newTimes, timesOf } from './times.js';
 import type { SessionId } from './token.js';
 import { settled, updateAttribute, updateInsideItself } from './update.js';
+
+/** What a request has still to write. */
+type OwedWrite = Pick<Write, 'difference' | 'force'>;
 
 /**
  * One session in one request (or outside any): what may be done with it, in which order, and what its request owes at
@@ -149,7 +153,9 @@ export class ManagedSession {
     if (this.#state.keep()) this.#noticeChange();
   }
 
-  save(): Promise<void> {
+  async save(): Promise<void> {
+    if (this.phase === 'new' && !this.attributes.isEmpty)
+      assertIsWaitedFor(this.#client, 'save a new session');
     return this.#queue.run(async () => {
       assertUsable(this.phase);
       if (this.phase === 'gone' || this.phase === 'detached') throw goneError('save', this.id);
@@ -168,11 +174,13 @@ export class ManagedSession {
     return this.#commitNow();
   }
 
-  authenticate(principal: string | number, options?: AuthenticateOptions): Promise<void> {
+  async authenticate(principal: string | number, options?: AuthenticateOptions): Promise<void> {
+    assertIsWaitedFor(this.#client, 'log in');
     return this.#queue.run(() => this.#identity.authenticate(principal, options));
   }
 
-  regenerateId(options?: RegenerateOptions): Promise<void> {
+  async regenerateId(options?: RegenerateOptions): Promise<void> {
+    assertIsWaitedFor(this.#client, 'change its id');
     return this.#queue.run(async () => this.#identity.regenerateId(this.#isAuthenticated(), options));
   }
 
@@ -246,21 +254,33 @@ export class ManagedSession {
 
   #commitChanges(): Promise<void> | undefined {
     const state = this.#state;
+    const owed = this.#owedWrite();
+    if (owed === undefined) {
+      if (state.phase === 'new' || !state.isCookieDue || !this.#changes.owesCookie) return undefined;
+      return this.#queue.run(async () => this.#changes.sendCookieAgain(this.#isAuthenticated()));
+    }
+    const hasItsTurn = !this.#queue.busy;
+    // What goes before may save it, change the id, or end the session: what was owed then must not go into the one that follows.
+    const written = this.#queue.run(() => this.#writeOwed(hasItsTurn ? owed : this.#owedWrite()));
+    // Where each request is to be saved, one that could not be is an error.
+    return written.then(() => (this.#hasEnded() ? this.#commitNow() : undefined));
+  }
+
+  #owedWrite(): OwedWrite | undefined {
+    const state = this.#state;
+    if (state.phase !== 'new' && state.phase !== 'stored') return undefined;
     if (state.phase === 'new' && state.attributes.isEmpty && !state.mustPersist) return undefined;
     // Asked several times on a response's way out; what has been saved owes no second save without a change.
     const always = this.#environment.rules.alwaysSave && !state.written;
     const force = state.dirty || state.mustPersist || always;
     const difference = state.attributes.difference();
-    if (!state.owesWrite(difference, force)) {
-      if (state.phase === 'new' || !state.isCookieDue || !this.#changes.owesCookie) return undefined;
-      return this.#queue.run(async () => this.#changes.sendCookieAgain(this.#isAuthenticated()));
-    }
-    const why = 'the request ended';
-    const written = this.#queue.run(() =>
-      this.#changes.write({ difference, force, authenticated: this.#isAuthenticated(), why, last: true }),
-    );
-    // Where each request is to be saved, one that could not be is an error.
-    return written.then(() => (this.#hasEnded() ? this.#commitNow() : undefined));
+    return state.owesWrite(difference, force) ? { difference, force } : undefined;
+  }
+
+  #writeOwed(owed: OwedWrite | undefined): Promise<void> {
+    if (owed === undefined) return Promise.resolve();
+    const authenticated = this.#isAuthenticated();
+    return this.#changes.write({ ...owed, authenticated, why: 'the request ended', last: true });
   }
 
   /** Writes at once, out of turn. */

@@ -88,6 +88,11 @@ export class Deferral {
     return this.#final;
   }
 
+  /** Whether it waits for what it owes, and is not going to ask again: nothing that begins from now on is waited for. */
+  get isClosing(): boolean {
+    return this.#state === 'waiting' && (this.#final || this.#askedAgain);
+  }
+
   /** See {@link Outlet.statusCode}. */
   get statusCode(): number {
     return this.#outlet.statusCode;

@@ -60,6 +60,7 @@ export class RequestSession implements DeferralHooks, ResponseContext {
   #askedAt: number | undefined;
   #discarded = false;
   #beforeCommit: (() => Promise<void> | undefined) | undefined;
+  #isActing = false;
 
   /** Begins to load the session of a request, and defers its response. */
   constructor(
@@ -102,6 +103,10 @@ export class RequestSession implements DeferralHooks, ResponseContext {
 
   get headersSent(): boolean {
     return this.#deferral.released;
+  }
+
+  get isClosing(): boolean {
+    return !this.#isActing && this.#deferral.isClosing;
   }
 
   /** Asked for by logins only. */
@@ -215,7 +220,7 @@ export class RequestSession implements DeferralHooks, ResponseContext {
   #commit(): Promise<void> | undefined {
     if (this.#failure !== undefined) return Promise.reject(this.#failure);
     try {
-      const acted = this.#beforeCommit?.();
+      const acted = this.#act();
       const committed = acted === undefined ? this.session.commit() : acted.then(() => this.session.commit());
       this.#committing = committed?.then(
         () => void (this.#committing = undefined),
@@ -228,6 +233,14 @@ export class RequestSession implements DeferralHooks, ResponseContext {
       // What would exceed a limit is refused before anything is sent.
       return this.#fail(error);
     }
+  }
+
+  /** What is done before a commit is part of it, and waited for with it. */
+  #act(): Promise<void> | undefined {
+    const acted = this.#beforeCommit?.();
+    if (acted === undefined) return undefined;
+    this.#isActing = true;
+    return acted.finally(() => (this.#isActing = false));
   }
 
   #fail(error: unknown): Promise<never> {

@@ -310,3 +310,44 @@ it('with SAVE_ON_CHANGE, no answer waits for a job that changes something faster
   expect(turns).toBeLessThan(100);
   await answered;
 });
+
+it.each([false, true])(
+  'what a request owes does not go into the session that follows a logout under way (SAVE_ON_CHANGE: %s)',
+  async (saveOnChange) => {
+    const slow = async <T>(work: () => Promise<T>): Promise<T> => {
+      for (let turn = 0; turn < 5; turn += 1) await nextTurn();
+      return work();
+    };
+    const fixture = new CoreFixture({
+      rules: { saveOnChange },
+      wrap: (store) =>
+        overriding(store, {
+          save: (id, change) => slow(() => store.save(id, change)),
+          destroy: (id, options) => slow(() => store.destroy(id, options)),
+        }),
+    });
+    const visitor = fixture.browser();
+    await visitor.visit((session) => (session['n'] = 0));
+    const request = await visitor.request();
+    request.session['n'] = 1;
+    const saved = request.session.save();
+    const answered = request.answer();
+    request.session['secret'] = 'of who logged out';
+    await nextTurn();
+    await request.session.destroy();
+    await Promise.all([saved, answered]);
+    expect(await visitor.visit((session) => ({ ...session }))).toEqual({});
+  },
+);
+
+it('what gives out a cookie is refused once the response waits for the last time: it would not leave with it', async () => {
+  const fixture = await start();
+  const request = await browser.request();
+  Object.assign(request.client, { isClosing: true });
+  await expect(request.session.authenticate('ann')).rejects.toThrow(/on its way/);
+  await expect(request.session.regenerateId()).rejects.toThrow(/on its way/);
+  const other = await fixture.browser().request();
+  other.session['n'] = 1;
+  Object.assign(other.client, { isClosing: true });
+  await expect(other.session.save()).rejects.toThrow(/on its way/);
+});
