@@ -72,6 +72,25 @@ describe('a deferral', () => {
     expect(deferral.end()).toBe(false);
   });
 
+  it('is closing while it waits and is not going to ask again', async () => {
+    const whole = rig(() => Promise.resolve()).deferral;
+    whole.begin(true);
+    expect(whole.isClosing).toBe(true);
+    await turn();
+    expect(whole.isClosing).toBe(false);
+
+    const asked: boolean[] = [];
+    const { deferral } = rig(async () => {
+      await turn();
+      asked.push(deferral.isClosing);
+    });
+    expect(deferral.isClosing).toBe(false);
+    deferral.begin(false);
+    for (let n = 0; n < 4; n += 1) await turn();
+    expect(asked).toEqual([false, true]);
+    expect(deferral.isClosing).toBe(false);
+  });
+
   it('one that has ended while it waited is not asked at its end', async () => {
     const { told, deferral, outlet } = rig(() => Promise.resolve());
     deferral.begin(false);
