@@ -51,11 +51,12 @@ export function assertCookieCanLeave(client: ResponseContext | undefined, what: 
 }
 
 /**
- * For what takes a while and ends with a new cookie, when it is asked for: the response waits for it only if it begins by then.
+ * For what takes a while and ends with a new cookie.
+ * @param isLate Whether the response was closing when it was asked for, and so does not wait for it.
  * @throws SessionHeadersSentError
  */
-export function assertIsWaitedFor(client: ResponseContext | undefined, what: string): void {
-  if (client?.isClosing !== true) return;
+export function assertIsWaitedFor(isLate: boolean, what: string): void {
+  if (!isLate) return;
   throw new SessionHeadersSentError(
     `Cannot ${what}: the response is on its way, so its cookie cannot be sent. ` +
       'Await what gives out cookies before the response is sent.',

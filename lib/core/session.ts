@@ -153,10 +153,10 @@ export class ManagedSession {
     if (this.#state.keep()) this.#noticeChange();
   }
 
-  async save(): Promise<void> {
-    if (this.phase === 'new' && !this.attributes.isEmpty)
-      assertIsWaitedFor(this.#client, 'save a new session');
+  save(): Promise<void> {
+    const isLate = this.phase === 'new' && !this.attributes.isEmpty && this.#client?.isClosing === true;
     return this.#queue.run(async () => {
+      assertIsWaitedFor(isLate, 'save a new session');
       assertUsable(this.phase);
       if (this.phase === 'gone' || this.phase === 'detached') throw goneError('save', this.id);
       await this.#write(true, 'save() was called');
@@ -174,14 +174,20 @@ export class ManagedSession {
     return this.#commitNow();
   }
 
-  async authenticate(principal: string | number, options?: AuthenticateOptions): Promise<void> {
-    assertIsWaitedFor(this.#client, 'log in');
-    return this.#queue.run(() => this.#identity.authenticate(principal, options));
+  authenticate(principal: string | number, options?: AuthenticateOptions): Promise<void> {
+    const isLate = this.#client?.isClosing === true;
+    return this.#queue.run(async () => {
+      assertIsWaitedFor(isLate, 'log in');
+      return this.#identity.authenticate(principal, options);
+    });
   }
 
-  async regenerateId(options?: RegenerateOptions): Promise<void> {
-    assertIsWaitedFor(this.#client, 'change its id');
-    return this.#queue.run(async () => this.#identity.regenerateId(this.#isAuthenticated(), options));
+  regenerateId(options?: RegenerateOptions): Promise<void> {
+    const isLate = this.#client?.isClosing === true;
+    return this.#queue.run(async () => {
+      assertIsWaitedFor(isLate, 'change its id');
+      return this.#identity.regenerateId(this.#isAuthenticated(), options);
+    });
   }
 
   destroy(): Promise<void> {
