@@ -11,6 +11,7 @@ export default {
     '^nestjs-redis-session/fastify$': '<rootDir>/lib/fastify/index.ts',
     '^nestjs-redis-session/testing$': '<rootDir>/lib/testing/index.ts',
     '^nestjs-redis-session/otel$': '<rootDir>/lib/otel/index.ts',
+    '^nestjs-redis-session/admin$': '<rootDir>/lib/admin/index.ts',
     '^(\\.{1,2}/.*)\\.js$': '$1',
   },
   transform: {
