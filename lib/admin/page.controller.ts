@@ -10,6 +10,8 @@ import { addressOf, listPage, sessionsText, type Notice } from './views.js';
 /** Sessions of one page. */
 const PAGE_SIZE = 50;
 
+const NOTHING: Part = { sessions: [], next: undefined };
+
 const NOT_THERE: Notice = {
   text:
     'The list has changed, and there is no going on from where you were: this is its first page. ' +
@@ -35,7 +37,7 @@ export class AdminPageController {
     const after = fieldOf(query, 'after');
     const range = { principal: search, after, limit: PAGE_SIZE };
     const continued = await this.#admin.part(range, own);
-    const part = continued ?? ((await this.#admin.part({ ...range, after: undefined }, own)));
+    const part = continued ?? (await this.#admin.part({ ...range, after: undefined }, own)) ?? NOTHING;
     const isFirst = after === undefined || continued === undefined;
     const found =
       search !== undefined && isFirst && part.sessions.length === 0
