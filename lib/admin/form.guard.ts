@@ -45,7 +45,7 @@ export class PageFailureFilter implements ExceptionFilter {
     if (hasBegun(httpAdapter, response)) return void httpAdapter.end(response);
     for (const [name, value] of Object.entries(PAGE_HEADERS)) httpAdapter.setHeader(response, name, value);
     if (error instanceof FormOutOfDate) {
-      const text = 'This page was out of date, and nothing was ended. Look at the list again, and try again.';
+      const text = 'This page was out of date, and nothing was ended.';
       return void httpAdapter.reply(response, failurePage(text), 403);
     }
     httpAdapter.setHeader(response, 'Retry-After', String(RETRY_AFTER_SECONDS));

@@ -1,7 +1,7 @@
 import { Body, Get, Inject, Post, Query, Redirect } from '@nestjs/common';
 import type { HttpSession } from '../core/members.js';
 import { Session } from '../nest/session.decorator.js';
-import { AdminSessions, MOST_PASSED, type Part } from './admin-sessions.js';
+import { AdminSessions, type Part } from './admin-sessions.js';
 import { AnswerHeaders } from './headers.js';
 import { fieldOf, type Fields } from './requests.js';
 import { PAGE_HEADERS } from './style.js';
@@ -12,10 +12,15 @@ const PAGE_SIZE = 50;
 
 const NOTHING: Part = { sessions: [], next: undefined };
 
-const NOT_THERE: Notice = {
+const CHANGED: Notice = {
+  text: 'The list has changed, and there is no going on from where you were. This is its first page.',
+  isBad: true,
+};
+
+const TOO_FAR: Notice = {
   text:
-    'The list has changed, and there is no going on from where you were: this is its first page. ' +
-    `Of everybody’s sessions it shows some ${MOST_PASSED}; to find others, search for their users.`,
+    'There is no going on from where you were: the list has changed, or this lies too far in it. This is its first page. To find ' +
+    'others, search for their users.',
   isBad: true,
 };
 
@@ -49,7 +54,7 @@ export class AdminPageController {
       part: found === undefined ? part : { sessions: [found], next: undefined },
       isFirst,
       total: await this.#totalOf(search, part, isFirst, query),
-      notice: continued === undefined ? NOT_THERE : doneNotice(query),
+      notice: continued !== undefined ? doneNotice(query) : search !== undefined ? CHANGED : TOO_FAR,
       csrfToken: own.csrfToken(),
       now: Date.now(),
     });

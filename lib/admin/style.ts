@@ -41,22 +41,24 @@ thead th { font-size: .875rem; color: var(--soft); border-top: 0; padding-top: 0
 tbody th { font-weight: 600; }
 th > .soft, td > .soft { display: block; font-weight: 400; overflow-wrap: anywhere; }
 td.who { overflow-wrap: anywhere; min-width: 7rem; }
-td.id { max-width: 15rem; }
+tbody th { min-width: 16rem; }
+td.id { min-width: 9.5rem; width: 9.5rem; word-break: break-all; }
 td.end { text-align: right; padding-right: 0; }
 time { white-space: nowrap; }
-code { font: .8125rem/1.5 ui-monospace, monospace; overflow-wrap: anywhere; }
+code { font: .75rem/1.5 ui-monospace, monospace; overflow-wrap: anywhere; }
 .code-point { font: .8em ui-monospace, monospace; border: 1px solid var(--edge); border-radius: .2rem; padding: 0 .2rem; margin: 0 .1rem; }
 .mark { display: inline-block; font-size: .75rem; font-weight: 700; color: var(--good); border: 1px solid currentcolor; border-radius: 1rem; padding: 0 .5rem; }
 .pages { display: flex; gap: 1.5rem; margin-top: 1rem; }
 .hidden { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); white-space: nowrap; }
-@media (max-width: 56rem) {
+@media (max-width: 70rem) {
   table, tbody, tr, th, td { display: block; width: 100%; }
   caption { display: block; }
   thead { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); }
   tr { border-top: 1px solid var(--line); padding: .75rem 0; }
-  th, td, td.id { border: 0; padding: .15rem 0; max-width: none; }
-  td[data-label]::before { content: attr(data-label) " "; color: var(--soft); font-size: .875rem; display: inline-block; min-width: 6.5rem; }
-  td > .soft { padding-left: 6.5rem; }
+  tbody th, td, td.id { border: 0; padding: .15rem 0; min-width: 0; width: 100%; }
+  td[data-label] { display: grid; grid-template-columns: 6.5rem minmax(0, 1fr); }
+  td[data-label]::before { content: attr(data-label); color: var(--soft); font-size: .875rem; line-height: 1.7; }
+  td[data-label] > .soft { grid-column: 2; }
   td.end { text-align: left; padding-top: .6rem; }
   td.end button { width: 100%; }
 }

@@ -51,7 +51,7 @@ export function listPage(view: AdminView): string {
 
 /** The page where something went wrong before there was anything to show. */
 export function failurePage(text: string): string {
-  const body = html`<p><a href="${addressOf({})}">Back to the list</a></p>`;
+  const body = html`<p><a href="">Look at the list again</a></p>`;
   return frame('Sessions', body, undefined, { text, isBad: true });
 }
 
@@ -170,14 +170,14 @@ function rowOf(info: SessionInfo, withUser: boolean, now: number): Html {
   const { id, device, principal, createdAt, authenticatedAt, lastAccessedAt, expiresAt, current } = info;
   return html`<tr role="row">
     <th role="rowheader" scope="row">
-      ${deviceName(device?.userAgent)} ${current && html`<span class="mark">yours, this one</span>`}
+      ${deviceName(device?.userAgent)} ${current && html`<span class="mark">yours</span>`}
       ${device?.address !== undefined && html`<span class="soft">${visible(device.address)}</span>`}
       ${device?.userAgent !== undefined && html`<span class="soft">${visible(device.userAgent)}</span>`}
     </th>
     ${withUser && html`<td role="cell" class="who" data-label="User">${userOf(principal, authenticatedAt)}</td>`}
     <td role="cell" data-label="Logged in">
       ${authenticatedAt === undefined ? 'never' : moment(authenticatedAt)}
-      <span class="soft">begun ${moment(createdAt)}</span>
+      <span class="soft">begun ${momentBeside(createdAt, authenticatedAt)}</span>
     </td>
     <td role="cell" data-label="Last used">
       ${moment(lastAccessedAt)} <span class="soft">${distance(Number(lastAccessedAt) - now)}</span>
@@ -219,6 +219,13 @@ function tokenField(csrfToken: string): Html {
 function moment(time: Date): Html {
   const iso = time.toISOString();
   return html`<time datetime="${iso}">${iso.slice(0, 16).replace('T', ' ')}</time>`;
+}
+
+/** Without its date, where that stands beside it. */
+function momentBeside(time: Date, other: Date | undefined): Html {
+  const [iso, shown] = [time.toISOString(), other?.toISOString()];
+  if (iso.slice(0, 10) !== shown?.slice(0, 10)) return moment(time);
+  return html`<time datetime="${iso}">${iso.slice(11, 16)}</time>`;
 }
 
 const UNITS: readonly (readonly [Intl.RelativeTimeFormatUnit, number])[] = [

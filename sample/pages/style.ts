@@ -28,11 +28,14 @@ svg.green { color: #2f7d4f; } svg.brown { color: #8a5a2b; } svg.red { color: #b0
 .hidden { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); white-space: nowrap; }
 .notice { background: var(--paper); border: 1px solid var(--line); border-left: .3rem solid var(--leaf); border-radius: .5rem; padding: .6rem 1rem; margin: 0 0 1rem; }
 .devices { list-style: none; margin: 0; padding: 0; }
-.devices li { display: flex; flex-wrap: wrap; align-items: center; gap: .25rem 1rem; padding: .75rem 0; border-bottom: 1px solid var(--line); }
+.devices li { display: grid; grid-template-columns: auto minmax(0, 1fr) auto; align-items: center; gap: .5rem 1rem; padding: .75rem 0; border-bottom: 1px solid var(--line); }
 .devices li:first-child { padding-top: 0; }
-.devices .what { flex: 1 1 14rem; min-width: 0; overflow-wrap: anywhere; }
+.devices .what { overflow-wrap: anywhere; }
 .devices .what p { margin: 0; }
 .devices form { margin: 0; }
+.devices .soft { font-size: .9rem; }
+@media (max-width: 30rem) { .devices li { grid-template-columns: auto minmax(0, 1fr); } .devices form { grid-column: 2; } }
+form.others { margin: 1rem 0 0; }
 .mark { font-size: .8rem; font-weight: 700; color: var(--leaf); border: 1px solid currentcolor; border-radius: 1rem; padding: 0 .5rem; margin-left: .25rem; white-space: nowrap; }
 .soft { color: var(--soft); }
 .error { color: var(--warn); }

@@ -32,9 +32,8 @@ export class AccountController {
         </ul>
         ${
           devices.length > 1 &&
-          html`<form method="post" action="/account/devices/end-others">
+          html`<form class="others" method="post" action="/account/devices/end-others">
             ${tokenField(session.csrfToken())}
-            <p></p>
             <button class="second">Log out on all others (${devices.length - 1})</button>
           </form>`
         }
@@ -95,9 +94,9 @@ const row = (
         <strong>${deviceName(device)}</strong>
         ${current && html`<span class="mark">this device</span>`}
       </p>
-      <p class="soft">
-        ${device?.address}, logged in ${moment(authenticatedAt)}, last used ${moment(lastAccessedAt)}
-      </p>
+      <p class="soft">${device?.address}</p>
+      <p class="soft">Logged in ${moment(authenticatedAt)}</p>
+      <p class="soft">Last used ${moment(lastAccessedAt)}</p>
     </div>
     ${
       !current &&

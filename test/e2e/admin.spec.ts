@@ -146,7 +146,7 @@ eachAdapter('the admin page', (adapter) => {
     const page = await root.get(PATH);
     expect(idsIn(page)).toHaveLength(3);
     expect(page.text).toContain('3 sessions.');
-    expect(page.text.match(/yours, this one/g)).toHaveLength(1);
+    expect(page.text.match(/>yours</g)).toHaveLength(1);
     for (const principal of ['anna', 'bert', 'root'])
       expect(page.text).toContain(`<a href="?user=${principal}"><bdi>${principal}</bdi></a>`);
     const { sessions } = (await root.get(`${PATH}/api/sessions`)).json<SessionAdminList>();
@@ -375,7 +375,7 @@ eachAdapter('the admin page', (adapter) => {
       // One that is not there to go on from: the first page, and it says so.
       for (const query of [next, rest]) {
         const again = await root.get(`${PATH}${query.replace(/after=.*/, `after=${'x'.repeat(47)}`)}`);
-        expect(noticeIn(again)).toContain('The list has changed');
+        expect(noticeIn(again)).toMatch(/no going on from where you were.*first page/);
         expect(idsIn(again)).toHaveLength(50);
       }
     }, 60_000);
