@@ -14,9 +14,8 @@ import { isSessionId } from '../core/token.js';
 import type { SessionInfo } from '../nest/session-info.js';
 import { Session } from '../nest/session.decorator.js';
 import { AdminSessions, MOST_PASSED } from './admin-sessions.js';
-import { AnswerHeaders } from './headers.js';
+import { JsonAnswer } from './answers.js';
 import { limitOf, strictFieldOf, type Fields } from './requests.js';
-import { API_HEADERS } from './style.js';
 
 /** A part of a list, in JSON. */
 export interface SessionAdminList {
@@ -35,7 +34,7 @@ export class AdminApiController {
   }
 
   @Get('sessions')
-  @AnswerHeaders(API_HEADERS)
+  @JsonAnswer()
   async list(@Session() own: HttpSession, @Query() query: Fields): Promise<SessionAdminList> {
     const principal = strictFieldOf(query, 'principal');
     const part = await this.#admin.part(
@@ -49,7 +48,7 @@ export class AdminApiController {
   }
 
   @Get('sessions/:id')
-  @AnswerHeaders(API_HEADERS)
+  @JsonAnswer()
   async find(@Session() own: HttpSession, @Param('id') id: string): Promise<SessionInfo> {
     const info = await this.#admin.find(id, own);
     if (info === undefined) throw new NotFoundException('There is no session with this id.');
@@ -57,14 +56,14 @@ export class AdminApiController {
   }
 
   @Get('count')
-  @AnswerHeaders(API_HEADERS)
+  @JsonAnswer()
   async count(@Query() query: Fields): Promise<{ readonly count: number }> {
     return { count: await this.#admin.count(strictFieldOf(query, 'principal')) };
   }
 
   /** For the header `x-csrf-token` of what ends sessions. */
   @Get('csrf-token')
-  @AnswerHeaders(API_HEADERS)
+  @JsonAnswer()
   csrfToken(@Session() own: HttpSession): { readonly token: string } {
     return { token: own.csrfToken() };
   }
@@ -77,7 +76,7 @@ export class AdminApiController {
   }
 
   @Delete('sessions')
-  @AnswerHeaders(API_HEADERS)
+  @JsonAnswer()
   async endAll(@Session() own: HttpSession, @Query() query: Fields): Promise<{ readonly ended: number }> {
     const principal = strictFieldOf(query, 'principal');
     if (principal === undefined)

@@ -12,7 +12,7 @@ import { SessionFormatError, SessionStoreUnavailableError } from '../core/errors
 import { RETRY_AFTER_SECONDS } from '../http/request-session.js';
 import { CsrfGuard } from '../nest/csrf.guard.js';
 import { hasBegun, responseOf } from '../nest/raw-http.js';
-import { PAGE_HEADERS } from './style.js';
+import { sendPage } from './answers.js';
 import { failurePage } from './views.js';
 
 /** A form of the page without a CSRF token that is good: of a page that is older than the login, as a rule. */
@@ -43,16 +43,15 @@ export class PageFailureFilter implements ExceptionFilter {
     const { httpAdapter } = this.#host;
     const response = responseOf(host);
     if (hasBegun(httpAdapter, response)) return void httpAdapter.end(response);
-    for (const [name, value] of Object.entries(PAGE_HEADERS)) httpAdapter.setHeader(response, name, value);
-    if (error instanceof FormOutOfDate) {
-      const text = 'This page was out of date, and nothing was ended.';
-      return void httpAdapter.reply(response, failurePage(text), 403);
-    }
+    if (error instanceof FormOutOfDate)
+      return sendPage(
+        httpAdapter,
+        response,
+        failurePage('This page was out of date, and nothing was ended.'),
+        403,
+      );
+    const text = 'Sessions cannot be looked at or ended at the moment. Try again soon.';
     httpAdapter.setHeader(response, 'Retry-After', String(RETRY_AFTER_SECONDS));
-    httpAdapter.reply(
-      response,
-      failurePage('Sessions cannot be looked at or ended at the moment. Try again soon.'),
-      503,
-    );
+    sendPage(httpAdapter, response, failurePage(text), 503);
   }
 }

@@ -1,11 +1,12 @@
-import { Body, Get, Inject, Post, Query, Redirect } from '@nestjs/common';
+import { Body, Get, Inject, Post, Query, Res, type HttpServer } from '@nestjs/common';
+import { HttpAdapterHost } from '@nestjs/core';
 import type { HttpSession } from '../core/members.js';
+import type { AnyResponse } from '../nest/raw-http.js';
 import { Session } from '../nest/session.decorator.js';
 import { AdminSessions, type Part } from './admin-sessions.js';
-import { AnswerHeaders } from './headers.js';
+import { sendPage } from './answers.js';
 import { fieldOf, type Fields } from './requests.js';
-import { PAGE_HEADERS } from './style.js';
-import { addressOf, listPage, sessionsText, type Notice } from './views.js';
+import { addressOf, farewellPage, listPage, sessionsText, type Notice } from './views.js';
 
 /** Sessions of one page. */
 const PAGE_SIZE = 50;
@@ -30,14 +31,19 @@ const TOO_FAR: Notice = {
  */
 export class AdminPageController {
   readonly #admin: AdminSessions;
+  readonly #host: HttpAdapterHost;
 
-  constructor(@Inject(AdminSessions) admin: AdminSessions) {
+  constructor(@Inject(AdminSessions) admin: AdminSessions, @Inject(HttpAdapterHost) host: HttpAdapterHost) {
     this.#admin = admin;
+    this.#host = host;
   }
 
   @Get()
-  @AnswerHeaders(PAGE_HEADERS)
-  async show(@Session() own: HttpSession, @Query() query: Fields): Promise<string> {
+  async show(
+    @Session() own: HttpSession,
+    @Query() query: Fields,
+    @Res() response: AnyResponse,
+  ): Promise<void> {
     const search = fieldOf(query, 'user');
     const after = fieldOf(query, 'after');
     const range = { principal: search, after, limit: PAGE_SIZE };
@@ -48,7 +54,7 @@ export class AdminPageController {
       search !== undefined && isFirst && part.sessions.length === 0
         ? await this.#admin.find(search, own)
         : undefined;
-    return listPage({
+    const page = listPage({
       search,
       byId: found !== undefined,
       part: found === undefined ? part : { sessions: [found], next: undefined },
@@ -58,6 +64,7 @@ export class AdminPageController {
       csrfToken: own.csrfToken(),
       now: Date.now(),
     });
+    sendPage(this.#adapter, response, page);
   }
 
   /** A user's are few, and all of everybody's are counted on demand. */
@@ -73,24 +80,28 @@ export class AdminPageController {
   }
 
   @Post()
-  @Redirect('?', 303)
   async act(
     @Session() own: HttpSession,
     @Query() query: Fields,
     @Body() body: Fields,
-  ): Promise<{ url: string }> {
+    @Res() response: AnyResponse,
+  ): Promise<void> {
     const user = fieldOf(query, 'user');
-    const after = fieldOf(query, 'after');
     const id = fieldOf(body, 'end');
-    if (id !== undefined) {
-      await this.#admin.end(id, own);
-      return { url: addressOf({ user: user === id ? undefined : user, after, ended: '1' }) };
-    }
-    const ended =
-      user !== undefined && fieldOf(body, 'endAll') === 'yes'
-        ? await this.#admin.endAll(user, own)
-        : undefined;
-    return { url: addressOf({ user, ended: ended?.toString() }) };
+    const all = id === undefined && fieldOf(body, 'endAll') === 'yes' ? user : undefined;
+    const isOwn = id === own.id || (all !== undefined && all === own.principal);
+    let ended: string | undefined;
+    if (id !== undefined) await this.#admin.end(id, own).then(() => (ended = '1'));
+    else if (all !== undefined) ended = String(await this.#admin.endAll(all, own));
+    if (isOwn) return sendPage(this.#adapter, response, farewellPage());
+    // What was searched for by its id is not there any more.
+    const search = user === id ? undefined : user;
+    const after = all === undefined ? fieldOf(query, 'after') : undefined;
+    this.#adapter.redirect(response, 303, addressOf({ user: search, after, ended }));
+  }
+
+  get #adapter(): HttpServer {
+    return this.#host.httpAdapter;
   }
 }
 

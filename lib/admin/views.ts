@@ -55,6 +55,15 @@ export function failurePage(text: string): string {
   return frame('Sessions', body, undefined, { text, isBad: true });
 }
 
+/**
+ * What administrators see who have ended their own session. A page and not a redirect, which a guard would send on to a login:
+ * where that is on another host, browsers take it for a form that is posted there, and refuse.
+ */
+export function farewellPage(): string {
+  const body = html`<p><a href="">Log in again</a></p>`;
+  return frame('Sessions', body, undefined, { text: 'Your own session is ended.' });
+}
+
 function frame(title: string, body: Html, search: string | undefined, notice: Notice | undefined): string {
   return html`<!doctype html>
     <html lang="en">

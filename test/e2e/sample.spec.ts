@@ -194,7 +194,7 @@ describe('the sample, as npm start runs it', () => {
       // The buttons, and with them a CSRF token, are there where there are other devices.
       for (const name of ['Mallory', 'Victor']) await onDevice(name, PHONE);
       const token = csrfIn(await mallory.get('/account'));
-      const answers = [];
+      const answers: object[] = [];
       for (const id of [await idOf(victim), 'x'.repeat(47), 'nothing']) {
         const { status, text, headers } = await post(mallory, '/account/devices/end', { id, _csrf: token });
         answers.push({ status, text, location: headers.location });
