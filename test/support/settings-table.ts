@@ -35,9 +35,8 @@ function parsed(node: ts.Node): MemberDoc {
   const [first = ''] = (ts.getTextOfJSDocComment(doc?.comment) ?? '').split(/\n\s*\n/);
   const text = first.replace(/\s+/g, ' ').trim();
   const [, does = text, byDefault] = /^(.*?)\s*Default: (.*?)\.?(?: Only in code\.)?$/.exec(text) ?? [];
-  const section = /@see README, (.+)/.exec(doc?.getText() ?? '')?.[1];
-  const link =
-    section === undefined ? '' : ` See [${section}](#${section.toLowerCase().replaceAll(' ', '-')}).`;
+  const [, page, title] = /@see docs\/(\S+), (.+)/.exec(doc?.getText() ?? '') ?? [];
+  const link = page === undefined ? '' : ` See [${title}](${page}).`;
   return { does: does + link, byDefault };
 }
 

@@ -1,11 +1,12 @@
 import { afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import * as common from '@nestjs/common';
 import * as library from 'nestjs-redis-session';
-import { readFileSync } from 'node:fs';
 import { compileFunction } from 'node:vm';
 import { ModuleKind, ScriptTarget, transpileModule } from 'typescript';
+import { codeBlocks } from '../../docs/tools/code-blocks.mjs';
 import { eachAdapter } from '../support/apps.js';
 import { Browser } from '../support/cookie-jar.js';
+import { textOf } from '../support/manual.js';
 import { startRedis, type RedisProcess } from '../support/redis-server.js';
 import { eventually } from '../support/eventually.js';
 import { redisAt, startPlayground, type AnySession, type Playground } from './rig/playground.js';
@@ -17,12 +18,12 @@ interface Printed {
   readonly later: (session: AnySession) => void;
 }
 
-/** Runs a block of the README as it is printed, but for its timer, which is the test's. */
+/** Runs a block of the manual as it is printed, but for its timer, which is the test's. */
 function printed(marker: string, setTimeout: (call: () => void) => void): Printed {
-  const readme = readFileSync(new URL('../../README.md', import.meta.url), 'utf8');
-  const block = readme.match(/```ts\n([\s\S]*?)```/g)?.find((one) => one.includes(marker)) ?? '';
-  expect(block).toContain(marker);
-  const { outputText } = transpileModule(block.slice(6, -3), {
+  const { code = '' } =
+    codeBlocks(textOf('docs/saving.md')).find((block) => block.code.includes(marker)) ?? {};
+  expect(code).toContain(marker);
+  const { outputText } = transpileModule(code, {
     compilerOptions: {
       module: ModuleKind.CommonJS,
       target: ScriptTarget.ES2022,
@@ -44,7 +45,7 @@ beforeAll(async () => {
   redis = await startRedis();
 });
 
-eachAdapter("the README's background jobs, as they are printed", (adapter) => {
+eachAdapter("the manual's background jobs, as they are printed", (adapter) => {
   let site: Playground;
   afterEach(() => site.close());
 
