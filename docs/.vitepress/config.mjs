@@ -26,6 +26,8 @@ export default defineConfig({
       inlineDiagrams(markdown);
     },
   },
+  // The pages of tables and of the reference are large, and each is loaded when it is read.
+  vite: { build: { chunkSizeWarningLimit: 2000 } },
   buildEnd: ({ outDir }) => writeLlmsTexts({ docs, out: outDir, groups }),
   themeConfig: {
     nav: [

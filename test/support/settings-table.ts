@@ -62,7 +62,6 @@ export function settingsTable(): string {
     const none = byDefault.startsWith('none');
     const cells = [
       code(short(setting.name)),
-      (setting.oldNames ?? []).map(code).join(', '),
       declared !== undefined || /^\d+$/.test(byDefault)
         ? code(declared ?? byDefault)
         : none
@@ -73,10 +72,11 @@ export function settingsTable(): string {
         /\.$/,
         '',
       ),
+      (setting.oldNames ?? []).map(code).join(', '),
     ];
     return `|${cells.map((cell) => ` ${cell} `.replace(/^ {2}$/, ' ')).join('|')}|`;
   });
-  return ['| setting | old names | default | |', '|---|---|---|---|', ...rows].join('\n');
+  return ['| setting | default | | old names |', '|---|---|---|---|', ...rows].join('\n');
 }
 
 /** In the manual, a link to another setting is its name. */
