@@ -5,7 +5,8 @@ import { fileURLToPath, URL } from 'node:url';
 import { defineConfig } from 'vitepress';
 import { writeLlmsTexts } from './llms.mjs';
 import { navigation } from './navigation.mjs';
-import { inlineDiagrams, linkToRepository, REPOSITORY, VERSION } from './repository.mjs';
+import { breakNames, inlineDiagrams, linkToRepository } from './markdown.mjs';
+import { REPOSITORY, VERSION } from './repository.mjs';
 
 const docs = fileURLToPath(new URL('..', import.meta.url));
 const groups = navigation(docs);
@@ -24,6 +25,7 @@ export default defineConfig({
     config(markdown) {
       linkToRepository(markdown);
       inlineDiagrams(markdown);
+      breakNames(markdown);
     },
   },
   // The pages of tables and of the reference are large, and each is loaded when it is read.

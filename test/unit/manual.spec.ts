@@ -90,6 +90,19 @@ describe('the tables', () => {
     expect(listed.sort()).toEqual([...RESERVED_MEMBERS].sort());
   });
 
+  it('list every event', () => {
+    const [declared = ''] = /export interface EndedEvent[\s\S]*?export interface SessionEvents/.exec(
+      textOf('lib/core/events.ts'),
+    ) ?? [''];
+    const types = [...declared.matchAll(/readonly type: ((?:'\w+'(?: \| )?)+)/g)].flatMap(([, names = '']) =>
+      [...names.matchAll(/\w+/g)].map(([name]) => name),
+    );
+    const listed = tableOf('docs/users-sessions.md', 'Events of all nodes').flatMap(([event]) =>
+      codesIn(event),
+    );
+    expect(listed.sort()).toEqual([...new Set(types)].sort());
+  });
+
   it('list every policy', () => {
     expect(tableOf('docs/saving.md', 'Policies').flatMap(([policy]) => codesIn(policy))).toEqual([
       ...SESSION_POLICIES,
@@ -129,8 +142,9 @@ describe('README', () => {
   });
 
   it('uses each of its references', () => {
-    const [text = '', ...references] = textOf('README.md').split(/^\[(?=[\w-]+\]: )/m);
-    const names = references.map((line) => line.split(']')[0] ?? '');
+    const readme = textOf('README.md');
+    const text = readme.replaceAll(/^\[[\w-]+\]: .*$/gm, '');
+    const names = [...readme.matchAll(/^\[([\w-]+)\]: /gm)].map(([, name]) => name ?? '');
     expect(names.filter((name) => !text.includes(`][${name}]`))).toEqual([]);
     const used = [...text.matchAll(/\]\[([\w-]+)\]/g)].map(([, name]) => name);
     expect(used.filter((name) => name !== undefined && !names.includes(name))).toEqual([]);
