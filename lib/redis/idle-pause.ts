@@ -29,6 +29,7 @@ export class IdlePause {
    */
   async #read(): Promise<void> {
     await nextTurn();
+    await nextTurn();
     this.#reading = undefined;
     this.#usedAt = performance.now();
   }

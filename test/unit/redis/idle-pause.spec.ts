@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { stat } from 'node:fs';
 import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
 import { IdlePause } from '../../../lib/redis/idle-pause.js';
+import { onCleanup } from '../../support/cleanup.js';
 
 describe('IdlePause', () => {
   let now = 0;
@@ -33,6 +34,7 @@ describe('IdlePause', () => {
   it('lasts until an end is read that came after this turn had looked at its sockets', async () => {
     const server = createServer().listen(0, '127.0.0.1');
     await once(server, 'listening');
+    onCleanup(() => server.close());
     const accepted = once(server, 'connection') as Promise<[Socket]>;
     const client = connect((server.address() as AddressInfo).port, '127.0.0.1').resume();
     const [[peer]] = await Promise.all([accepted, once(client, 'connect')]);
@@ -46,6 +48,5 @@ describe('IdlePause', () => {
       });
     });
     expect(client.writable).toBe(false);
-    server.close();
   });
 });
