@@ -34,7 +34,10 @@ export const row: ChaosRow = {
   on: 'cluster',
   run: async (context) => {
     const cluster = await startCluster();
-    const script = await context.compileApp('test/chaos/apps/chaos-node.ts', wrongClocks(cluster.servers.map(({ port }) => port)));
+    const script = await context.compileApp(
+      'test/chaos/apps/chaos-node.ts',
+      wrongClocks(cluster.servers.map(({ port }) => port)),
+    );
     const fleet = await startFleet(context, {
       script,
       env: { REDIS_SESSION_CLUSTER_NODES: cluster.nodes, REDIS_SESSION_TIMEOUT: '2000' },
