@@ -78,7 +78,10 @@ async function copyCheckout() {
   const parts = ['lib', 'test', 'sample', 'docs', 'README.md', 'CHANGELOG.md', 'LICENSE', 'jest.config.js'];
   for (const name of [...parts, 'tsconfig.json', 'tsconfig.build.json', 'eslint.config.js', '.gitignore']) {
     await rm(join(copy, name), { recursive: true, force: true });
-    await cp(join(ROOT, name), join(copy, name), { recursive: true, filter: (path) => !path.endsWith('node_modules') });
+    await cp(join(ROOT, name), join(copy, name), {
+      recursive: true,
+      filter: (path) => !path.endsWith('node_modules'),
+    });
   }
 }
 
