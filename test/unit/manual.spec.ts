@@ -11,6 +11,7 @@ import { bannerLines } from '../../lib/config/banner.js';
 import { RESERVED_MEMBERS } from '../../lib/core/members.js';
 import { SESSION_POLICIES } from '../../lib/core/environment.js';
 import { LEAST_PRIVILEGES } from '../../lib/redis/privileges.js';
+import { intoPage } from '../chaos/report.js';
 import { codesIn, PAGES, ROOT, sectionOf, tableOf, textOf } from '../support/manual.js';
 import { REASONS, reasonsTable } from '../support/reasons-table.js';
 import { declaredDefault, docOf, settingsTable } from '../support/settings-table.js';
@@ -115,6 +116,13 @@ describe('the tables', () => {
       codesIn(names),
     );
     expect(told.sort()).toEqual([...REASONS].sort());
+  });
+
+  it('have a place for the fault matrix, which `npm run chaos -- --write` fills', () => {
+    const page = intoPage(textOf('docs/reliability.md'), '| nothing |');
+    expect(page).toContain('\n| nothing |\n');
+    expect(page).not.toMatch(/^\| 1 \| Redis killed/m);
+    expect(textOf('docs/reliability.md')).toMatch(/^\| 1 \| Redis killed/m);
   });
 
   it('give the Redis rights that suffice', () => {
@@ -232,6 +240,15 @@ describe("the manual's code", () => {
     expect(here.length).toBeGreaterThan(25);
     expect(blocks.length - here.length).toBeLessThan(10);
     expect(compileBlocks(ts, ROOT, join(ROOT, 'test'), here)).toEqual([]);
+  });
+
+  it('is in fences of ts, since others are not compiled', () => {
+    const others = PAGES.flatMap((page) =>
+      [...textOf(page).matchAll(/^ *```(\S.*)$/gm)]
+        .map(([, language]) => `${page}: ${language}`)
+        .filter((each) => !/: (ts|sh|json|yaml|conf|nginx|html|graphql)$/.test(each)),
+    );
+    expect(others).toEqual([]);
   });
 
   it('is really checked', () => {
