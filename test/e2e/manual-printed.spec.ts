@@ -1,15 +1,20 @@
 import { beforeAll, expect, it } from '@jest/globals';
 import type { Type } from '@nestjs/common';
+import { Redis } from 'ioredis';
 import { RedisSessionModule } from 'nestjs-redis-session';
 import { eachAdapter, startApp } from '../support/apps.js';
+import { onCleanup } from '../support/cleanup.js';
 import { Browser } from '../support/cookie-jar.js';
 import { printed } from '../support/printed.js';
 import { startRedis, type RedisProcess } from '../support/redis-server.js';
 import { redisAt } from './rig/playground.js';
 
 let redis: RedisProcess;
+let client: Redis;
 beforeAll(async () => {
   redis = await startRedis();
+  client = new Redis(redis.url);
+  onCleanup(() => client.disconnect());
 });
 
 /** What is tried stands in the manual; what is sent to it, here. */
@@ -46,14 +51,18 @@ eachAdapter("the manual's controllers, as they are printed", (adapter) => {
     expect((await login({ remember: true })).headers['set-cookie']?.join()).toContain('Max-Age=2592000');
   });
 
-  it("guests.md: a guest's cart outlives its node", async () => {
+  it("guests.md: a guest's cart outlives its node, for as long as a user's", async () => {
     const { CartController } = printed('docs/guests.md', 'class CartController') as { CartController: Type };
     const { ShopController } = printed('README.md', 'class ShopController') as { ShopController: Type };
+    await client.flushall();
     let node = await start(CartController);
     const browser = new Browser(() => node.url);
     await browser.post('/cart', { item: 'tea' });
     await node.close();
     node = await start(ShopController);
+    const [key = ''] = await client.keys('session:{*');
+    // A copy would last 15 s.
+    expect(await client.pttl(key)).toBeGreaterThan(1_000_000);
     expect((await browser.get('/cart')).json()).toEqual(['tea']);
   });
 
