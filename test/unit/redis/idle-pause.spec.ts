@@ -1,4 +1,4 @@
-import { jest } from '@jest/globals';
+import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import { once } from 'node:events';
 import { stat } from 'node:fs';
 import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
