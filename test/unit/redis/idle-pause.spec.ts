@@ -11,7 +11,9 @@ describe('IdlePause', () => {
     now = 0;
     jest.spyOn(performance, 'now').mockImplementation(() => now);
   });
-  afterEach(() => jest.restoreAllMocks());
+  afterEach(() => {
+    jest.restoreAllMocks();
+  });
 
   it('is none where there was a command a moment ago', () => {
     const pause = new IdlePause();
