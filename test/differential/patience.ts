@@ -22,7 +22,7 @@ export async function until(condition: () => boolean, { turns, ms }: Patience): 
     await nextTurn();
   }
   // The time may have passed in one go, while the process had no processor: what fell due in it has its turn yet.
-  await turns(DUE_TURNS);
+  for (let turn = 0; turn < DUE_TURNS; turn += 1) await nextTurn();
   return condition();
 }
 
