@@ -48,11 +48,14 @@ export function inlineDiagrams(markdown) {
 }
 
 /**
- * Long names may be broken after what joins their words, and nowhere else: settings stand in narrow columns.
+ * Long names may be broken between their words, and nowhere else: settings stand in narrow columns.
  *
  * @param {import('markdown-it')} markdown
  */
 export function breakNames(markdown) {
   const { code_inline: code } = markdown.renderer.rules;
-  markdown.renderer.rules.code_inline = (...given) => code(...given).replaceAll(/(?<=\w)_(?=\w)/g, '_<wbr>');
+  markdown.renderer.rules.code_inline = (...given) =>
+    code(...given)
+      .replaceAll(/(?<=\w)_(?=\w)/g, '_<wbr>')
+      .replaceAll(/[a-zA-Z]{25,}/g, (name) => name.replaceAll(/(?<=[a-z])(?=[A-Z])/g, '<wbr>'));
 }
