@@ -90,14 +90,16 @@ export class AdminPageController {
     const id = fieldOf(body, 'end');
     const all = id === undefined && fieldOf(body, 'endAll') === 'yes' ? user : undefined;
     const isOwn = id === own.id || (all !== undefined && all === own.principal);
-    let ended: string | undefined;
-    if (id !== undefined) await this.#admin.end(id, own).then(() => (ended = '1'));
-    else if (all !== undefined) ended = String(await this.#admin.endAll(all, own));
+    let ended: number | undefined;
+    if (id !== undefined) {
+      await this.#admin.end(id, own);
+      ended = 1;
+    } else if (all !== undefined) ended = await this.#admin.endAll(all, own);
     if (isOwn) return sendPage(this.#adapter, response, farewellPage());
     // What was searched for by its id is not there any more.
     const search = user === id ? undefined : user;
     const after = all === undefined ? fieldOf(query, 'after') : undefined;
-    this.#adapter.redirect(response, 303, addressOf({ user: search, after, ended }));
+    this.#adapter.redirect(response, 303, addressOf({ user: search, after, ended: ended?.toString() }));
   }
 
   get #adapter(): HttpServer {
