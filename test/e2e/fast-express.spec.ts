@@ -40,8 +40,8 @@ type Options = NonNullable<Parameters<typeof NestFactory.create>[2]>;
 
 async function start(
   options: Options = {},
+  adapter = fastExpress(new ExpressAdapter()),
 ): Promise<{ app: NestExpressApplication; server: Server; port: number }> {
-  const adapter = fastExpress(new ExpressAdapter());
   const root = {
     module: class Root {},
     imports: [RedisSessionModule.forRoot({})],
@@ -100,15 +100,18 @@ describe('An Express that is made fast', () => {
     expect(((await once(ask(), 'response')) as [IncomingMessage])[0].statusCode).toBe(200);
   });
 
-  it('closes connections that are open where Nest is told to', async () => {
-    const { app, port } = await start({ forceCloseConnections: true });
-    const request = send({ port, path: '/plain', headers: { connection: 'keep-alive' }, agent: false }).end();
-    const [response] = (await once(request, 'response')) as [IncomingMessage];
-    response.resume();
-    const closed = once(response.socket, 'close');
-    await app.close();
-    await closed;
-  });
+  it.each([{}, { forceCloseConnections: true }, { return503OnClosing: true }])(
+    'listens to its server as Nest has it, with %j',
+    async (options) => {
+      const [{ server }, plain] = await Promise.all([
+        start(options as Options),
+        start(options as Options, new ExpressAdapter()),
+      ]);
+      const counts = (each: Server): unknown =>
+        ['connection', 'request', 'listening', 'close', 'error'].map((event) => each.listenerCount(event));
+      expect(counts(server)).toEqual(counts(plain.server));
+    },
+  );
 
   it('does so over TLS', async () => {
     const authority = await makeAuthority();
