@@ -36,7 +36,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     ...['core/environment.ts', 'core/errors.ts', 'core/members.ts', 'config/settings.ts'],
     ...['nest/nest-log.ts', 'nest/session.service.ts', 'nest/tokens.ts'],
   ],
-  express: ['core/errors.ts', 'core/members.ts', 'http/request-slot.ts', 'views/'],
+  express: ['core/errors.ts', 'core/members.ts', 'http/request-slot.ts', 'views/', 'compat/http-classes.ts'],
   fastify: ['core/errors.ts', 'core/members.ts', 'http/request-slot.ts', 'views/'],
   testing: [
     'core/',
