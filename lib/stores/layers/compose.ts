@@ -7,7 +7,6 @@ import { GuestStore, type SharedStore } from './guest-store.js';
 import { KeyRing } from './key-ring.js';
 import { LocalCopies, type LocalCopyRules } from './local-copies.js';
 import { ObservedStore } from './observed-store.js';
-import { TracedStore } from './traced-store.js';
 import type { LayeredStore } from './store-layer.js';
 
 /** What stands before any store. */
@@ -52,5 +51,5 @@ export function withOuterLayers(
     store = new EncryptedStore(store, new KeyRing(encryptionKeys.map((key) => Buffer.from(key, 'base64'))));
   if (old !== undefined) store = new LinkedStore(store, old);
   // Last, so that failures of each layer are seen, and what an operation takes is all that it takes.
-  return new TracedStore(new ObservedStore(store, failed), kind);
+  return new ObservedStore(store, kind, failed);
 }
