@@ -1,5 +1,5 @@
 /** What a Redis URL says. Parts it leaves out are undefined. */
-export interface RedisUrl {
+interface RedisUrl {
   readonly tls: boolean;
   readonly host: string | undefined;
   readonly port: number | undefined;

@@ -10,7 +10,7 @@ const FAILURES_TO_OPEN = 5;
 const PROBE_INTERVAL_MS = 250;
 
 /** A server whose answers a breaker counts. */
-export interface Watched {
+interface Watched {
   /** For messages. */
   readonly address: string;
   readonly availability: Availability;

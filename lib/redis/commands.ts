@@ -29,7 +29,7 @@ const SCAN_COUNT = 500;
 const TRY_AGAIN_MS = 50;
 
 /** What the owner of a connection may want to hear of its commands. */
-export interface CommandEvents extends ConnectionEvents {
+interface CommandEvents extends ConnectionEvents {
   /** A command takes longer than it may. */
   readonly late?: (() => void) | undefined;
 }

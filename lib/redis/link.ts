@@ -26,7 +26,7 @@ export interface RedisLinkOptions extends ReplicatedLinkOptions {
 }
 
 /** What the link has to know of the sessions that it carries. */
-export interface LinkUse {
+interface LinkUse {
   /** What the names of all keys begin with. */
   readonly keyPrefix: string;
   /** The script that ends a session, which replicas may have to confirm. */
@@ -37,7 +37,7 @@ export interface LinkUse {
  * Tries on a link what requests will do; resolves to what an operator should know, rejects where sessions cannot be
  * served.
  */
-export type Rehearsal = (executor: RedisExecutor) => Promise<readonly string[]>;
+type Rehearsal = (executor: RedisExecutor) => Promise<readonly string[]>;
 
 /** A link with its guards. */
 export interface GuardedLink {

@@ -23,7 +23,7 @@ import { DESTROY } from './redis/scripts.js';
 import { channelOf } from './redis/session-messages.js';
 
 /** What of the settings decides where sessions live. */
-export interface BackendOptions extends SessionLimits {
+interface BackendOptions extends SessionLimits {
   /** The application's own; undefined: ours. */
   readonly store: SessionStore | undefined;
   /** Where there is none of its own: in Redis; false: in this process. */

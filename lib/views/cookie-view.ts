@@ -44,7 +44,7 @@ export interface ViewCookieData {
 const MOST_SECONDS = 34_560_000;
 
 /** What the cookie of a session has to know. */
-export interface CookieContext {
+interface CookieContext {
   /** As messages call the session: `req.session`. */
   readonly name: string;
   readonly session: Pick<HttpSession, 'cookieMaxAge' | 'maxInactiveInterval'>;

@@ -4,7 +4,7 @@ import { connectionOf } from '../../compat/websockets.js';
 import { SessionUsageError } from '../../core/errors.js';
 
 /** The close code of a socket whose session has ended (4000 to 4999 are an application's own; as 401 of HTTP). */
-export const SESSION_ENDED_CODE = 4401;
+const SESSION_ENDED_CODE = 4401;
 const SESSION_ENDED_REASON = 'The session has ended.';
 
 /** A socket of socket.io. */

@@ -10,7 +10,7 @@ import { ObservedStore } from './observed-store.js';
 import type { LayeredStore } from './store-layer.js';
 
 /** What stands before any store. */
-export interface OuterLayers {
+interface OuterLayers {
   /** Base64, newest first; empty: nothing is encrypted. */
   readonly encryptionKeys: readonly string[];
   /** Sessions of another library that ours take the place of; undefined: there are none. */
@@ -26,7 +26,7 @@ export interface StoreLayers extends OuterLayers {
 }
 
 /** A store with its layers. */
-export interface LayeredStores {
+interface LayeredStores {
   readonly store: SessionStore;
   /** The layer that keeps sessions of guests in this process. */
   readonly guests: GuestStore | undefined;
