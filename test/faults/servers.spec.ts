@@ -273,7 +273,7 @@ describe('a server that changes while it is in use: it is told by its name', () 
       const node = await startNode(await compileApp('test/faults/rig/frozen-node.ts'), {
         env: { REDIS_PORT: String(redis.port), MAX_CONNECTIONS: connections },
       });
-      const [, url = ''] = await node.waitFor(/listening at (\S+)\./, 30_000);
+      const [, url = ''] = await node.waitFor(/listening at (\S+)\./);
       const agent = new Agent({ keepAlive: true });
       onCleanup(() => agent.destroy());
       const ask = (method: string, path: string, cookie = ''): Promise<IncomingMessage> =>

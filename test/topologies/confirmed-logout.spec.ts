@@ -48,4 +48,4 @@ it('logouts that replicas confirm follow a failover behind Sentinel', async () =
   const copy = new Redis({ port: Number(other?.port), password: DATA_PASSWORD });
   onCleanup(() => copy.disconnect());
   expect(await recordCount(copy)).toBe(0);
-}, 40_000);
+});

@@ -44,7 +44,7 @@ describe('sentinels', () => {
   let sentinels: string;
   beforeAll(async () => {
     ({ sentinels } = await startSentinel());
-  }, 60_000);
+  });
   const settings = (more: Settings = {}): Settings => ({
     REDIS_SESSION_SENTINEL_MASTER: MASTER_NAME,
     REDIS_SESSION_SENTINELS: sentinels,
@@ -241,7 +241,7 @@ describe('a cluster that serves what it can', () => {
         ...rules,
       );
     }
-  }, 60_000);
+  });
   const settings = (more: Settings = {}): Settings => ({
     REDIS_SESSION_CLUSTER_NODES: cluster.nodes,
     ...more,

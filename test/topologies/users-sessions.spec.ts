@@ -14,7 +14,7 @@ import { linkTo } from './rig/store-on.js';
 let cluster: ClusterInstallation;
 beforeAll(async () => {
   cluster = await startCluster();
-}, 60_000);
+});
 
 async function node(): Promise<RedisSessionIndex> {
   const link = linkTo({ settings: { REDIS_SESSION_CLUSTER_NODES: cluster.nodes } });

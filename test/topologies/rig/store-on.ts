@@ -31,9 +31,15 @@ export async function storeOn(place: Place): Promise<RedisStore> {
   return new RedisStore(link.executor, { ...options, topology: link.topology }, () => link.close());
 }
 
+/** What a store promises is not about time. */
+function patient(place: Place): Place {
+  if ('redis' in place) return { redis: { timeoutMs: 20_000, ...place.redis } };
+  return { settings: { REDIS_SESSION_TIMEOUT: '20000', ...place.settings } };
+}
+
 /** Two nodes on it, and how long a record has left, as `observer` sees it. */
 export async function nodesOn(place: Place, observer = place): Promise<StoreUnderTest> {
-  const [store, peer] = await Promise.all([storeOn(place), storeOn(place)]);
+  const [store, peer] = await Promise.all([storeOn(patient(place)), storeOn(patient(place))]);
   const link = linkTo(observer);
   await link.connect();
   const lifeMs = async (id: SessionId): Promise<number> => {
