@@ -5,7 +5,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { isCluster, type RedisClient } from './client.js';
 import { ConnectionState, type ConnectionEvents } from './connection-state.js';
 import { Deadlines, type Turn } from './deadline.js';
-import type { Argument, RedisExecutor, ScanPage, ScanPlace } from './executor.js';
+import type { Argument, RedisExecutor } from './executor.js';
+import type { ScanPage, ScanPlace } from './scan.js';
 import {
   isConnectionFailure,
   isOutage,
