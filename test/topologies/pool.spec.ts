@@ -2,7 +2,8 @@ import { beforeEach, describe, expect, it } from '@jest/globals';
 import type { Redis } from 'ioredis';
 import type { PoolOptions } from '../../lib/config/options.js';
 import type { GuardedLink } from '../../lib/redis/link.js';
-import { adminOf } from '../faults/rig/fault-app.js';
+
+import { redisClient } from '../support/redis-client.js';
 import { startRedis, type RedisProcess } from '../support/redis-server.js';
 import { startProxy } from '../support/tcp-proxy.js';
 import { eventually } from '../support/eventually.js';
@@ -12,7 +13,7 @@ let redis: RedisProcess;
 let admin: Redis;
 beforeEach(async () => {
   redis = await startRedis();
-  admin = adminOf(redis.port);
+  admin = redisClient(redis.port);
 });
 
 async function pooled(pool: PoolOptions, timeoutMs = 1000, port = redis.port): Promise<GuardedLink> {

@@ -1,14 +1,15 @@
 import { afterEach, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import { execFileSync } from 'node:child_process';
 import { join } from 'node:path';
-import { Redis } from 'ioredis';
+import type { Redis } from 'ioredis';
 import { LEAST_PRIVILEGES } from '../../lib/redis/privileges.js';
 import { rehearse } from '../../lib/stores/redis/rehearsal.js';
 import { freshId, newSession } from '../contract/builders.js';
 import { LIMITS } from '../contract/contract-rig.js';
 import { keyOf, MARKER_MS, PREFIX } from '../contract/redis-rig.js';
 import { describeSessionStore } from '../contract/session-store.contract.js';
-import { onCleanup, tempDir } from '../support/cleanup.js';
+import { redisClient } from '../support/redis-client.js';
+import { tempDir } from '../support/cleanup.js';
 import { freePort } from '../support/free-port.js';
 import { LogSink } from '../support/log-sink.js';
 import { startRedis, type RedisProcess } from '../support/redis-server.js';
@@ -171,8 +172,7 @@ describe('TLS', () => {
 describe('a cluster', () => {
   const oneNode = async (args: readonly string[] = []): Promise<[RedisProcess, Redis]> => {
     const server = await startRedis({ args: ['--cluster-enabled', 'yes', ...args] });
-    const admin = new Redis(server.port);
-    onCleanup(() => admin.disconnect());
+    const admin = redisClient(server.port);
     return [server, admin];
   };
   const allSlots = (admin: Redis, last = 16_383): Promise<unknown> =>
