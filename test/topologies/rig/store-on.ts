@@ -33,8 +33,8 @@ export async function storeOn(place: Place): Promise<RedisStore> {
 
 /** What a store promises is not about time. */
 function patient(place: Place): Place {
-  if ('redis' in place) return { redis: { timeoutMs: 20_000, ...place.redis } };
-  return { settings: { REDIS_SESSION_TIMEOUT: '20000', ...place.settings } };
+  if ('redis' in place) return { redis: { ...place.redis, timeoutMs: 20_000 } };
+  return { settings: { ...place.settings, REDIS_SESSION_TIMEOUT: '20000' } };
 }
 
 /** Two nodes on it, and how long a record has left, as `observer` sees it. */
