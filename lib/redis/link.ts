@@ -40,7 +40,7 @@ interface LinkUse {
 type Rehearsal = (executor: RedisExecutor) => Promise<readonly string[]>;
 
 /** A link with its guards. */
-export interface GuardedLink {
+export interface ResilientLink {
   readonly executor: RedisExecutor;
   readonly topology: string;
   /** See SessionEnvironment.confirmEnds. */
@@ -54,7 +54,7 @@ export interface GuardedLink {
 }
 
 /** Builds it. Nothing is connected yet. */
-export function createRedisLink(options: RedisLinkOptions, use: LinkUse, log: AvailabilityLog): GuardedLink {
+export function createRedisLink(options: RedisLinkOptions, use: LinkUse, log: AvailabilityLog): ResilientLink {
   const { client, maxCommandsInFlight, logoutConfirmedByReplicas } = options;
   const endpoint = client === undefined ? endpointOf(options) : endpointOfClient(client);
   const availability = new Availability(endpoint, log);

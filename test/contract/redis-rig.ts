@@ -10,7 +10,7 @@ import { tagOf, type SessionId } from '../../lib/core/token.js';
 import { LIMITS } from './contract-rig.js';
 
 export const PREFIX = 'test:session:';
-export const MARKER_MS = 60_000;
+export const TOMBSTONE_MS = 60_000;
 export const COPY_LIFE_MS = 60_000;
 
 /** The key that holds a session. */
@@ -43,7 +43,7 @@ export async function redisStore(
       keyPrefix: PREFIX,
       topology: 'standalone',
       touchIntervalMs: 0,
-      tombstoneMs: MARKER_MS,
+      tombstoneMs: TOMBSTONE_MS,
       limits: LIMITS,
       ...rest,
     },
@@ -64,10 +64,10 @@ export async function anonymousNode(
   const { copySeconds = 15, now = () => Date.now(), copyLifeMs = COPY_LIFE_MS, wrap } = options;
   const shared = await redisStore(port, {
     anonymousCopySeconds: copySeconds,
-    tombstoneMs: copyLifeMs + MARKER_MS,
+    tombstoneMs: copyLifeMs + TOMBSTONE_MS,
     ...(wrap !== undefined && { wrap }),
   });
-  const local = new MemoryStore({ maxSessions: 1000, maxBytes: 10_000_000, tombstoneMs: MARKER_MS, now });
+  const local = new MemoryStore({ maxSessions: 1000, maxBytes: 10_000_000, tombstoneMs: TOMBSTONE_MS, now });
   const copies = new LocalCopies(local, { lifeMs: copyLifeMs, now });
   return { store: new GuestStore(shared, copies), shared, local };
 }

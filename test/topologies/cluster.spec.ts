@@ -5,7 +5,7 @@ import { createRedisClient } from '../../lib/redis/client.js';
 import { RedisCommands } from '../../lib/redis/commands.js';
 import { RedisStore } from '../../lib/stores/redis/redis-store.js';
 import { change, freshId, newSession, renewal } from '../contract/builders.js';
-import { keyOf, MARKER_MS, PREFIX } from '../contract/redis-rig.js';
+import { keyOf, TOMBSTONE_MS, PREFIX } from '../contract/redis-rig.js';
 import { describeSessionStore } from '../contract/session-store.contract.js';
 import { onCleanup } from '../support/cleanup.js';
 import type { RedisProcess } from '../support/redis-server.js';
@@ -193,7 +193,7 @@ describe('a cluster', () => {
         keyPrefix: PREFIX,
         topology: 'cluster',
         touchIntervalMs: 0,
-        tombstoneMs: MARKER_MS,
+        tombstoneMs: TOMBSTONE_MS,
       };
       const byMaster: SessionId[] = [];
       while (byMaster.filter(Boolean).length < 3) {

@@ -6,7 +6,7 @@ import { LEAST_PRIVILEGES } from '../../lib/redis/privileges.js';
 import { rehearse } from '../../lib/stores/redis/rehearsal.js';
 import { freshId, newSession } from '../contract/builders.js';
 import { LIMITS } from '../contract/contract-rig.js';
-import { keyOf, MARKER_MS, PREFIX } from '../contract/redis-rig.js';
+import { keyOf, TOMBSTONE_MS, PREFIX } from '../contract/redis-rig.js';
 import { describeSessionStore } from '../contract/session-store.contract.js';
 import { redisClient } from '../support/redis-client.js';
 import { tempDir } from '../support/cleanup.js';
@@ -24,7 +24,7 @@ const OPTIONS = {
   keyPrefix: PREFIX,
   topology: 'cluster',
   touchIntervalMs: 0,
-  tombstoneMs: MARKER_MS,
+  tombstoneMs: TOMBSTONE_MS,
   limits: LIMITS,
 };
 
