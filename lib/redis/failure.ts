@@ -1,6 +1,5 @@
 import { types } from 'node:util';
 import { SessionStoreUnavailableError, type StoreUnavailableReason } from '../core/errors.js';
-import { LEAST_PRIVILEGES } from './privileges.js';
 
 /** Which server, for messages: where it is, and by which settings it was found. Never a credential. */
 export interface Endpoint {
@@ -251,7 +250,7 @@ const REMEDIES: Readonly<Record<StoreUnavailableReason, string | ((endpoint: End
   CLUSTER_SLOTS_UNASSIGNED:
     'Sessions in the others cannot be served: assign all 16384 (redis-cli --cluster fix).',
   NOPERM: (endpoint) =>
-    `Check the ACL of ${isOwn(endpoint) ? 'REDIS_SESSION_USERNAME' : "redis.client's user"}: its keys begin with the prefix, and these rules suffice: ${LEAST_PRIVILEGES}`,
+    `Check the ACL of ${isOwn(endpoint) ? 'REDIS_SESSION_USERNAME' : "redis.client's user"}: SECURITY.md has the line to give to Redis, and its keys begin with the prefix.`,
   UNKNOWN_COMMAND:
     'Sessions need it: the server must not rename or disable it, and must be Redis 6.2 or newer, or as good as that.',
   OOM: 'The server is full: raise maxmemory or free some.',

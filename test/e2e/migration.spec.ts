@@ -11,7 +11,7 @@ import {
   type SessionEvent,
   type SessionModuleOptions,
 } from 'nestjs-redis-session';
-import { LEAST_PRIVILEGES } from '../../lib/redis/privileges.js';
+import { LEAST_PRIVILEGES } from '../support/privileges.js';
 import { eachAdapter, LogSink, startApp, type StartedApp } from '../support/apps.js';
 import { watchCommands } from '../support/commands.js';
 import { Browser, type BrowserResponse } from '../support/cookie-jar.js';

@@ -2,7 +2,7 @@ import { describe, expect, it } from '@jest/globals';
 import { Agent, request, type IncomingMessage } from 'node:http';
 import type { Redis } from 'ioredis';
 import type { RedisOptions } from 'nestjs-redis-session';
-import { LEAST_PRIVILEGES } from '../../lib/redis/privileges.js';
+import { LEAST_PRIVILEGES } from '../support/privileges.js';
 import { redisClient } from '../support/redis-client.js';
 import { LogSink } from '../support/apps.js';
 import { onCleanup } from '../support/cleanup.js';

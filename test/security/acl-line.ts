@@ -1,4 +1,4 @@
-import { LEAST_PRIVILEGES } from '../../lib/redis/privileges.js';
+import { LEAST_PRIVILEGES } from '../support/privileges.js';
 
 /** What Redis has to allow, and nothing else; SECURITY.md gives this line. */
 export function aclLine(user: string, password: string, prefix: string): string {

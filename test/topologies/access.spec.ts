@@ -1,6 +1,6 @@
 import { beforeAll, describe, expect, it, jest } from '@jest/globals';
 import { SessionStoreUnavailableError } from '../../lib/core/errors.js';
-import { LEAST_PRIVILEGES } from '../../lib/redis/privileges.js';
+import { LEAST_PRIVILEGES } from '../support/privileges.js';
 import { freshId, newSession } from '../contract/builders.js';
 import { PREFIX } from '../contract/redis-rig.js';
 import { describeSessionStore } from '../contract/session-store.contract.js';

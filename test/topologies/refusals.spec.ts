@@ -2,7 +2,7 @@ import { afterEach, beforeAll, describe, expect, it, jest } from '@jest/globals'
 import { execFileSync } from 'node:child_process';
 import { join } from 'node:path';
 import type { Redis } from 'ioredis';
-import { LEAST_PRIVILEGES } from '../../lib/redis/privileges.js';
+import { LEAST_PRIVILEGES } from '../support/privileges.js';
 import { rehearse } from '../../lib/stores/redis/rehearsal.js';
 import { freshId, newSession } from '../contract/builders.js';
 import { LIMITS } from '../contract/contract-rig.js';

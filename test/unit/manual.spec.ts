@@ -10,7 +10,7 @@ import { resolveSettings } from '../../lib/config/resolve.js';
 import { bannerLines } from '../../lib/config/banner.js';
 import { RESERVED_MEMBERS } from '../../lib/core/members.js';
 import { SESSION_POLICIES } from '../../lib/core/environment.js';
-import { LEAST_PRIVILEGES } from '../../lib/redis/privileges.js';
+import { LEAST_PRIVILEGES } from '../support/privileges.js';
 import { intoPage } from '../chaos/report.js';
 import { codesIn, PAGES, ROOT, sectionOf, tableOf, textOf } from '../support/manual.js';
 import { REASONS, reasonsTable } from '../support/reasons-table.js';
