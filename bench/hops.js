@@ -6,7 +6,8 @@
  * - the promises of lib that wait for each other until the reply is back where it was asked for.
  *
  * A read begins in the factory of `@Session()`, a change where the interceptor asks what is owed, a login in
- * `authenticate()`. `--dist=DIR` traces another build, `--all` names the files that ran.
+ * `authenticate()`. `--dist=DIR` traces another build, `--all` names the files that ran. Fails where a read has become longer
+ * than it may be.
  */
 import { Controller, Get, Logger, Module, Post } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
@@ -28,6 +29,8 @@ const dist =
 const coverage = new Coverage(dist);
 const { RedisSessionModule, Session } = await import(new URL('index.js', dist));
 const { RequestSession } = await import(new URL('http/request-session.js', dist));
+/** How far a read may be from Redis. */
+const MOST = { files: 15, layers: 5 };
 /** Requests before the one that is traced: the clock of the server is known then, and the code has run. */
 const WARM_UP = 3;
 
@@ -127,8 +130,12 @@ for (const kind of Object.keys(KINDS)) {
   console.log(`${kind}: ${path.length} files on the way, ${ran.size} ran, ${layers.length} promise layers`);
   console.log(`  way:    ${path.join(' → ')}`);
   console.log(`  layers: ${layers.join(' ← ')}`);
+  if (kind === 'read' && (path.length > MOST.files || layers.length > MOST.layers)) {
+    console.error(`A read passes ${MOST.files} files and ${MOST.layers} promise layers at most.`);
+    process.exitCode = 1;
+  }
   if (options.all) console.log(`  ran:    ${[...ran].sort().join(', ')}`);
 }
 await app.close();
 await redis.stop();
-process.exit(0);
+process.exit();

@@ -39,7 +39,7 @@ const [{ msgpackCodec }, { jsonCodec }] = await Promise.all([
 ]);
 const { readRecord } = await part('stores/redis/record.js');
 const { Bag } = await part('core/bag.js');
-const { TracedStore } = await part('stores/layers/traced-store.js');
+const { ObservedStore } = await part('stores/layers/observed-store.js');
 const { operationChannels } = await part('core/diagnostics.js');
 const { Deadlines } = await part('redis/deadline.js');
 
@@ -69,7 +69,7 @@ const store = {
   load: async () => record,
   save: async () => ({ status: 'written', now, absoluteDeadline: undefined }),
 };
-const traced = new TracedStore(store, 'redis');
+const traced = new ObservedStore(store, 'redis');
 const heard = { start: noop, end: noop, asyncStart: noop, asyncEnd: noop, error: noop };
 const environment = {
   ...{
@@ -135,8 +135,8 @@ add('deadline: 100 at a time, a timer of Node for each', () =>
   Promise.all(Array.from({ length: 100 }, () => withOwnTimer(answered))),
 );
 add('store: a load', () => store.load(id));
-add('store: a load that nobody listens to (TracedStore)', () => traced.load(id));
-add('store: a load that somebody listens to (TracedStore)', () => traced.load(id), {
+add('store: a load that nobody listens to (ObservedStore)', () => traced.load(id));
+add('store: a load that somebody listens to (ObservedStore)', () => traced.load(id), {
   beforeAll: () => operationChannels.load.subscribe(heard),
   afterAll: () => operationChannels.load.unsubscribe(heard),
 });

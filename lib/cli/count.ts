@@ -3,7 +3,7 @@ import { asPattern, scanned } from '../redis/scan.js';
 import { RedisOldSessions, type OldLibrary } from '../stores/migration/old-sessions.js';
 
 /** What there is to take over. */
-export interface OldSessionCount {
+interface OldSessionCount {
   /** Sessions that would be taken over. */
   live: number;
   /** Of those: somebody is logged in. */
@@ -15,7 +15,7 @@ export interface OldSessionCount {
 }
 
 /** What of the settings the count depends on. */
-export interface CountOptions {
+interface CountOptions {
   readonly library: OldLibrary;
   readonly keyPrefix: string;
   readonly maxSessionBytes: number;

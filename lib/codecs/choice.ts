@@ -3,10 +3,10 @@ import { jsonCodec } from './json.js';
 import { msgpackCodec } from './msgpack.js';
 
 /** Names of the built-in codecs. */
-export type BuiltInCodec = 'msgpack' | 'json';
+type BuiltInCodec = 'msgpack' | 'json';
 
 /** The codec that new sessions are written with, and those that stored ones can be read with. */
-export interface ResolvedCodec {
+interface ResolvedCodec {
   readonly codec: SessionCodec;
   /** The codec of that name: the chosen one or a built-in, so that changing the choice loses no session. */
   readonly byName: (name: string) => SessionCodec | undefined;

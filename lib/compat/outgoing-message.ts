@@ -38,7 +38,7 @@ export interface NodeResponse extends ServerResponse {
 }
 
 /** Called once the output has been handed to the system, or could not be. */
-export type SendCallback = ((error?: Error | null) => void) | null | undefined;
+type SendCallback = ((error?: Error | null) => void) | null | undefined;
 /** What `_send` is called with. */
 export type SendArguments = Parameters<NodeResponse['_send']>;
 

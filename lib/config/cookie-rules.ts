@@ -23,18 +23,9 @@ export function refuseCookies(
   if (/^__(host|secure|http)-/i.test(name) && cookie.secure === false) {
     refuse('cookie.name', 'has a prefix that needs a Secure cookie, and Secure is switched off');
   }
-  if (cookie.sameSite === 'none' && cookie.secure !== true) {
-    refuse(
-      'cookie.sameSite',
-      'needs REDIS_SESSION_COOKIE_SECURE=true: user agents refuse the cookie otherwise',
-    );
-  }
-  if (cookie.partitioned === true && cookie.secure !== true) {
-    refuse(
-      'cookie.partitioned',
-      'needs REDIS_SESSION_COOKIE_SECURE=true: user agents refuse the cookie otherwise',
-    );
-  }
+  const secure = 'needs REDIS_SESSION_COOKIE_SECURE=true: user agents refuse the cookie otherwise';
+  if (cookie.sameSite === 'none' && cookie.secure !== true) refuse('cookie.sameSite', secure);
+  if (cookie.partitioned === true && cookie.secure !== true) refuse('cookie.partitioned', secure);
   const { names } = cookie;
   const variable = [names.secure, cookie.path, cookie.domain ?? ''].map(String).join('');
   const bytes = Buffer.byteLength(variable) + FIXED_ATTRIBUTES.length + VALUE_BYTES;

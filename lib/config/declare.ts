@@ -21,7 +21,7 @@ export interface Condition<Section extends object = object> {
 }
 
 /** What the declaration of a setting says beside its name, kind, check, type, doc comment and initial value. */
-export interface Details<Section extends object = object> {
+interface Details<Section extends object = object> {
   /** Names that an existing environment file may use; the new one wins where both are set. */
   readonly oldNames?: readonly string[];
   /** Names that the option had in code; the new one wins, and the old one is warned of. */

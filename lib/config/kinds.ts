@@ -168,7 +168,7 @@ export function isFunction(value: unknown): boolean {
 }
 
 /** A value that the predicate accepts. */
-export function satisfies(
+function satisfies(
   message: string,
   validate: (value: unknown) => boolean,
   options?: Pick<ValidationOptions, 'each'>,

@@ -48,7 +48,7 @@ const TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
 const PREFIX = /^(?:[^{}\s]*|[^{}\s]*\{[^{}\s]+\}[^{}\s]*)$/;
 
 /** What is wrong with the option, or with what is at a place in it. Holds nothing of a secret. */
-export interface MigrationFault {
+interface MigrationFault {
   /** As in `.expressSession.secrets`; empty: all of it. */
   readonly place: string;
   readonly text: string;

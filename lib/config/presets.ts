@@ -5,7 +5,7 @@ export const PRESETS = ['aal1', 'aal2', 'aal3'] as const;
 export type TimeoutPreset = (typeof PRESETS)[number];
 
 /** Seconds; undefined: the level asks for none, and the module's own default stands. */
-export interface PresetTimeouts {
+interface PresetTimeouts {
   readonly idleTimeoutSeconds: number | undefined;
   readonly absoluteTimeoutSeconds: number;
 }

@@ -1,5 +1,5 @@
 /** What a Redis URL says. Parts it leaves out are undefined. */
-export interface RedisUrl {
+interface RedisUrl {
   readonly tls: boolean;
   readonly host: string | undefined;
   readonly port: number | undefined;
@@ -13,42 +13,24 @@ export interface RedisUrl {
 /** Undefined where the text is neither `redis[s]://[user[:password]@]host[:port][/database]` nor `unix:///path`. */
 export function parseRedisUrl(text: unknown): RedisUrl | undefined {
   if (typeof text !== 'string') return undefined;
-  if (/^unix:/i.test(text)) return parseSocketUrl(text);
-  if (!URL.canParse(text)) return undefined;
-  const url = new URL(text);
-  if (url.search !== '' || url.hash !== '') return undefined;
+  // Credentials without a host are nothing that URL can read, and a socket's path is no database.
+  const socket = /^unix:\/\/([^@/]*@)?(\/.+)$/i.exec(text);
+  const address = socket ? `redis://${(socket[1] ?? '').replace(/[?#\\]/g, encodeURIComponent)}socket` : text;
+  if (!URL.canParse(address)) return undefined;
+  const url = new URL(address);
   const path = /^\/?(\d{0,5})$/.exec(url.pathname);
   const known = url.protocol === 'redis:' || url.protocol === 'rediss:';
-  if (!known || url.hostname === '' || path === null) return undefined;
-  const username = decoded(url.username);
-  const password = decoded(url.password);
-  if (username === null || password === null) return undefined;
+  if (!known || url.hostname === '' || path === null || url.search !== '' || url.hash !== '')
+    return undefined;
+  const [username, password, socketPath] = [url.username, url.password, socket?.[2] ?? ''].map(decoded);
+  if (username === null || password === null || socketPath === null) return undefined;
   return {
     tls: url.protocol === 'rediss:',
-    host: url.hostname.replace(/^\[|\]$/g, ''),
+    host: socket ? undefined : url.hostname.replace(/^\[|\]$/g, ''),
     port: url.port === '' ? undefined : Number(url.port),
     username,
     password,
     database: path[1] ? Number(path[1]) : undefined,
-    socketPath: undefined,
-  };
-}
-
-/** By hand: credentials without a host are nothing that URL can read. */
-function parseSocketUrl(text: string): RedisUrl | undefined {
-  const parts = /^unix:\/\/(?:([^:@/]*)(?::([^@/]*))?@)?(\/.+)$/i.exec(text);
-  if (parts === null) return undefined;
-  const username = decoded(parts[1] ?? '');
-  const password = decoded(parts[2] ?? '');
-  const socketPath = decoded(parts[3] ?? '');
-  if (username === null || password === null || typeof socketPath !== 'string') return undefined;
-  return {
-    tls: false,
-    host: undefined,
-    port: undefined,
-    username,
-    password,
-    database: undefined,
     socketPath,
   };
 }

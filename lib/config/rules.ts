@@ -31,6 +31,12 @@ export function contradictions(given: Given, settings: SessionSettings, producti
   return issues;
 }
 
+/** The ways to say where Redis is. */
+const PLACES = [
+  ...(['redis.url', 'redis.host', 'redis.port'] as const),
+  ...(['redis.sentinel.master', 'redis.sentinel.nodes', 'redis.cluster.nodes'] as const),
+];
+
 /** Those of a section that is left out have no check that sees them. */
 function switches({ entries }: Given, refuse: Refuse): void {
   for (const [path, { kind, value }] of entries) {
@@ -39,25 +45,18 @@ function switches({ entries }: Given, refuse: Refuse): void {
 }
 
 function addresses({ entries }: Given, refuse: Refuse): void {
-  const label = (path: SettingPath): string | undefined => entries.get(path)?.label;
-  const others = ['redis.host', 'redis.port', 'redis.sentinel.master', 'redis.cluster.nodes'] as const;
-  const beside = others.flatMap((path) => label(path) ?? []);
-  if (entries.has('redis.url') && beside.length > 0) {
+  const [url, host, port, master, sentinels, cluster] = PLACES.map((path) => entries.get(path)?.label);
+  const beside = [host, port, master, cluster].filter((label) => label !== undefined);
+  if (url && beside.length > 0)
     refuse('redis.url', `contradicts ${beside.join(', ')}: say where Redis is in one way`);
-  }
-  const sentinels = label('redis.sentinel.nodes');
-  const master = label('redis.sentinel.master');
   if (master && !sentinels)
     refuse('redis.sentinel.master', 'needs the addresses of the sentinels (REDIS_SESSION_SENTINELS)');
   if (sentinels && !master)
     refuse('redis.sentinel.nodes', 'needs the name of the master (REDIS_SESSION_SENTINEL_MASTER)');
-  const cluster = label('redis.cluster.nodes');
   if (cluster && master)
     refuse('redis.sentinel.master', `contradicts ${cluster}: Redis is either behind Sentinel or a cluster`);
-  const database = entries.get('redis.database');
-  if (cluster && database && database.value !== 0) {
+  if (cluster && (entries.get('redis.database')?.value ?? 0) !== 0)
     refuse('redis.database', `must be 0 together with ${cluster}: a cluster has no other database`);
-  }
 }
 
 /** What the URL says must not be said differently elsewhere. */
@@ -85,12 +84,9 @@ function tls({ entries, values }: Given, production: boolean, refuse: Refuse): v
       refuse(path, 'needs TLS: set REDIS_SESSION_SSL_ENABLED=true, or false to say that it is off');
     }
   }
-  if (entries.has('redis.tls.cert') && !entries.has('redis.tls.key')) {
-    refuse('redis.tls.cert', 'needs its private key (REDIS_SESSION_SSL_KEY)');
-  }
-  if (entries.has('redis.tls.key') && !entries.has('redis.tls.cert')) {
-    refuse('redis.tls.key', 'needs its certificate (REDIS_SESSION_SSL_CERT)');
-  }
+  const [cert, key] = [entries.has('redis.tls.cert'), entries.has('redis.tls.key')];
+  if (cert && !key) refuse('redis.tls.cert', 'needs its private key (REDIS_SESSION_SSL_KEY)');
+  if (key && !cert) refuse('redis.tls.key', 'needs its certificate (REDIS_SESSION_SSL_CERT)');
   if (
     production &&
     values.get('redis.tls.rejectUnauthorized') === false &&
@@ -105,32 +101,27 @@ function tls({ entries, values }: Given, production: boolean, refuse: Refuse): v
 
 function pool({ entries }: Given, { redis }: SessionSettings, refuse: Refuse): void {
   const { maxConnections, maxIdle, minIdle } = redis.pool;
-  const label = (path: SettingPath, fallback: string): string => entries.get(path)?.label ?? fallback;
-  const most = label('redis.pool.maxConnections', 'REDIS_SESSION_MAX_CONNECTIONS');
-  if (atLeast(maxIdle, maxConnections + 1)) {
+  const most = entries.get('redis.pool.maxConnections')?.label ?? 'REDIS_SESSION_MAX_CONNECTIONS';
+  const idle = entries.get('redis.pool.maxIdle')?.label ?? most;
+  if (atLeast(maxIdle, maxConnections + 1))
     refuse('redis.pool.maxIdle', `must not be more than ${most} (${maxConnections})`);
-  }
-  if (atLeast(minIdle, maxIdle + 1)) {
-    const idle = entries.get('redis.pool.maxIdle');
-    refuse('redis.pool.minIdle', `must not be more than ${idle?.label ?? most} (${maxIdle})`);
-  }
-  if (atLeast(maxConnections, 2) && redis.cluster) {
+  if (atLeast(minIdle, maxIdle + 1))
+    refuse('redis.pool.minIdle', `must not be more than ${idle} (${maxIdle})`);
+  if (atLeast(maxConnections, 2) && redis.cluster)
     refuse(
       'redis.pool.maxConnections',
       'must be 1 for a cluster, whose client keeps one connection for each node',
     );
-  }
 }
 
 function confirmation({ redis }: SessionSettings, refuse: Refuse): void {
-  if (!atLeast(redis.logoutConfirmedByReplicas, 1)) return;
-  if (redis.cluster || redis.client?.isCluster === true) {
+  const isCluster = redis.cluster !== undefined || redis.client?.isCluster === true;
+  if (isCluster && atLeast(redis.logoutConfirmedByReplicas, 1))
     refuse(
       'redis.logoutConfirmedByReplicas',
       'must be 0 for a cluster: WAIT, which asks the replicas, names no key and so no node; ' +
         'make the cluster itself refuse writes with min-replicas-to-write',
     );
-  }
 }
 
 /**
@@ -151,14 +142,13 @@ function prefix({ clusterId }: SessionSettings, refuse: Refuse): void {
 }
 
 function attributes(settings: SessionSettings, refuse: Refuse): void {
-  const dirty = settings.manualDirtyTracking ? settings.manualDirtyAttribute : undefined;
-  const persist = settings.persistOnDemand ? settings.persistOnDemandAttribute : undefined;
+  const dirty = settings.manualDirtyTracking && settings.manualDirtyAttribute;
+  const persist = settings.persistOnDemand && settings.persistOnDemandAttribute;
   const reserved = `must not be a member of HttpSession (${[...RESERVED_MEMBERS].join(', ')})`;
-  if (dirty !== undefined && RESERVED_MEMBERS.has(dirty)) refuse('manualDirtyAttribute', reserved);
-  if (persist !== undefined && RESERVED_MEMBERS.has(persist)) refuse('persistOnDemandAttribute', reserved);
-  if (dirty !== undefined && dirty === persist) {
+  if (dirty && RESERVED_MEMBERS.has(dirty)) refuse('manualDirtyAttribute', reserved);
+  if (persist && RESERVED_MEMBERS.has(persist)) refuse('persistOnDemandAttribute', reserved);
+  if (dirty && dirty === persist)
     refuse('persistOnDemandAttribute', 'must differ from the attribute of manual dirty tracking');
-  }
 }
 
 function touchInterval({ entries }: Given, settings: SessionSettings, refuse: Refuse): void {

@@ -7,14 +7,14 @@ import { idOf, newToken, tagOf, type SessionId, type SessionToken } from './toke
 import type { Reservation } from './user-sessions.js';
 
 /** A login that comes with a write. */
-export interface Login {
+interface Login {
   readonly principal: string;
   /** Seconds; 0: none. Starts anew with a login. */
   readonly absoluteTimeout: number;
 }
 
 /** The name of a session that is about to log in: its place in the index is kept, whichever way it is written. */
-export interface ReservedName {
+interface ReservedName {
   readonly token: SessionToken;
   readonly reservation: Reservation | undefined;
 }

@@ -48,7 +48,7 @@ function sameBytes(a: Uint8Array, b: Uint8Array): boolean {
  * with the plain form of each in its place. What is shared or cyclic stays so.
  * @throws SessionUnstorableValueError when it cannot be stored.
  */
-export function withoutInstances(value: unknown): unknown {
+function withoutInstances(value: unknown): unknown {
   const inspection = inspectionOf(value);
   if (inspection === undefined) return value;
   if (inspection.unstorable !== undefined) {

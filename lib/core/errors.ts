@@ -19,6 +19,7 @@ export type SessionErrorCode =
  * properties do not repeat what a driver put there (commands, keys, passwords).
  */
 export abstract class SessionError extends Error {
+  /** For programs; never changes. */
   abstract readonly code: SessionErrorCode;
 
   /** A literal in each class, since a minified bundle renames the class itself. */
@@ -128,6 +129,7 @@ export type StoreUnavailableReason =
 export class SessionStoreUnavailableError extends SessionError {
   override readonly name = 'SessionStoreUnavailableError';
   readonly code = 'SESSION_STORE_UNAVAILABLE';
+  /** Why, for programs. */
   readonly reason: StoreUnavailableReason;
 
   constructor(

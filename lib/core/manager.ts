@@ -21,6 +21,19 @@ const ONLY_LOOKED_AT =
 /** What a request says of sessions of another library: read, and verified, when asked for. */
 export type OldCookies = () => Iterable<OldSession | 'forged'>;
 
+/** Somebody who wants to know of a session as soon as it is there. */
+export interface SessionOpener<T> {
+  /** The session is there. @returns What is made of it. */
+  opened(session: ManagedSession): T;
+  /** It cannot be loaded. @returns What is thrown. */
+  failed(error: unknown): unknown;
+}
+
+const HANDED_OUT: SessionOpener<ManagedSession> = {
+  opened: (session) => session,
+  failed: (error) => error,
+};
+
 /** A session and the token by which a request has brought it. */
 type Brought = SessionHandle & BroughtSession;
 
@@ -45,14 +58,32 @@ export class SessionManager {
    * @param old The sessions of another library that the request names, looked at only where its tokens open nothing.
    */
   open(tokens: readonly SessionToken[], client: ResponseContext, old?: OldCookies): Promise<ManagedSession> {
-    const own = this.#openOwn(tokens, client);
-    const takeover = this.#takeover;
-    if (old === undefined || takeover === undefined) return own;
-    return own.then((session) =>
-      session.phase === 'stored' || session.state.rivals.length > 0
-        ? session
-        : this.#openOld(old, session, takeover, client),
-    );
+    return this.openFor(tokens, client, HANDED_OUT, old);
+  }
+
+  /** The same, as its opener has it: nobody waits for a promise between the two. */
+  async openFor<T>(
+    tokens: readonly SessionToken[],
+    client: ResponseContext,
+    opener: SessionOpener<T>,
+    old?: OldCookies,
+  ): Promise<T> {
+    let session: ManagedSession;
+    try {
+      const [token, ...others] = tokens;
+      if (token === undefined) session = await Promise.resolve(this.#fresh(client, 'new'));
+      else if (others.length > 0) session = await this.#openAny(tokens, client);
+      else {
+        const opened = this.#opened(token, await this.#environment.store.load(idOf(token)), client);
+        session = opened instanceof Promise ? await opened : opened;
+      }
+      const takeover = this.#takeover;
+      if (old !== undefined && takeover !== undefined && isNobodys(session))
+        session = await this.#openOld(old, session, takeover, client);
+    } catch (error) {
+      throw opener.failed(error);
+    }
+    return opener.opened(session);
   }
 
   async #openOld(
@@ -73,25 +104,39 @@ export class SessionManager {
     return own;
   }
 
-  #openOwn(tokens: readonly SessionToken[], client: ResponseContext): Promise<ManagedSession> {
-    const [token] = tokens;
-    if (token === undefined) return Promise.resolve(this.#fresh(client, 'new'));
-    return tokens.length === 1 ? this.#openOne(token, client) : this.#openAny(tokens, client);
+  async #openOne(token: SessionToken, client: ResponseContext): Promise<ManagedSession> {
+    return this.#opened(token, await this.#environment.store.load(idOf(token)), client);
   }
 
-  async #openOne(token: SessionToken, client: ResponseContext): Promise<ManagedSession> {
-    const { log, store } = this.#environment;
-    let handle: Brought = { id: idOf(token), token };
-    let outcome = await store.load(handle.id);
-    if (hasMoved(outcome)) [handle, outcome] = await this.#followed(token, outcome);
-    const { id } = handle;
-    const known = this.#enteredBy(id, outcome);
-    if (known !== undefined && !(await known)) outcome = { status: 'ended' };
+  /** What a token opens, by what the store has for it. A promise only where more is to be asked. */
+  #opened(
+    token: SessionToken,
+    outcome: LoadOutcome,
+    client: ResponseContext,
+  ): ManagedSession | Promise<ManagedSession> {
+    if (hasMoved(outcome))
+      return this.#followed(token, outcome).then(([handle, found]) => this.#entered(handle, found, client));
+    return this.#entered({ id: idOf(token), token }, outcome, client);
+  }
+
+  /** As {@link #opened}, of the session that the token has by now. */
+  #entered(
+    handle: Brought,
+    outcome: LoadOutcome,
+    client: ResponseContext,
+  ): ManagedSession | Promise<ManagedSession> {
+    const known = this.#enteredBy(handle.id, outcome);
+    if (known === undefined) return this.#made(handle, outcome, client);
+    return known.then((isKnown) => this.#made(handle, isKnown ? outcome : { status: 'ended' }, client));
+  }
+
+  #made(handle: Brought, outcome: LoadOutcome, client: ResponseContext): ManagedSession {
+    const { id, token } = handle;
     this.#tell(id, outcome);
     if (outcome.status !== 'found')
       return this.#fresh(client, isRecentEnd(outcome) ? 'detached' : 'new', token);
     this.#assertReadable(outcome.record.codec, id);
-    log.verbose(`Session ${id}: loaded.`);
+    this.#environment.log.verbose(`Session ${id}: loaded.`);
     return ManagedSession.stored(this.#environment, handle, outcome, client);
   }
 
@@ -231,6 +276,11 @@ export class SessionManager {
         'It is left as it is. Give that codec to the module, or finish the roll-out that brings it.',
     );
   }
+}
+
+/** Whether the tokens of a request have opened none, nor several. */
+function isNobodys({ phase, state }: ManagedSession): boolean {
+  return phase !== 'stored' && state.rivals.length === 0;
 }
 
 /** Whether requests that were under way when the session ended may still be. */

@@ -24,7 +24,7 @@ interface Entry {
 }
 
 export type Rejection = Extract<SessionEvent, { type: 'rejected' }>;
-export type Drop = Extract<SessionEvent, { type: 'dropped' }>;
+type Drop = Extract<SessionEvent, { type: 'dropped' }>;
 
 /**
  * Writes rejections, and changes that a login has made void, to the log, at most one line a second whatever arrives: the first at once, what follows within

@@ -13,6 +13,7 @@ export interface SessionDevice {
 
 /** What the index knows of a session. Times are epoch milliseconds of the index's own clock. */
 export interface IndexEntry {
+  /** Of the session that is named. */
   readonly id: SessionId;
   /** When this id was added. A session of an entry younger than {@link RESERVATION_MS} may not be written yet. */
   readonly addedAt: number;
@@ -20,14 +21,17 @@ export interface IndexEntry {
   readonly loginAt: number;
   /** The id that it is to replace, which may be live as long as this one is not. */
   readonly replaces: SessionId | undefined;
+  /** Where the login was; undefined: not kept. */
   readonly device: SessionDevice | undefined;
 }
 
 /** Entries, and the index's time of reading them. */
 export interface IndexReading {
+  /** When it was read, by the clock that all times of entries are of. */
   readonly now: number;
   /** When all of them were to be ended last; undefined: that is not known. */
   readonly endedAt: number | undefined;
+  /** In no order. */
   readonly entries: readonly IndexEntry[];
 }
 
@@ -39,6 +43,7 @@ export interface IndexAddition {
   readonly replaces?: SessionId | undefined;
   /** An id change: the login is that of the entry it replaces. */
   readonly keepsLogin?: boolean | undefined;
+  /** Where the login is; undefined: not to be kept. */
   readonly device?: SessionDevice | undefined;
   /** How many sessions the user may have, this one included; undefined: any. */
   readonly limit?: number | undefined;

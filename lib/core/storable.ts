@@ -220,7 +220,7 @@ export function pathOf(steps: readonly Step[]): string {
 }
 
 /** A path with the attribute it begins at: `cart.items[0]`. */
-export function pathFrom(name: string, path: string): string {
+function pathFrom(name: string, path: string): string {
   return PLAIN_KEY.test(name) ? name + path : `session[${nameInLog(name)}]${path}`;
 }
 

@@ -19,7 +19,9 @@ export type LoadedMark = object;
 export interface SessionRecord {
   /** Encoded attributes by name. The bytes are the store's answer and are not changed by anyone. */
   readonly attributes: ReadonlyMap<string, Uint8Array>;
+  /** Name of the codec that has encoded them. */
   readonly codec: string;
+  /** When the session began. */
   readonly createdAt: number;
   /** When the session was used last before this load. */
   readonly lastAccessedAt: number;
@@ -49,13 +51,17 @@ export interface SessionRecord {
 
 /** What a new record holds. */
 export interface NewSession {
+  /** Encoded, by name. */
   readonly attributes: ReadonlyMap<string, Uint8Array>;
+  /** Name of the codec that has encoded them. */
   readonly codec: string;
+  /** See {@link SessionRecord.maxInactiveInterval}. */
   readonly maxInactiveInterval: number;
   /** Seconds from now to the absolute deadline; 0: none. */
   readonly absoluteTimeout: number;
   /** Who logs in with this, if anyone; `authenticatedAt` is then the moment of the write. */
   readonly principal?: string | undefined;
+  /** See {@link SessionChange.authenticated}. */
   readonly authenticated: boolean;
   /** See {@link SessionRecord.kept}. */
   readonly kept?: boolean | undefined;
@@ -74,7 +80,9 @@ export interface NewSession {
 
 /** What a save writes: differences only. */
 export interface SessionChange {
+  /** Attributes that are new or other than before, encoded, by name. */
   readonly set: ReadonlyMap<string, Uint8Array>;
+  /** Names of attributes that are gone. */
   readonly remove: readonly string[];
   /** Only when it changed. */
   readonly maxInactiveInterval?: number | undefined;
@@ -95,6 +103,7 @@ export interface SessionChange {
 
 /** A change together with an id change. */
 export interface SessionRenewal extends SessionChange {
+  /** What the session is called from then on; nobody has it yet. */
   readonly newId: SessionId;
   /** Seconds for which the old id is still served; default 0. Without effect in a login. */
   readonly graceSeconds?: number | undefined;
@@ -107,7 +116,9 @@ export interface SessionRenewal extends SessionChange {
 /** Times after a write: epoch milliseconds of the store's clock. */
 export interface Written {
   readonly status: 'written';
+  /** When it was written. */
   readonly now: number;
+  /** See {@link SessionRecord.absoluteDeadline}. */
   readonly absoluteDeadline?: number | undefined;
 }
 
@@ -145,6 +156,7 @@ export interface NotThere {
 /** The session is there. */
 export interface Found {
   readonly status: 'found';
+  /** What the store has of it. */
   readonly record: SessionRecord;
   /** The store's time of this load. */
   readonly now: number;
@@ -153,6 +165,7 @@ export interface Found {
 /** A record is there and is not one of ours, or is damaged. `reason` holds nothing of its content. */
 export interface Unreadable {
   readonly status: 'unreadable';
+  /** Why, for people. Holds nothing of the record. */
   readonly reason: string;
   /** It does name this session, so that it cannot be a reply that was meant for another request. */
   readonly damaged?: boolean | undefined;
@@ -216,6 +229,7 @@ export interface StoreHealth {
   readonly evictedKeys?: number | undefined;
   /** Nodes of a cluster that do not serve their sessions, `host:port`, while others do; undefined: none. */
   readonly unreachable?: readonly string[] | undefined;
+  /** How long the round trip took, in milliseconds. */
   readonly latencyMs: number;
 }
 

@@ -5,7 +5,7 @@ const MOST_KINDS = 50;
 const OTHERS = Symbol('others');
 
 /** How lines are written. Each is given the latest of its kind. */
-export interface ThrottledOutput {
+interface ThrottledOutput {
   /** The first in an interval or more. */
   first(line: string): void;
   /** How many there were since the line before. */

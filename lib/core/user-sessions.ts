@@ -20,7 +20,7 @@ import {
 import type { SessionId } from './token.js';
 
 /** How many sessions a user may have at once. */
-export interface SessionCountRules {
+interface SessionCountRules {
   /** 0: any number. */
   readonly maxSessionsPerUser: number;
   /** Of one more: the oldest login ends, or this one is refused. */
@@ -28,7 +28,7 @@ export interface SessionCountRules {
 }
 
 /** What the sessions of users need. */
-export interface UserSessionsOptions {
+interface UserSessionsOptions {
   readonly store: SessionStore;
   readonly index: SessionIndex;
   readonly rules: SessionCountRules;

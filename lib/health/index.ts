@@ -1,2 +1,1 @@
-export { RedisSessionHealthIndicator } from './redis-session.health.js';
-export { RedisSessionHealthModule } from './redis-session-health.module.js';
+export { RedisSessionHealthIndicator, RedisSessionHealthModule } from './redis-session.health.js';

@@ -1,5 +1,5 @@
-import { Inject, Injectable } from '@nestjs/common';
-import { HealthIndicatorService, type HealthIndicatorResult } from '@nestjs/terminus';
+import { Inject, Injectable, Module } from '@nestjs/common';
+import { HealthIndicatorService, TerminusModule, type HealthIndicatorResult } from '@nestjs/terminus';
 import type { SessionBackend } from '../stores/backend.js';
 import { SessionLifecycle } from '../nest/session.lifecycle.js';
 import { SESSION_BACKEND } from '../nest/tokens.js';
@@ -51,3 +51,11 @@ export class RedisSessionHealthIndicator {
     }
   }
 }
+
+/** Provides {@link RedisSessionHealthIndicator}. Needs RedisSessionModule, global as it is by default. */
+@Module({
+  imports: [TerminusModule],
+  providers: [RedisSessionHealthIndicator],
+  exports: [RedisSessionHealthIndicator],
+})
+export class RedisSessionHealthModule {}

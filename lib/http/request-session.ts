@@ -5,7 +5,7 @@ import { SessionFormatError, SessionGoneError, SessionStoreUnavailableError } fr
 import type { SessionEvents } from '../core/events.js';
 import type { HttpSession } from '../core/members.js';
 import type { ManagedSession } from '../core/session.js';
-import type { SessionManager } from '../core/manager.js';
+import type { SessionManager, SessionOpener } from '../core/manager.js';
 import type { SessionDevice } from '../core/session-index.js';
 import { deferResponse } from './deferred-response.js';
 import type { Deferral, DeferralHooks, ErrorAnswer, OwnHeader, ResponseHead } from './deferral.js';
@@ -40,7 +40,7 @@ export interface RequestSessionOptions {
 /**
  * The session of one request, bound to its raw response: saved before that starts, its token sent with it.
  */
-export class RequestSession implements DeferralHooks, ResponseContext {
+export class RequestSession implements DeferralHooks, ResponseContext, SessionOpener<HttpSession> {
   /** Whether the request brought a token that looks like one of ours. */
   readonly cameWithToken: boolean;
   /** Resolves once the session is there. Rejects, with what applications are to get, if it cannot be loaded. */
@@ -77,19 +77,20 @@ export class RequestSession implements DeferralHooks, ResponseContext {
     this.#response = response;
     // Before the load, so that whoever awaits the session finds its response deferred.
     this.#deferral = deferResponse(response, this);
-    this.loaded = options.manager.open(tokens, this, old).then(
-      (session) => {
-        this.#session = session;
-        this.#endUse = options.inUse.during(session, () => isOver(response));
-        this.#state = 'loaded';
-        return session.httpSession;
-      },
-      (error: unknown) => {
-        this.#state = 'failed';
-        this.#failure = asError(error);
-        throw options.manager.asThrown(error);
-      },
-    );
+    this.loaded = options.manager.openFor(tokens, this, this, old);
+  }
+
+  opened(session: ManagedSession): HttpSession {
+    this.#session = session;
+    this.#endUse = this.#options.inUse.during(session, () => isOver(this.#response));
+    this.#state = 'loaded';
+    return session.httpSession;
+  }
+
+  failed(error: unknown): unknown {
+    this.#state = 'failed';
+    this.#failure = asError(error);
+    return this.#options.manager.asThrown(error);
   }
 
   get isLoaded(): boolean {

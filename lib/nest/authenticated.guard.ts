@@ -10,6 +10,7 @@ import { SessionGuard } from './session.guard.js';
  */
 @Injectable()
 export class AuthenticatedGuard extends SessionGuard {
+  /** Lets in whoever is logged in; throws 401 for anybody else. */
   async canActivate(context: ExecutionContext): Promise<boolean> {
     const session = await this.sessionOf(context);
     if (session.isLoggedIn) return true;

@@ -42,6 +42,7 @@ interface GuardedRequest {
  */
 @Injectable()
 export class CsrfGuard extends SessionGuard {
+  /** Lets in what changes nothing, what is exempt and what brings its token; throws 403 for the rest. */
   async canActivate(context: ExecutionContext): Promise<boolean> {
     switch (context.getType<string>()) {
       case 'http': {

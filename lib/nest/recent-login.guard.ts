@@ -30,6 +30,7 @@ export function RequireRecentLogin(seconds: number): ClassDecorator & MethodDeco
 /** See {@link RequireRecentLogin}. */
 @Injectable()
 export class RecentLoginGuard extends SessionGuard {
+  /** Lets in whoever logged in recently enough; throws 401 for anybody else. */
   async canActivate(context: ExecutionContext): Promise<boolean> {
     const maxAgeSeconds = this.metadata<number>(MAX_AGE_SECONDS, context);
     if (maxAgeSeconds === undefined) {

@@ -58,7 +58,10 @@ type BaseAsyncOptions = Parameters<(typeof ConfigurableModuleClass)['forRootAsyn
 /** Where the settings come from: ConfigService, with or without defaults, or code (`useFactory`, `useClass`, `useExisting`). */
 export type RedisSessionModuleAsyncOptions = RedisSessionModuleExtras &
   (
-    | (BaseAsyncOptions & { defaults?: never })
+    | (BaseAsyncOptions & {
+        /** Not beside an own source, which decides alone. */
+        defaults?: never;
+      })
     | {
         /** Stand in for settings that ConfigService does not know. */
         defaults?: SessionModuleOptions | undefined;

@@ -8,7 +8,9 @@ export interface SessionInfo {
   readonly id: string;
   /** Who is logged in; undefined: nobody, and the application's `isAuthenticated` counts it as logged in. */
   readonly principal: string | undefined;
+  /** When it began, as a guest perhaps. */
   readonly createdAt: Date;
+  /** When that login was; undefined: there was none. */
   readonly authenticatedAt: Date | undefined;
   /** To within REDIS_SESSION_TOUCH_INTERVAL. */
   readonly lastAccessedAt: Date;

@@ -16,6 +16,7 @@ import { COUNT_MESSAGE, GONE_MESSAGE, UNAVAILABLE_MESSAGE } from '../http/reques
  */
 export class SessionUnavailableException extends ServiceUnavailableException {
   override readonly name = 'SessionUnavailableException';
+  /** Of the error that this stands for. */
   readonly code: SessionErrorCode;
   /** Why; undefined where it is a record that only a newer version can read. Not in the body. */
   readonly reason: StoreUnavailableReason | undefined;
@@ -30,6 +31,7 @@ export class SessionUnavailableException extends ServiceUnavailableException {
 /** The session of a request ended under its hands: 409. It is a {@link SessionGoneError} for `instanceof`, too. */
 export class SessionGoneException extends ConflictException {
   override readonly name = 'SessionGoneException';
+  /** Of the error that this stands for. */
   readonly code: SessionErrorCode;
 
   constructor(cause: SessionGoneError) {
@@ -40,6 +42,7 @@ export class SessionGoneException extends ConflictException {
 
 /** A user has as many sessions as are allowed: 409. It is a {@link SessionCountError} for `instanceof`, too. */
 export class SessionCountException extends ConflictException {
+  /** Of the error that this stands for. */
   readonly code: SessionErrorCode;
   /** See {@link SessionCountError.limit}. */
   readonly limit: number;

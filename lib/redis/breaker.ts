@@ -10,7 +10,7 @@ const FAILURES_TO_OPEN = 5;
 const PROBE_INTERVAL_MS = 250;
 
 /** A server whose answers a breaker counts. */
-export interface Watched {
+interface Watched {
   /** For messages. */
   readonly address: string;
   readonly availability: Availability;
@@ -61,16 +61,17 @@ export class Breaker {
     );
   }
 
-  /** Counts what becomes of a command. */
+  /** Counts what becomes of a command: beside it, so that nobody waits for one promise more. */
   watch<T>(command: Promise<T>): Promise<T> {
-    return command.then(this.#succeeded, this.#failed);
+    command.then(this.#succeeded, this.#failed);
+    return command;
   }
 
   /** Asks at once, where the server counts as down. Its outcome is what the policy makes of it. */
   ask(): void {
     if (this.#policy.state !== CircuitState.Open) return;
     clearTimeout(this.#probe);
-    this.#policy.execute(this.#server.probe).catch(() => undefined);
+    this.#policy.execute(this.#server.probe).catch(noop);
   }
 
   /** Asks no more. */
@@ -80,21 +81,23 @@ export class Breaker {
     if (this.#policy.state !== CircuitState.Closed) this.#tell(false);
   }
 
-  readonly #succeeded = <T>(reply: T): T | Promise<T> => {
+  readonly #succeeded = (): void => {
     this.#server.settled();
-    if (!this.#failing || this.#policy.state !== CircuitState.Closed) return reply;
+    if (!this.#failing || this.#policy.state !== CircuitState.Closed) return;
     this.#failing = false;
-    return this.#policy.execute(() => reply);
+    void this.#policy.execute(noop);
   };
 
-  /** Told only once the policy has counted it. */
-  readonly #failed = (error: unknown): Promise<never> => {
+  readonly #failed = (error: unknown): void => {
     this.#server.settled();
     if (isOutage(error)) this.#last = error;
-    const failure = Promise.reject(error instanceof Error ? error : new Error('unknown failure'));
-    if (this.#policy.state !== CircuitState.Closed) return failure;
+    if (this.#policy.state !== CircuitState.Closed) return;
     this.#failing = true;
-    return this.#policy.execute(() => failure);
+    // Thrown at once, so that it is counted before whoever asks can ask again.
+    const again = (): never => {
+      throw error;
+    };
+    this.#policy.execute(again).catch(noop);
   };
 
   #why(): Cause {
@@ -115,4 +118,8 @@ export class Breaker {
     this.#probe = setTimeout(() => this.ask(), PROBE_INTERVAL_MS);
     this.#probe.unref();
   }
+}
+
+function noop(): void {
+  // The policy has counted it.
 }

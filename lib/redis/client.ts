@@ -51,7 +51,7 @@ export interface RedisConnectionOptions extends RedisAddress {
  * Where a cluster's nodes are for us, by the `host:port` that they call themselves (behind NAT, in containers); as
  * ioredis's option of that name.
  */
-export type NatMapping =
+type NatMapping =
   Readonly<Record<string, RedisAddress>> | ((announced: string) => RedisAddress | null);
 
 /** What the owner of a client may want to hear of it. */
@@ -81,7 +81,7 @@ const MIN_REFRESH_MS = 100;
 type CommonOptions = Omit<RedisOptions, 'replyMapping'>;
 
 /** What kind of installation the options name. */
-export type RedisTopology = 'standalone' | 'sentinel' | 'cluster';
+type RedisTopology = 'standalone' | 'sentinel' | 'cluster';
 
 export function topologyOf(options: RedisConnectionOptions): RedisTopology {
   if (options.cluster !== undefined) return 'cluster';

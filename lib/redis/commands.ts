@@ -5,7 +5,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { isCluster, type RedisClient } from './client.js';
 import { ConnectionState, type ConnectionEvents } from './connection-state.js';
 import { Deadlines, type Turn } from './deadline.js';
-import type { Argument, RedisExecutor, ScanPage, ScanPlace } from './executor.js';
+import type { Argument, RedisExecutor } from './executor.js';
+import type { ScanPage, ScanPlace } from './scan.js';
 import {
   isConnectionFailure,
   isOutage,
@@ -31,7 +32,7 @@ const SCAN_COUNT = 500;
 const TRY_AGAIN_MS = 50;
 
 /** What the owner of a connection may want to hear of its commands. */
-export interface CommandEvents extends ConnectionEvents {
+interface CommandEvents extends ConnectionEvents {
   /** A command takes longer than it may. */
   readonly late?: (() => void) | undefined;
 }

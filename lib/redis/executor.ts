@@ -1,4 +1,5 @@
 import type { Endpoint } from './failure.js';
+import type { ScanPage, ScanPlace } from './scan.js';
 import type { Script } from './script.js';
 
 /** An argument of a command. */
@@ -60,20 +61,6 @@ export function sampleNodes<T>(
     if (node === undefined) break;
   }
   return samples;
-}
-
-/** Where a walk through the keys stands. */
-export interface ScanPlace {
-  readonly cursor: string;
-  /** The masters that are left, as the cluster calls them, the one that is being walked first; none where there is one server. */
-  readonly servers: readonly string[];
-}
-
-/** One step of such a walk. */
-export interface ScanPage {
-  readonly keys: readonly string[];
-  /** Undefined: that was the last one. */
-  readonly next: ScanPlace | undefined;
 }
 
 /** An executor with a beginning and an end: one connection, a pool of them, or a client that is not ours. */

@@ -26,7 +26,7 @@ export interface RedisLinkOptions extends ReplicatedLinkOptions {
 }
 
 /** What the link has to know of the sessions that it carries. */
-export interface LinkUse {
+interface LinkUse {
   /** What the names of all keys begin with. */
   readonly keyPrefix: string;
   /** The script that ends a session, which replicas may have to confirm. */
@@ -37,10 +37,10 @@ export interface LinkUse {
  * Tries on a link what requests will do; resolves to what an operator should know, rejects where sessions cannot be
  * served.
  */
-export type Rehearsal = (executor: RedisExecutor) => Promise<readonly string[]>;
+type Rehearsal = (executor: RedisExecutor) => Promise<readonly string[]>;
 
 /** A link with its guards. */
-export interface GuardedLink {
+export interface ResilientLink {
   readonly executor: RedisExecutor;
   readonly topology: string;
   /** See SessionEnvironment.confirmEnds. */
@@ -54,7 +54,7 @@ export interface GuardedLink {
 }
 
 /** Builds it. Nothing is connected yet. */
-export function createRedisLink(options: RedisLinkOptions, use: LinkUse, log: AvailabilityLog): GuardedLink {
+export function createRedisLink(options: RedisLinkOptions, use: LinkUse, log: AvailabilityLog): ResilientLink {
   const { client, maxCommandsInFlight, logoutConfirmedByReplicas } = options;
   const endpoint = client === undefined ? endpointOf(options) : endpointOfClient(client);
   const availability = new Availability(endpoint, log);

@@ -1,7 +1,8 @@
 import { createPool, type Pool } from 'generic-pool';
 import { Deadlines, within, type Turn } from './deadline.js';
 import type { ClientFactory } from './connection.js';
-import type { Argument, RedisLink, ScanPage, ScanPlace } from './executor.js';
+import type { Argument, RedisLink } from './executor.js';
+import type { ScanPage, ScanPlace } from './scan.js';
 import {
   cause,
   isOutage,

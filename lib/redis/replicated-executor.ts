@@ -2,7 +2,8 @@ import type { SessionStoreUnavailableError } from '../core/errors.js';
 import { within } from './deadline.js';
 import { DEADLINE_MARGIN_MS } from './commands.js';
 import type { RedisConnection } from './connection.js';
-import type { Argument, RedisExecutor, ScanPage, ScanPlace } from './executor.js';
+import type { Argument, RedisExecutor } from './executor.js';
+import type { ScanPage, ScanPlace } from './scan.js';
 import { cause, noAnswer, storeUnavailable, unavailable, type Endpoint } from './failure.js';
 import { MARK_POINT, type Script } from './script.js';
 

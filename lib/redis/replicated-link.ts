@@ -20,7 +20,7 @@ export interface ReplicatedLinkOptions extends RedisConnectionOptions {
 }
 
 /** The connection that ends of sessions take where replicas must confirm them. */
-export interface ReplicatedLink {
+interface ReplicatedLink {
   readonly executor: RedisExecutor;
   /**
    * Resolves once Redis has answered on it; that there are replicas is not asked for.

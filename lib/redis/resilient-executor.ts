@@ -1,6 +1,7 @@
 import type { Availability } from './availability.js';
 import { Breaker } from './breaker.js';
-import type { Argument, RedisExecutor, ScanPage, ScanPlace } from './executor.js';
+import type { Argument, RedisExecutor } from './executor.js';
+import type { ScanPage, ScanPlace } from './scan.js';
 import { unavailable, cause, type Endpoint } from './failure.js';
 import type { Script } from './script.js';
 

@@ -34,7 +34,7 @@ export interface Subscriptions {
 }
 
 /** Makes clients that are not connected yet, do not connect again by themselves, and lead to one server. */
-export type SubscriberFactory = () => Redis;
+type SubscriberFactory = () => Redis;
 
 /**
  * Listens to a channel, on a connection of its own, and goes on trying to when that is lost. Of a cluster one node does: what

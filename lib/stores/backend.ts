@@ -11,7 +11,7 @@ import { withLayers, withOuterLayers } from './layers/compose.js';
 import { ENCRYPTION_OVERHEAD } from './layers/encrypted-store.js';
 import { FailureLog } from './layers/failure-log.js';
 import { UnownedStore } from './layers/store-layer.js';
-import { TracedStore } from './layers/traced-store.js';
+import { ObservedStore } from './layers/observed-store.js';
 import { RedisOldSessions, type OldLibrary } from './migration/old-sessions.js';
 import { MemorySessionIndex } from './memory-index.js';
 import { MemoryStore } from './memory-store.js';
@@ -23,7 +23,7 @@ import { DESTROY } from './redis/scripts.js';
 import { channelOf } from './redis/session-messages.js';
 
 /** What of the settings decides where sessions live. */
-export interface BackendOptions extends SessionLimits {
+interface BackendOptions extends SessionLimits {
   /** The application's own; undefined: ours. */
   readonly store: SessionStore | undefined;
   /** Where there is none of its own: in Redis; false: in this process. */
@@ -79,7 +79,7 @@ export function createBackend(
     );
   if (!settings.usesRedis) {
     const store = memoryStore(settings);
-    return localBackend(new TracedStore(store, 'memory'), store.index);
+    return localBackend(new ObservedStore(store, 'memory'), store.index);
   }
   const { redis, keyPrefix, storeGuests, encryptionKeys } = settings;
   const link = createRedisLink(redis, { keyPrefix, end: DESTROY }, logOf('RedisConnection'));

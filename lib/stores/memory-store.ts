@@ -90,7 +90,7 @@ export class MemoryStore implements SessionStore, Quarantine {
     });
   }
 
-  /** How many sessions and markers there are. */
+  /** How many sessions and tombstones there are. */
   get size(): number {
     return this.#entries.size;
   }
@@ -235,7 +235,7 @@ export class MemoryStore implements SessionStore, Quarantine {
     return Promise.resolve();
   }
 
-  /** Drops a record and leaves no marker. */
+  /** Drops a record and leaves no tombstone. */
   forget(id: SessionId): void {
     this.#entries.delete(id);
   }

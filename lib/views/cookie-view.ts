@@ -16,27 +16,41 @@ export interface ViewCookie {
   originalMaxAge: number | null;
   /** Read-only in effect, as the five below: one setting for all sessions. Setting it to what it is not throws. */
   secure: boolean;
+  /** Always true: no script can read it. */
   httpOnly: boolean;
+  /** COOKIE_PATH. */
   path: string;
+  /** COOKIE_DOMAIN; undefined: the host that set it. */
   domain: string | undefined;
+  /** COOKIE_SAME_SITE. */
   sameSite: 'lax' | 'strict' | 'none';
+  /** COOKIE_PARTITIONED. */
   partitioned: boolean;
   /** What of it goes into a Set-Cookie header, as a plain object. */
   readonly data: ViewCookieData;
   /** A Set-Cookie header with another name and value, and the attributes of this one. */
   serialize(name: string, value: string): string;
+  /** The same as `data`. */
   toJSON(): ViewCookieData;
 }
 
 /** A session's cookie as a plain object. */
 export interface ViewCookieData {
+  /** See {@link ViewCookie.originalMaxAge}. */
   originalMaxAge: number | null;
+  /** See {@link ViewCookie.expires}. */
   expires: Date | null;
+  /** Whether it goes over TLS only. */
   secure: boolean;
+  /** Whether no script can read it: always true. */
   httpOnly: boolean;
+  /** Under which paths browsers send it. */
   path: string;
+  /** To whose hosts; left out: the one that set it. */
   domain?: string;
+  /** Whether other sites' requests carry it. */
   sameSite: 'lax' | 'strict' | 'none';
+  /** CHIPS: one for each site that embeds this one; left out: it is not. */
   partitioned?: boolean;
 }
 
@@ -44,7 +58,7 @@ export interface ViewCookieData {
 const MOST_SECONDS = 34_560_000;
 
 /** What the cookie of a session has to know. */
-export interface CookieContext {
+interface CookieContext {
   /** As messages call the session: `req.session`. */
   readonly name: string;
   readonly session: Pick<HttpSession, 'cookieMaxAge' | 'maxInactiveInterval'>;

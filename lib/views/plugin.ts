@@ -12,7 +12,7 @@ import type { ViewInterface } from './view-interface.js';
 export type ViewedApplication = Pick<INestApplication, 'get' | 'getHttpAdapter'>;
 
 /** What a plugin takes. */
-export interface PluginOptions<View extends object> {
+interface PluginOptions<View extends object> {
   readonly principal?: ((session: View) => unknown) | undefined;
   readonly keep?: boolean | ((session: View) => boolean) | undefined;
 }
@@ -27,7 +27,7 @@ export interface PluginWords {
 }
 
 /** What a plugin works with. */
-export interface PluginParts<View extends object> {
+interface PluginParts<View extends object> {
   readonly sessions: SessionService;
   readonly options: ViewOptions<View>;
 }

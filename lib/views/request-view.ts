@@ -18,7 +18,7 @@ export interface ViewOptions<View extends object> {
 }
 
 /** What a view stands on. */
-export interface ViewedRequest {
+interface ViewedRequest {
   readonly session: HttpSession<Record<string, unknown>>;
   /** The framework's. */
   readonly request: object;

@@ -10,7 +10,7 @@ import { tagOf, type SessionId } from '../../lib/core/token.js';
 import { LIMITS } from './contract-rig.js';
 
 export const PREFIX = 'test:session:';
-export const MARKER_MS = 60_000;
+export const TOMBSTONE_MS = 60_000;
 export const COPY_LIFE_MS = 60_000;
 
 /** The key that holds a session. */
@@ -19,7 +19,7 @@ export function keyOf(id: SessionId): string {
 }
 
 /** A connected client, ended when the test file ends. */
-export async function connect(port: number, timeoutMs = 2_000): Promise<RedisClient> {
+export async function connect(port: number, timeoutMs = 20_000): Promise<RedisClient> {
   const client = createRedisClient({ host: '127.0.0.1', port, database: 0, timeoutMs });
   client.on('error', () => undefined);
   onCleanup(() => client.disconnect());
@@ -35,7 +35,7 @@ export async function redisStore(
     wrap?: (commands: RedisCommands) => RedisCommands;
   } = {},
 ): Promise<RedisStore> {
-  const { timeoutMs = 2_000, wrap = (commands) => commands, ...rest } = options;
+  const { timeoutMs = 20_000, wrap = (commands) => commands, ...rest } = options;
   const client = await connect(port, timeoutMs);
   return new RedisStore(
     wrap(new RedisCommands(client, { address: `127.0.0.1:${port}`, via: 'host' }, timeoutMs)),
@@ -43,7 +43,7 @@ export async function redisStore(
       keyPrefix: PREFIX,
       topology: 'standalone',
       touchIntervalMs: 0,
-      tombstoneMs: MARKER_MS,
+      tombstoneMs: TOMBSTONE_MS,
       limits: LIMITS,
       ...rest,
     },
@@ -64,10 +64,10 @@ export async function anonymousNode(
   const { copySeconds = 15, now = () => Date.now(), copyLifeMs = COPY_LIFE_MS, wrap } = options;
   const shared = await redisStore(port, {
     anonymousCopySeconds: copySeconds,
-    tombstoneMs: copyLifeMs + MARKER_MS,
+    tombstoneMs: copyLifeMs + TOMBSTONE_MS,
     ...(wrap !== undefined && { wrap }),
   });
-  const local = new MemoryStore({ maxSessions: 1000, maxBytes: 10_000_000, tombstoneMs: MARKER_MS, now });
+  const local = new MemoryStore({ maxSessions: 1000, maxBytes: 10_000_000, tombstoneMs: TOMBSTONE_MS, now });
   const copies = new LocalCopies(local, { lifeMs: copyLifeMs, now });
   return { store: new GuestStore(shared, copies), shared, local };
 }

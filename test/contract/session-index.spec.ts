@@ -22,7 +22,7 @@ async function node(encryptionKeys: readonly Uint8Array[]): Promise<RedisSession
   const commands = new RedisCommands(
     await connect(redis.port),
     { address: `127.0.0.1:${redis.port}`, via: 'host' },
-    2_000,
+    20_000,
   );
   return new RedisSessionIndex(commands, { keyPrefix: PREFIX, encryptionKeys });
 }

@@ -8,7 +8,7 @@ describe.each(TARGET_NAMES)('On %s, with a session in every state as without', (
   let court: Court;
   beforeAll(async () => {
     court = await Court.open();
-  }, 60_000);
+  });
 
   it.each(Object.entries(CASES))('%s', async (_name, program) => {
     const findings = [];

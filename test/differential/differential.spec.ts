@@ -23,7 +23,7 @@ describe.each(TARGET_NAMES)('Random programs on %s', (target) => {
   let court: Court;
   beforeAll(async () => {
     court = await Court.open();
-  }, 60_000);
+  });
 
   const seeded = seed === 'random' ? {} : { seed: Number(seed) };
   const replayed = {

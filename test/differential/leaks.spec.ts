@@ -12,7 +12,7 @@ describe.each(['bare', 'express', 'fastify'] as const)('%s', (target) => {
   let court: Court;
   beforeAll(async () => {
     court = await Court.open();
-  }, 60_000);
+  });
 
   it(`holds nothing of ${RESPONSES} responses that were streamed, cut off, or refused by the store`, async () => {
     const [before, after] = await court.holdingsAround(target, RESPONSES);

@@ -192,27 +192,28 @@ eachAdapter('What a request costs', (adapter) => {
   });
 
   it('waits for Redis no oftener than the table says', async () => {
-    const DELAY_MS = 120;
     const proxy = await startProxy(redis.port);
     const node = await startPlayground(adapter, { ...redisAt(proxy), storeGuests: true });
-    const roundTripsOf = async (row: Row): Promise<number> => {
+    const roundTripsOf = async (row: Row, delayMs: number): Promise<number> => {
       const browser = await beginning(row, node);
-      proxy.setDelay({ toServer: DELAY_MS });
+      proxy.setDelay({ toServer: delayMs });
       const startedAt = performance.now();
       await node.visit(browser, row.use);
-      const roundTrips = Math.floor((performance.now() - startedAt) / DELAY_MS);
+      const roundTrips = Math.floor((performance.now() - startedAt) / delayMs);
       proxy.setDelay(0);
       return roundTrips;
     };
     for (const row of ROWS) {
-      let least = await roundTripsOf(row);
-      // A busy machine can only add to it: the least of several is what the request waits for.
+      let delayMs = 120;
+      let least = await roundTripsOf(row, delayMs);
+      // A busy machine can only add to it, and what it adds does not grow with the delay.
       for (let round = 1; least > row.roundTrips && round < 5; round += 1) {
-        least = Math.min(least, await roundTripsOf(row));
+        delayMs *= 2;
+        least = Math.min(least, await roundTripsOf(row, delayMs));
       }
       expect([row.request, least]).toEqual([row.request, row.roundTrips]);
     }
-  }, 60_000);
+  });
 
   it('makes ten assignments of one tick one write under SAVE_ON_CHANGE, before the response leaves', async () => {
     const options = { storeGuests: true, policies: ['SAVE_ON_CHANGE'] as const };

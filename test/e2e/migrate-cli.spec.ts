@@ -16,7 +16,7 @@ beforeAll(async () => {
   [redis, script] = await Promise.all([startRedis({ password: PASSWORD }), compileApp('lib/cli/migrate.ts')]);
   store = observer(redis.port, { password: PASSWORD });
   await once(store, 'ready');
-}, 60_000);
+});
 
 async function run(
   args: string[],

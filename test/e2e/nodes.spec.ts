@@ -15,7 +15,7 @@ let redis: RedisProcess;
 let script: string;
 beforeAll(async () => {
   [redis, script] = await Promise.all([startRedis(), compileApp('test/e2e/apps/node-app.ts')]);
-}, 60_000);
+});
 
 eachAdapter('two nodes in processes of their own, behind a balancer without sticky routing', (adapter) => {
   const start = async (): Promise<{ node: NodeProcess; url: string }> => {
@@ -28,7 +28,7 @@ eachAdapter('two nodes in processes of their own, behind a balancer without stic
       REDIS_SESSION_PORT: String(redis.port),
     };
     const node = await startNode(script, { env });
-    await node.waitFor(READY, 30_000);
+    await node.waitFor(READY);
     return { node, url: `http://127.0.0.1:${port}` };
   };
 
@@ -44,7 +44,7 @@ eachAdapter('two nodes in processes of their own, behind a balancer without stic
       if (request === 70) await a.node.kill('SIGKILL');
       if (request === 130) {
         await a.node.restart();
-        await a.node.waitFor(READY, 30_000);
+        await a.node.waitFor(READY);
       }
       const response = await browser.post('/visit');
       expect(response.setCookies).toEqual([]);
@@ -58,5 +58,5 @@ eachAdapter('two nodes in processes of their own, behind a balancer without stic
     expect(pids.size).toBe(3);
     expect(pids).toContain(a.node.pid);
     for (const url of [a.url, b.url]) expect(balancer.served.get(url)).toBeGreaterThan(60);
-  }, 60_000);
+  });
 });

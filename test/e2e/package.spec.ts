@@ -11,7 +11,7 @@ import { startNode, type NodeProcess } from '../support/node-process.js';
 import { startRedis } from '../support/redis-server.js';
 import { buildInto, ROOT, TSC } from './fixtures/build.js';
 
-const INSTALL_TIMEOUT_MS = 180_000;
+const INSTALL_TIMEOUT_MS = 900_000;
 const ATTW = join(ROOT, 'node_modules/@arethetypeswrong/cli/dist/index.js');
 const run = promisify(execFile);
 

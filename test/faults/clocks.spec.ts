@@ -1,7 +1,8 @@
 import { afterEach, expect, it, jest } from '@jest/globals';
+import { redisClient } from '../support/redis-client.js';
 import { eachAdapter } from '../support/apps.js';
 import { startRedis } from '../support/redis-server.js';
-import { adminOf, startFaultApp } from './rig/fault-app.js';
+import { startFaultApp } from './rig/fault-app.js';
 
 const HOUR_MS = 3_600_000;
 const { now } = Date;
@@ -13,7 +14,7 @@ eachAdapter("a node's clock", (adapter) => {
     ['an hour slow', -HOUR_MS],
   ])('row 19: that is %s makes no difference to when a session ends', async (_how, errorMs) => {
     const redis = await startRedis();
-    const admin = adminOf(redis.port);
+    const admin = redisClient(redis.port);
     const app = await startFaultApp(adapter, { host: redis.host, port: redis.port });
     const user = await app.loggedIn();
     const [key = ''] = await admin.keys('session:{*');

@@ -7,7 +7,7 @@ import { eventually } from '../support/eventually.js';
 import { freePort } from '../support/free-port.js';
 import { startNode, type NodeProcess } from '../support/node-process.js';
 import { DATA_PASSWORD, MASTER_NAME, SENTINEL_PASSWORD, startSentinel } from '../topologies/rig/sentinel.js';
-import { adminOf } from './rig/fault-app.js';
+import { redisClient } from '../support/redis-client.js';
 
 // Servers and processes are started in each.
 jest.setTimeout(120_000);
@@ -73,7 +73,7 @@ describe('a process', () => {
       REDIS_SESSION_PASSWORD: DATA_PASSWORD,
     });
     await node.waitFor(/listening at/);
-    const watcher = adminOf(Number(alive.split(':')[1]), { password: SENTINEL_PASSWORD });
+    const watcher = redisClient(Number(alive.split(':')[1]), { password: SENTINEL_PASSWORD });
     await eventually('it listens to the one that is alive', async () => {
       const list = String(await watcher.call('CLIENT', 'LIST', 'TYPE', 'pubsub'));
       return list.match(/^id=/gm)?.length === 2 ? true : undefined;

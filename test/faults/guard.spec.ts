@@ -1,7 +1,8 @@
 import { describe, expect, it } from '@jest/globals';
 import { Availability } from '../../lib/redis/availability.js';
 import { ResilientExecutor } from '../../lib/redis/resilient-executor.js';
-import type { RedisExecutor, ScanPage } from '../../lib/redis/executor.js';
+import type { RedisExecutor } from '../../lib/redis/executor.js';
+import type { ScanPage } from '../../lib/redis/scan.js';
 import { SessionStoreUnavailableError } from '../../lib/core/errors.js';
 import { storeUnavailable } from '../../lib/redis/failure.js';
 import type { Script } from '../../lib/redis/script.js';

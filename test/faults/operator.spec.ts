@@ -1,12 +1,13 @@
 import { expect, it } from '@jest/globals';
+import { redisClient } from '../support/redis-client.js';
 import { eachAdapter } from '../support/apps.js';
 import { startRedis } from '../support/redis-server.js';
-import { adminOf, startFaultApp } from './rig/fault-app.js';
+import { startFaultApp } from './rig/fault-app.js';
 
 eachAdapter('what the operator reads about a 503', (adapter) => {
   it('is one line for each kind of failure, with what to do, and none of the user', async () => {
     const redis = await startRedis();
-    const admin = adminOf(redis.port);
+    const admin = redisClient(redis.port);
     const app = await startFaultApp(adapter, { host: redis.host, port: redis.port });
     const browser = await app.loggedIn('canary-77d0');
     const lines = (): string[] => app.log.messages('warn').filter((line) => line.includes('get 503'));
@@ -32,7 +33,7 @@ eachAdapter('what the operator reads about a 503', (adapter) => {
 
   it('tells of a record that only a newer version can read', async () => {
     const redis = await startRedis();
-    const admin = adminOf(redis.port);
+    const admin = redisClient(redis.port);
     const app = await startFaultApp(adapter, { host: redis.host, port: redis.port });
     const browser = await app.loggedIn();
     const [key = ''] = await admin.keys('session:{*');

@@ -1,8 +1,9 @@
 import { expect, it } from '@jest/globals';
+import { redisClient } from '../support/redis-client.js';
 import { eachAdapter } from '../support/apps.js';
 import { startRedis } from '../support/redis-server.js';
 import { startProxy } from '../support/tcp-proxy.js';
-import { oneOfEach, recoveryMs, startFaultApp, TIMEOUT_MS, adminOf, assertHonest } from './rig/fault-app.js';
+import { oneOfEach, recoveryMs, startFaultApp, TIMEOUT_MS, assertHonest } from './rig/fault-app.js';
 import { startSwitchboard } from './rig/switchboard.js';
 
 const DOWN = { plain: 200, read: 503, write: 503, logout: 503 };
@@ -109,7 +110,7 @@ eachAdapter('an outage', (adapter) => {
     const users = await Promise.all(['a', 'b', 'c', 'd'].map((user) => app.loggedIn(user)));
     const reader = users[3];
     if (!reader) throw new Error('no user');
-    const [busy, killer] = [adminOf(redis.port), adminOf(redis.port)];
+    const [busy, killer] = [redisClient(redis.port), redisClient(redis.port)];
     await killer.ping();
     const script = busy.eval('while true do end', 0).catch(() => undefined);
     while ((await reader.get('/read')).status === 200) expect(redis.pid).toBeGreaterThan(0);

@@ -1,10 +1,11 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, it } from '@jest/globals';
+import { redisClient } from '../support/redis-client.js';
 import { eachAdapter, type Adapter } from '../support/apps.js';
 import type { Browser } from '../support/cookie-jar.js';
 import { startRedis, type RedisProcess } from '../support/redis-server.js';
-import { adminOf, oneOfEach, recoveryMs, startFaultApp, type FaultApp } from './rig/fault-app.js';
+import { oneOfEach, recoveryMs, startFaultApp, type FaultApp } from './rig/fault-app.js';
 import type { Redis } from 'ioredis';
 
 interface Scene {
@@ -20,7 +21,7 @@ async function start(adapter: Adapter): Promise<Scene> {
   const redis = await startRedis({ args: ['--enable-protected-configs', 'yes'] });
   const app = await startFaultApp(adapter, { host: redis.host, port: redis.port });
   const users = await Promise.all(['a', 'b', 'c'].map((user) => app.loggedIn(user)));
-  return { redis, admin: adminOf(redis.port), app, users, witness: await app.loggedIn('witness') };
+  return { redis, admin: redisClient(redis.port), app, users, witness: await app.loggedIn('witness') };
 }
 
 eachAdapter('a Redis that refuses', (adapter) => {
@@ -90,7 +91,7 @@ eachAdapter('a Redis that refuses', (adapter) => {
     async (...row) => {
       const [_why, fault, repair] = row;
       const redis = await startRedis();
-      const admin = adminOf(redis.port);
+      const admin = redisClient(redis.port);
       await admin.call('ACL', 'SETUSER', 'shop', 'on', '>canary-5ef1', '~*', '&*', '+@all');
       const credentials = { username: 'shop', password: 'canary-5ef1' };
       const app = await startFaultApp(adapter, { host: redis.host, port: redis.port, ...credentials });

@@ -1,8 +1,9 @@
 import { expect, it } from '@jest/globals';
+import { redisClient } from '../support/redis-client.js';
 import { eachAdapter } from '../support/apps.js';
 import { setPart } from '../support/record-fields.js';
 import { startRedis } from '../support/redis-server.js';
-import { adminOf, assertHonest, recoveryMs, startFaultApp } from './rig/fault-app.js';
+import { assertHonest, recoveryMs, startFaultApp } from './rig/fault-app.js';
 import { startSwitchboard } from './rig/switchboard.js';
 
 eachAdapter('replies and records that are not what they should be', (adapter) => {
@@ -89,7 +90,7 @@ eachAdapter('replies and records that are not what they should be', (adapter) =>
     'row 20: a record that %s is anonymous, told once and set aside; the next login works',
     async (_what, reason, damage) => {
       const redis = await startRedis();
-      const admin = adminOf(redis.port);
+      const admin = redisClient(redis.port);
       const app = await startFaultApp(adapter, { host: redis.host, port: redis.port });
       const user = await app.loggedIn();
       const [key = ''] = await admin.keys('session:{*');
@@ -109,7 +110,7 @@ eachAdapter('replies and records that are not what they should be', (adapter) =>
 
   it('row 20: an attribute whose bytes are damaged costs that attribute and no 5xx', async () => {
     const redis = await startRedis();
-    const admin = adminOf(redis.port);
+    const admin = redisClient(redis.port);
     const app = await startFaultApp(adapter, { host: redis.host, port: redis.port });
     const user = await app.loggedIn();
     const [key = ''] = await admin.keys('session:{*');
@@ -121,7 +122,7 @@ eachAdapter('replies and records that are not what they should be', (adapter) =>
 
   it('row 20: a record of a newer format is 503 and left as it is', async () => {
     const redis = await startRedis();
-    const admin = adminOf(redis.port);
+    const admin = redisClient(redis.port);
     const app = await startFaultApp(adapter, { host: redis.host, port: redis.port });
     const user = await app.loggedIn();
     const [key = ''] = await admin.keys('session:{*');

@@ -9,7 +9,8 @@ import {
   startSentinel,
   type SentinelInstallation,
 } from '../topologies/rig/sentinel.js';
-import { adminOf, oneOfEach, recoveryMs, startFaultApp, type FaultApp } from './rig/fault-app.js';
+import { redisClient } from '../support/redis-client.js';
+import { oneOfEach, recoveryMs, startFaultApp, type FaultApp } from './rig/fault-app.js';
 
 // Servers and processes are started in each.
 jest.setTimeout(120_000);
@@ -33,8 +34,8 @@ async function start(): Promise<Scene> {
   return {
     ...installation,
     ports,
-    admin: adminOf(installation.servers[0].port, { password: DATA_PASSWORD }),
-    watchers: ports.map((port) => adminOf(port, { password: SENTINEL_PASSWORD })),
+    admin: redisClient(installation.servers[0].port, { password: DATA_PASSWORD }),
+    watchers: ports.map((port) => redisClient(port, { password: SENTINEL_PASSWORD })),
   };
 }
 

@@ -2,16 +2,17 @@ import { describe, expect, it } from '@jest/globals';
 import { once } from 'node:events';
 import { Agent, request, type IncomingMessage } from 'node:http';
 import { createServer, type AddressInfo, type Socket } from 'node:net';
-import { Redis } from 'ioredis';
+import type { Redis } from 'ioredis';
 import type { RedisOptions } from 'nestjs-redis-session';
 import { aclLine } from '../security/acl-line.js';
+import { redisClient } from '../support/redis-client.js';
 import { LogSink } from '../support/apps.js';
 import { onCleanup } from '../support/cleanup.js';
 import { compileApp } from '../support/compile.js';
 import { startNode } from '../support/node-process.js';
 import { startRedis } from '../support/redis-server.js';
 import { eventually } from '../support/eventually.js';
-import { adminOf, oneOfEach, recoveryMs, startFaultApp, type FaultApp } from './rig/fault-app.js';
+import { oneOfEach, recoveryMs, startFaultApp, type FaultApp } from './rig/fault-app.js';
 import { startSwitchboard } from './rig/switchboard.js';
 
 /** The adapter makes no difference to any of this. */
@@ -114,13 +115,7 @@ describe('a server that is not what was asked for: the application does not boot
     [
       'SELECT refused to an injected client that is connected already',
       async () => {
-        const client = new Redis({
-          ...{ host: acl.host, port: acl.port, db: 3 },
-          username: 'no-select',
-          password: 'pw',
-        });
-        client.on('error', () => undefined);
-        onCleanup(() => client.disconnect());
+        const client = redisClient(acl.port, { db: 3, username: 'no-select', password: 'pw' });
         await new Promise((resolve) => client.once('ready', resolve));
         return { client };
       },
@@ -203,7 +198,7 @@ describe('a server that is not what was asked for: the application does not boot
   });
 
   it('leaves nothing of its rehearsal behind, or where it may not delete that, nothing that does not expire', async () => {
-    const admin = adminOf(acl.port, { password: 'root' });
+    const admin = redisClient(acl.port, { password: 'root' });
     const before = await admin.keys('*');
     for (const key of before) expect(await admin.pttl(key)).not.toBe(-1);
     await startFaultApp(ADAPTER, as('documented'));
@@ -244,7 +239,7 @@ describe('a server that refuses what sessions do not need', () => {
 describe('a server that changes while it is in use: it is told by its name', () => {
   it('SELECT revoked: after a reconnect it counts as down, serves nothing of database 0, and is back by itself', async () => {
     const redis = await startRedis();
-    const admin = adminOf(redis.port);
+    const admin = redisClient(redis.port);
     await admin.call('ACL', 'SETUSER', 'shop', 'on', '>pw', '~*', '&*', '+@all');
     const options = { host: redis.host, port: redis.port, username: 'shop', password: 'pw', ...PATIENT };
     const [zero, two] = [
@@ -291,7 +286,7 @@ describe('a server that changes while it is in use: it is told by its name', () 
     ],
   ])('%s', async (_what, fault, repair, cause) => {
     const redis = await startRedis();
-    const admin = adminOf(redis.port);
+    const admin = redisClient(redis.port);
     await admin.call('ACL', 'SETUSER', 'shop', 'on', '>pw', '~*', '&*', '+@all');
     const app = await startFaultApp(ADAPTER, {
       ...{ host: redis.host, port: redis.port, username: 'shop', password: 'pw' },
@@ -312,7 +307,7 @@ describe('a server that changes while it is in use: it is told by its name', () 
 
   it('it evicts sessions: health counts them', async () => {
     const redis = await startRedis();
-    const admin = adminOf(redis.port);
+    const admin = redisClient(redis.port);
     const app = await startFaultApp(ADAPTER, { host: redis.host, port: redis.port, ...PATIENT });
     const user = await app.loggedIn('a');
     expect((await app.health()).evictedKeys).toBe(0);
@@ -329,7 +324,7 @@ describe('a server that changes while it is in use: it is told by its name', () 
 
   it('it closes idle connections: nobody notices, and it is no news', async () => {
     const redis = await startRedis();
-    const admin = adminOf(redis.port);
+    const admin = redisClient(redis.port);
     const app = await startFaultApp(ADAPTER, { host: redis.host, port: redis.port, ...PATIENT });
     const user = await app.loggedIn();
     for (let n = 0; n < 5; n += 1) {
@@ -348,11 +343,11 @@ describe('a server that changes while it is in use: it is told by its name', () 
     'it closes all while the process is frozen: the first requests are served, with %s',
     async (_what, connections) => {
       const redis = await startRedis();
-      const admin = adminOf(redis.port);
+      const admin = redisClient(redis.port);
       const node = await startNode(await compileApp('test/faults/rig/frozen-node.ts'), {
         env: { REDIS_PORT: String(redis.port), MAX_CONNECTIONS: connections },
       });
-      const [, url = ''] = await node.waitFor(/listening at (\S+)\./, 30_000);
+      const [, url = ''] = await node.waitFor(/listening at (\S+)\./);
       const agent = new Agent({ keepAlive: true });
       onCleanup(() => agent.destroy());
       const ask = (method: string, path: string, cookie = ''): Promise<IncomingMessage> =>

@@ -1,11 +1,12 @@
 import { describe, expect, it } from '@jest/globals';
+import { redisClient } from '../support/redis-client.js';
 import { eachAdapter } from '../support/apps.js';
 import { freePort } from '../support/free-port.js';
 import { startRedis } from '../support/redis-server.js';
 import { eventually } from '../support/eventually.js';
 import { linkTo } from '../topologies/rig/store-on.js';
 import { evictionRisk } from '../../lib/redis/eviction.js';
-import { adminOf, startFaultApp } from './rig/fault-app.js';
+import { startFaultApp } from './rig/fault-app.js';
 import { startSwitchboard } from './rig/switchboard.js';
 
 eachAdapter('a start without Redis', (adapter) => {
@@ -85,7 +86,7 @@ describe('an address that is led to another server', () => {
     const link = linkTo({ redis: { host: board.host, port: board.port } });
     await link.connect();
     await link.executor.call('SET', 'k', 'old');
-    await adminOf(old.port).replicaof('127.0.0.1', 1);
+    await redisClient(old.port).replicaof('127.0.0.1', 1);
     // The address still leads to the old one: nothing is gained by reconnecting, and no read fails for trying.
     for (let n = 0; n < 20; n++) {
       await expect(link.executor.call('SET', 'k', 'x')).rejects.toThrow(/READONLY/);
@@ -98,6 +99,6 @@ describe('an address that is led to another server', () => {
       return (await link.executor.call('SET', 'k', 'new')) === 'OK' ? true : undefined;
     });
     expect(performance.now() - start).toBeLessThan(10_000);
-    expect(await adminOf(next.port).get('k')).toBe('new');
+    expect(await redisClient(next.port).get('k')).toBe('new');
   });
 });

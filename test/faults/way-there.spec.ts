@@ -6,7 +6,8 @@ import type { RedisOptions } from 'nestjs-redis-session';
 import { freePort } from '../support/free-port.js';
 import { startRedis } from '../support/redis-server.js';
 import { makeAuthority, type Authority, type KeyPair } from '../topologies/rig/certificates.js';
-import { adminOf, oneOfEach, recoveryMs, startFaultApp } from './rig/fault-app.js';
+import { redisClient } from '../support/redis-client.js';
+import { oneOfEach, recoveryMs, startFaultApp } from './rig/fault-app.js';
 
 // Servers and processes are started in each.
 jest.setTimeout(120_000);
@@ -88,7 +89,7 @@ describe.each([
       const redis = await startRedis({
         args: ['--tls-port', String(port), '--tls-auth-clients', 'no', ...files],
       });
-      const admin = adminOf(redis.port);
+      const admin = redisClient(redis.port);
       const show = ({ cert, key }: KeyPair): Promise<unknown> =>
         admin.call('CONFIG', 'SET', 'tls-cert-file', cert, 'tls-key-file', key);
       const tls = { ca: await readFile(ca, 'utf8'), servername: SERVER_NAME };
@@ -127,7 +128,7 @@ describe.each([
           fault: () => Promise.resolve((known = false)),
           repair: () => Promise.resolve((known = true)),
           options: { host, port: redis.port, pool },
-          admin: adminOf(redis.port),
+          admin: redisClient(redis.port),
         },
         /ENOTFOUND\. .*Check the host name in REDIS_SESSION_HOST, and the DNS/,
       );

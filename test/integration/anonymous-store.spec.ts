@@ -6,7 +6,7 @@ import {
   connect,
   COPY_LIFE_MS,
   keyOf,
-  MARKER_MS,
+  TOMBSTONE_MS,
   redisLifeMs,
 } from '../contract/redis-rig.js';
 import { RedisCommands } from '../../lib/redis/commands.js';
@@ -266,7 +266,7 @@ describe('a copy in memory', () => {
     await b.destroy(unknown);
     await b.renew(renewed, renewal(freshId(renewed), {}, { authenticated: true, login }));
     for (const id of [known, unknown, renewed]) {
-      expect(await client.pttl(keyOf(id))).toBeGreaterThan(COPY_LIFE_MS + MARKER_MS / 2);
+      expect(await client.pttl(keyOf(id))).toBeGreaterThan(COPY_LIFE_MS + TOMBSTONE_MS / 2);
     }
   });
 

@@ -7,7 +7,7 @@ import { RedisCommands } from '../../lib/redis/commands.js';
 import type { RedisExecutor } from '../../lib/redis/executor.js';
 import { RedisStore } from '../../lib/stores/redis/redis-store.js';
 import { change, freshId, newSession, renewal } from '../contract/builders.js';
-import { connect, keyOf, MARKER_MS, PREFIX, redisStore } from '../contract/redis-rig.js';
+import { connect, keyOf, TOMBSTONE_MS, PREFIX, redisStore } from '../contract/redis-rig.js';
 import { linkTo } from '../topologies/rig/store-on.js';
 import { skewClocks } from '../topologies/rig/skewed-clocks.js';
 import { startProxy } from '../support/tcp-proxy.js';
@@ -124,7 +124,12 @@ function stall(milliseconds: number): void {
 }
 
 function storeWith(commands: RedisExecutor): RedisStore {
-  const options = { keyPrefix: PREFIX, topology: 'standalone', touchIntervalMs: 0, tombstoneMs: MARKER_MS };
+  const options = {
+    keyPrefix: PREFIX,
+    topology: 'standalone',
+    touchIntervalMs: 0,
+    tombstoneMs: TOMBSTONE_MS,
+  };
   return new RedisStore(commands, options, async () => undefined);
 }
 

@@ -3,7 +3,7 @@ import type { SessionStore } from '../../lib/core/store.js';
 import type { SessionId } from '../../lib/core/token.js';
 import type { RedisClient } from '../../lib/redis/client.js';
 import { freshId, newSession, renewal } from '../contract/builders.js';
-import { anonymousNode, connect, keyOf, MARKER_MS, redisStore } from '../contract/redis-rig.js';
+import { anonymousNode, connect, keyOf, TOMBSTONE_MS, redisStore } from '../contract/redis-rig.js';
 import { startRedis } from '../support/redis-server.js';
 
 const IDLE_MS = 1_800_000;
@@ -18,7 +18,7 @@ beforeAll(async () => {
   const { port } = await startRedis();
   client = await connect(port);
   store = await redisStore(port, { tombstoneMs: IDLE_MS });
-  ({ store: node } = await anonymousNode(port, { copyLifeMs: IDLE_MS - MARKER_MS }));
+  ({ store: node } = await anonymousNode(port, { copyLifeMs: IDLE_MS - TOMBSTONE_MS }));
 });
 
 const login = { principal: 'ann', absoluteTimeout: 0 };

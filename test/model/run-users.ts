@@ -1,5 +1,6 @@
 import { RedisCommands } from '../../lib/redis/commands.js';
-import type { Argument, RedisExecutor, ScanPage, ScanPlace } from '../../lib/redis/executor.js';
+import type { Argument, RedisExecutor } from '../../lib/redis/executor.js';
+import type { ScanPage, ScanPlace } from '../../lib/redis/scan.js';
 import type { RedisClient } from '../../lib/redis/client.js';
 import type { Endpoint } from '../../lib/redis/failure.js';
 import type { Script } from '../../lib/redis/script.js';

@@ -6,7 +6,7 @@ const read = (name: string): string => readFileSync(new URL(name, ROOT), 'utf8')
 /** The rules that the manual tells an operator to give to Redis, from wherever it does; everywhere the same. */
 function documentedRules(): string {
   const pages = readdirSync(new URL('docs', ROOT), { recursive: true, encoding: 'utf8' })
-    .filter((name) => name.endsWith('.md'))
+    .filter((name) => name.endsWith('.md') && !name.includes('node_modules'))
     .map((name) => `docs/${name}`);
   const lines = ['README.md', 'SECURITY.md', ...pages].flatMap((page) =>
     [...read(page).matchAll(/^user \S+ on >\S+ ~(\S+)\* resetchannels &(\S+)events (.+)$/gm)].map(
@@ -21,11 +21,12 @@ function documentedRules(): string {
   return first.rules;
 }
 
-const RULES = documentedRules();
+/** What Redis has to allow, for any topology. */
+export const DOCUMENTED_RULES = documentedRules();
 
 /** A user who has what the manual says, and nothing else: a line of an ACL file. */
 export function aclLine(user: string, password: string, prefix: string): string {
-  return `user ${user} on >${password} ~${prefix}* resetchannels &${prefix}events ${RULES}`;
+  return `user ${user} on >${password} ~${prefix}* resetchannels &${prefix}events ${DOCUMENTED_RULES}`;
 }
 
 /** The same as words of a command: `ACL SETUSER …`. */
@@ -35,4 +36,4 @@ export function aclSetUser(...user: Parameters<typeof aclLine>): string[] {
 }
 
 /** Names of the commands it allows. */
-export const ALLOWED = RULES.split(' ').flatMap((rule) => (rule.startsWith('+') ? [rule.slice(1)] : []));
+export const ALLOWED = DOCUMENTED_RULES.split(' ').flatMap((rule) => (rule.startsWith('+') ? [rule.slice(1)] : []));

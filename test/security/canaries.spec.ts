@@ -4,13 +4,13 @@ import { tracingChannel } from 'node:diagnostics_channel';
 import { inspect } from 'node:util';
 import { Session, type HttpSession } from 'nestjs-redis-session';
 import { RedisSessionHealthIndicator, RedisSessionHealthModule } from 'nestjs-redis-session/health';
+import { redisClient } from '../support/redis-client.js';
 import { eachAdapter, LogSink, startApp, type Adapter, type StartedApp } from '../support/apps.js';
 import { Browser } from '../support/cookie-jar.js';
 import { setPart } from '../support/record-fields.js';
 import { startRedis, type RedisProcess } from '../support/redis-server.js';
 import { bankModule, idOf, keyOf } from './bank.js';
-import { Redis } from 'ioredis';
-import { onCleanup } from '../support/cleanup.js';
+import type { Redis } from 'ioredis';
 
 const PASSWORD = 'canary-redis-password-5d1e';
 const PAYLOAD = 'canary-payload-of-a-customer-93ab';
@@ -220,9 +220,7 @@ describe('a wrong password at boot', () => {
 
 async function start(adapter: Adapter, log: LogSink): Promise<Rig> {
   const redis = await startRedis({ password: PASSWORD });
-  const admin = new Redis({ port: redis.port, host: redis.host, password: PASSWORD });
-  admin.on('error', () => undefined);
-  onCleanup(() => admin.disconnect());
+  const admin = redisClient(redis.port, { password: PASSWORD });
   const app = await startApp(
     adapter,
     {

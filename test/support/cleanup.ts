@@ -78,5 +78,5 @@ export function runIfThisProcessDies(...command: string[]): () => void {
 
 // Hooks may only be added while a test file is read, so this is done at import, not on first use. A microtask
 // later, so that the file's own afterAll (closing its clients) comes before the servers go.
-const { afterAll } = globalThis as { afterAll?: (hook: () => Promise<void>, timeoutMs: number) => void };
-if (afterAll) queueMicrotask(() => afterAll(cleanUp, 30_000));
+const { afterAll } = globalThis as { afterAll?: (hook: () => Promise<void>) => void };
+if (afterAll) queueMicrotask(() => afterAll(cleanUp));

@@ -33,7 +33,7 @@ export const HANDSHAKE_COMMANDS: readonly string[] = [
   ...['HELLO', 'AUTH', 'SELECT', 'CLIENT', 'INFO', 'PING', 'COMMAND', 'SCRIPT'],
 ];
 
-const ANSWER_WITHIN_MS = 5_000;
+const ANSWER_WITHIN_MS = 60_000;
 
 interface Waiting {
   readonly isIt: (line: string) => boolean;

@@ -6,7 +6,7 @@ const POLL_MS = 10;
 export async function eventually<T>(
   what: string,
   ask: () => Promise<T | undefined> | T | undefined,
-  withinMs = 15_000,
+  withinMs = 120_000,
 ): Promise<T> {
   const until = performance.now() + withinMs;
   let failure: unknown;

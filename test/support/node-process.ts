@@ -46,7 +46,7 @@ export async function startNode(script: string, options: NodeOptions = {}): Prom
       return child.exited;
     },
     output: () => child.output(),
-    waitFor: (pattern, withinMs = 60_000) => waitForOutput(child, pattern, withinMs),
+    waitFor: (pattern, withinMs = 240_000) => waitForOutput(child, pattern, withinMs),
     kill: (signal) => child.end(signal),
     signal: (signal) => child.signal(signal),
     restart: async () => {

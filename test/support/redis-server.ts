@@ -46,7 +46,7 @@ export interface RedisProcess {
 }
 
 const HOST = '127.0.0.1';
-const READY_WITHIN_MS = 10_000;
+const READY_WITHIN_MS = 100_000;
 const POLL_MS = 5;
 const BIND_ATTEMPTS = 5;
 

@@ -5,7 +5,7 @@ import { createRedisClient } from '../../lib/redis/client.js';
 import { RedisCommands } from '../../lib/redis/commands.js';
 import { RedisStore } from '../../lib/stores/redis/redis-store.js';
 import { change, freshId, newSession, renewal } from '../contract/builders.js';
-import { keyOf, MARKER_MS, PREFIX } from '../contract/redis-rig.js';
+import { keyOf, TOMBSTONE_MS, PREFIX } from '../contract/redis-rig.js';
 import { describeSessionStore } from '../contract/session-store.contract.js';
 import { onCleanup } from '../support/cleanup.js';
 import type { RedisProcess } from '../support/redis-server.js';
@@ -18,7 +18,7 @@ import { nodesOn, storeOn } from './rig/store-on.js';
 let cluster: ClusterInstallation;
 beforeAll(async () => {
   cluster = await startCluster();
-}, 60_000);
+});
 
 const settings = (): Record<string, string> => ({
   REDIS_SESSION_CLUSTER_NODES: cluster.nodes,
@@ -73,7 +73,7 @@ describe('a cluster', () => {
         () => undefined,
       ),
     );
-  }, 30_000);
+  });
 
   it('is reached through the map where its nodes call themselves by other addresses', async () => {
     const proxies = await Promise.all(cluster.servers.map(({ port }) => startProxy(port)));
@@ -176,7 +176,7 @@ describe('a cluster', () => {
     } finally {
       await moveSlot(cluster, slot, to, from);
     }
-  }, 60_000);
+  });
 
   describe('whose masters do not agree about the time', () => {
     const TIMEOUT_MS = 1_000;
@@ -193,7 +193,7 @@ describe('a cluster', () => {
         keyPrefix: PREFIX,
         topology: 'cluster',
         touchIntervalMs: 0,
-        tombstoneMs: MARKER_MS,
+        tombstoneMs: TOMBSTONE_MS,
       };
       const byMaster: SessionId[] = [];
       while (byMaster.filter(Boolean).length < 3) {
@@ -255,7 +255,7 @@ describe('a cluster', () => {
     await eventually('it serves again', async () =>
       (await store.load(id)).status === 'found' ? true : undefined,
     );
-  }, 30_000);
+  });
 
   it('a master dies and its replica takes over: served again by itself, with all that was acknowledged', async () => {
     const own = await startCluster();
@@ -283,5 +283,5 @@ describe('a cluster', () => {
       expect(await store.load(each)).toMatchObject({ status: 'found' });
       expect(await store.save(each, change({ after: 'yes' }))).toMatchObject({ status: 'written' });
     }
-  }, 60_000);
+  });
 });

@@ -1,10 +1,10 @@
 import { expect, it } from '@jest/globals';
-import { Redis } from 'ioredis';
+
 import type { SessionId } from '../../lib/core/token.js';
 import { DESTROY } from '../../lib/stores/redis/scripts.js';
 import { freshId, newSession } from '../contract/builders.js';
 import { keyOf, PREFIX } from '../contract/redis-rig.js';
-import { onCleanup } from '../support/cleanup.js';
+import { redisClient } from '../support/redis-client.js';
 import { recordCount } from '../support/records.js';
 import { eventually } from '../support/eventually.js';
 import { DATA_PASSWORD, MASTER_NAME, SENTINEL_PASSWORD, startSentinel } from './rig/sentinel.js';
@@ -31,11 +31,9 @@ it('logouts that replicas confirm follow a failover behind Sentinel', async () =
   await eventually('the first is confirmed', async () => (await end(first), true));
 
   const before = await sentinel.masterPort();
-  const watcher = new Redis({
-    port: Number(sentinel.sentinels.split(',')[0]?.split(':')[1]),
+  const watcher = redisClient(Number(sentinel.sentinels.split(',')[0]?.split(':')[1]), {
     password: SENTINEL_PASSWORD,
   });
-  onCleanup(() => watcher.disconnect());
   await sentinel.replicated();
   await watcher.call('SENTINEL', 'FAILOVER', MASTER_NAME);
   await eventually('the other is the master', async () =>
@@ -45,7 +43,6 @@ it('logouts that replicas confirm follow a failover behind Sentinel', async () =
   // By the master that was, once it has become a replica.
   expect(await eventually('the second is confirmed', async () => (await end(second), true))).toBe(true);
   expect((await store.load(second)).status).toBe('ended');
-  const copy = new Redis({ port: Number(other?.port), password: DATA_PASSWORD });
-  onCleanup(() => copy.disconnect());
+  const copy = redisClient(Number(other?.port), { password: DATA_PASSWORD });
   expect(await recordCount(copy)).toBe(0);
-}, 40_000);
+});

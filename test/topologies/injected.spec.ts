@@ -15,7 +15,7 @@ let cluster: ClusterInstallation;
 const clients: RedisClient[] = [];
 beforeAll(async () => {
   [redis, cluster] = await Promise.all([startRedis(), startCluster()]);
-}, 60_000);
+});
 afterAll(() => {
   for (const client of clients) client.disconnect();
 });

@@ -17,7 +17,7 @@ beforeAll(async () => {
   });
   old = new Cluster(nodes);
   onCleanup(() => old.disconnect());
-}, 60_000);
+});
 
 it('sessions of another library are taken over on a Redis Cluster, whose old and new keys lie on different masters', async () => {
   const start = async (): Promise<Playground> => {
@@ -41,4 +41,4 @@ it('sessions of another library are taken over on a Redis Cluster, whose old and
     expect(await old.exists(key)).toBe(0);
     expect(await who(a, first)).toBeUndefined();
   }
-}, 60_000);
+});

@@ -1,8 +1,9 @@
 import { beforeEach, describe, expect, it } from '@jest/globals';
 import type { Redis } from 'ioredis';
 import type { PoolOptions } from '../../lib/config/options.js';
-import type { GuardedLink } from '../../lib/redis/link.js';
-import { adminOf } from '../faults/rig/fault-app.js';
+import type { ResilientLink } from '../../lib/redis/link.js';
+
+import { redisClient } from '../support/redis-client.js';
 import { startRedis, type RedisProcess } from '../support/redis-server.js';
 import { startProxy } from '../support/tcp-proxy.js';
 import { eventually } from '../support/eventually.js';
@@ -12,10 +13,10 @@ let redis: RedisProcess;
 let admin: Redis;
 beforeEach(async () => {
   redis = await startRedis();
-  admin = adminOf(redis.port);
+  admin = redisClient(redis.port);
 });
 
-async function pooled(pool: PoolOptions, timeoutMs = 1000, port = redis.port): Promise<GuardedLink> {
+async function pooled(pool: PoolOptions, timeoutMs = 1000, port = redis.port): Promise<ResilientLink> {
   const link = linkTo({
     redis: { host: '127.0.0.1', port, timeoutMs, pool: { maxConnections: 4, ...pool } },
   });
@@ -31,7 +32,7 @@ async function connections(): Promise<string[]> {
 }
 
 /** So many commands under way at the same time, for so long. */
-function under(link: GuardedLink, count: number, ms = 50): Promise<unknown[]> {
+function under(link: ResilientLink, count: number, ms = 50): Promise<unknown[]> {
   return Promise.all(
     Array.from({ length: count }, () => link.executor.call('BLPOP', 'nothing', String(ms / 1000))),
   );

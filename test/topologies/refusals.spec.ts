@@ -1,12 +1,12 @@
 import { afterEach, beforeAll, describe, expect, it, jest } from '@jest/globals';
-import { Redis } from 'ioredis';
+import type { Redis } from 'ioredis';
 import { rehearse } from '../../lib/stores/redis/rehearsal.js';
 import { freshId, newSession } from '../contract/builders.js';
 import { LIMITS } from '../contract/contract-rig.js';
-import { keyOf, MARKER_MS, PREFIX } from '../contract/redis-rig.js';
+import { keyOf, TOMBSTONE_MS, PREFIX } from '../contract/redis-rig.js';
 import { describeSessionStore } from '../contract/session-store.contract.js';
 import { aclSetUser } from '../security/acl-line.js';
-import { onCleanup } from '../support/cleanup.js';
+import { redisClient } from '../support/redis-client.js';
 import { freePort } from '../support/free-port.js';
 import { LogSink } from '../support/log-sink.js';
 import { startRedis, type RedisProcess } from '../support/redis-server.js';
@@ -21,7 +21,7 @@ const OPTIONS = {
   keyPrefix: PREFIX,
   topology: 'cluster',
   touchIntervalMs: 0,
-  tombstoneMs: MARKER_MS,
+  tombstoneMs: TOMBSTONE_MS,
   limits: LIMITS,
 };
 
@@ -42,7 +42,7 @@ describe('sentinels', () => {
   let sentinels: string;
   beforeAll(async () => {
     ({ sentinels } = await startSentinel());
-  }, 60_000);
+  });
   const settings = (more: Settings = {}): Settings => ({
     REDIS_SESSION_SENTINEL_MASTER: MASTER_NAME,
     REDIS_SESSION_SENTINELS: sentinels,
@@ -136,8 +136,7 @@ describe('TLS', () => {
 describe('a cluster', () => {
   const oneNode = async (args: readonly string[] = []): Promise<[RedisProcess, Redis]> => {
     const server = await startRedis({ args: ['--cluster-enabled', 'yes', ...args] });
-    const admin = new Redis(server.port);
-    onCleanup(() => admin.disconnect());
+    const admin = redisClient(server.port);
     return [server, admin];
   };
   const allSlots = (admin: Redis, last = 16_383): Promise<unknown> =>

@@ -128,7 +128,7 @@ describe('the build', () => {
   beforeAll(async () => {
     dist = await tempDir();
     await buildInto(dist);
-  }, 120_000);
+  });
 
   const entries = Object.entries(manifest.exports).flatMap(([name, target]) =>
     typeof target === 'string' ? [] : [[name, target] as const],

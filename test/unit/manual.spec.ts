@@ -10,7 +10,7 @@ import { resolveSettings } from '../../lib/config/resolve.js';
 import { bannerLines } from '../../lib/config/banner.js';
 import { RESERVED_MEMBERS } from '../../lib/core/members.js';
 import { SESSION_POLICIES } from '../../lib/core/environment.js';
-import { LEAST_PRIVILEGES } from '../../lib/redis/privileges.js';
+import { DOCUMENTED_RULES } from '../security/acl-line.js';
 import { intoPage } from '../chaos/report.js';
 import { codesIn, PAGES, ROOT, sectionOf, tableOf, textOf } from '../support/manual.js';
 import { REASONS, reasonsTable } from '../support/reasons-table.js';
@@ -129,7 +129,7 @@ describe('the tables', () => {
     const line = /^user shop on >PASSWORD ~shop:session:\* resetchannels &shop:session:events (.*)$/m.exec(
       textOf('docs/redis.md'),
     );
-    expect(line?.[1]).toBe(LEAST_PRIVILEGES);
+    expect(line?.[1]).toBe(DOCUMENTED_RULES);
   });
 });
 

@@ -36,23 +36,4 @@ describe('the options', () => {
     expect(types.filter((name) => !names.includes(name))).toEqual([]);
     expect(types).toContain('ClusterOptions');
   });
-
-  it('have a doc comment, each member that an application may set', () => {
-    const members = PUBLIC.filter(({ name }) => /(Options|Extras|Factory|RedisNode)$/.test(name)).flatMap(
-      (symbol) => {
-        const declared = symbol.flags & ts.SymbolFlags.Alias ? checker.getAliasedSymbol(symbol) : symbol;
-        return checker
-          .getPropertiesOfType(checker.getDeclaredTypeOfSymbol(declared))
-          .filter(({ declarations = [] }) =>
-            declarations.some((each) => each.getSourceFile().fileName.startsWith(LIB)),
-          )
-          .map((member) => ({
-            name: `${symbol.name}.${member.name}`,
-            isTold: member.getDocumentationComment(checker).length > 0,
-          }));
-      },
-    );
-    expect(members.length).toBeGreaterThan(80);
-    expect(members.filter(({ isTold }) => !isTold).map(({ name }) => name)).toEqual([]);
-  });
 });

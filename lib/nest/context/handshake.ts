@@ -4,23 +4,32 @@ import { connectionOf } from '../../compat/websockets.js';
 import { SessionUsageError } from '../../core/errors.js';
 
 /** The close code of a socket whose session has ended (4000 to 4999 are an application's own; as 401 of HTTP). */
-export const SESSION_ENDED_CODE = 4401;
+const SESSION_ENDED_CODE = 4401;
 const SESSION_ENDED_REASON = 'The session has ended.';
 
 /** A socket of socket.io. */
 export interface SocketIoSocket {
+  /** What tells it from other sockets. */
   readonly handshake: object;
+  /** The request that it began with, which has the cookie. */
   readonly request: IncomingMessage;
+  /** Whether it is over. */
   readonly disconnected: boolean;
+  /** Ends it; with `true` the connection beneath as well. */
   disconnect(close: boolean): unknown;
+  /** To hear of its end. */
   once(event: 'disconnect', listener: () => void): unknown;
 }
 
 /** A socket of the package ws, or one that is like it. */
 export interface PlainWebSocket {
+  /** 2 and above: it is over. */
   readonly readyState: number;
+  /** To tell the client something. */
   send(data: string): unknown;
+  /** Ends it. */
   close(code: number, reason: string): unknown;
+  /** To hear of its end. */
   once(event: 'close', listener: () => void): unknown;
 }
 

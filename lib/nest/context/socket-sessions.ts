@@ -13,7 +13,7 @@ const READ_ONLY =
   'nothing would save the change. Change it in a query or mutation over HTTP.';
 
 /** A session, and what an application gets of it. */
-export interface OpenedSession {
+interface OpenedSession {
   readonly session: ManagedSession;
   readonly httpSession: HttpSession;
 }

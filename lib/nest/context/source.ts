@@ -18,7 +18,7 @@ import { handshakeOf, handshakeOfUpgrade, isSocket, type AnySocket, type Handsha
 export type SessionSource = ArgumentsHost | AnyRequest | AnySocket;
 
 /** An HTTP request, whose response carries the cookie and waits for the save. */
-export interface RequestPlace {
+interface RequestPlace {
   readonly kind: 'request';
   readonly exchange: RawExchange;
 }
@@ -41,7 +41,7 @@ export interface OperationPlace {
 }
 
 /** Where a session is asked for, and so what it can do there. */
-export type SessionPlace = RequestPlace | MessagePlace | OperationPlace;
+type SessionPlace = RequestPlace | MessagePlace | OperationPlace;
 
 /**
  * The one resolver of contexts: what is behind a source.

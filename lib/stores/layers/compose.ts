@@ -7,11 +7,10 @@ import { GuestStore, type SharedStore } from './guest-store.js';
 import { KeyRing } from './key-ring.js';
 import { LocalCopies, type LocalCopyRules } from './local-copies.js';
 import { ObservedStore } from './observed-store.js';
-import { TracedStore } from './traced-store.js';
 import type { LayeredStore } from './store-layer.js';
 
 /** What stands before any store. */
-export interface OuterLayers {
+interface OuterLayers {
   /** Base64, newest first; empty: nothing is encrypted. */
   readonly encryptionKeys: readonly string[];
   /** Sessions of another library that ours take the place of; undefined: there are none. */
@@ -27,7 +26,7 @@ export interface StoreLayers extends OuterLayers {
 }
 
 /** A store with its layers. */
-export interface LayeredStores {
+interface LayeredStores {
   readonly store: SessionStore;
   /** The layer that keeps sessions of guests in this process. */
   readonly guests: GuestStore | undefined;
@@ -52,5 +51,5 @@ export function withOuterLayers(
     store = new EncryptedStore(store, new KeyRing(encryptionKeys.map((key) => Buffer.from(key, 'base64'))));
   if (old !== undefined) store = new LinkedStore(store, old);
   // Last, so that failures of each layer are seen, and what an operation takes is all that it takes.
-  return new TracedStore(new ObservedStore(store, failed), kind);
+  return new ObservedStore(store, kind, failed);
 }

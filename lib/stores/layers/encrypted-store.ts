@@ -39,7 +39,7 @@ const MAX_ATTEMPTS = 3;
  * Each session has a random key of its own, a new one from each login on, which encrypts each value bound to the attribute's
  * name; that key is stored with the session, locked by the key ring and bound to the session's id, who logged in, when, and the
  * codec. Everything is verified at load: a record with one wrong bit is unreadable as a whole, before anybody acts on part
- * of it, and is set aside. A record that is not encrypted, or by keys that this node does not have, is unreadable too,
+ * of it, and is put into quarantine. A record that is not encrypted, or by keys that this node does not have, is unreadable too,
  * and is left alone.
  *
  * Who can read and write Redis, has seen all that was ever in it, and knows none of the operator's keys, cannot:

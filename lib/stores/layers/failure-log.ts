@@ -4,7 +4,7 @@ import type { Timer } from '../../core/clock.js';
 import { isOutage } from '../../redis/failure.js';
 
 /** Where failures are told. */
-export interface OperatorLog {
+interface OperatorLog {
   log(message: string): void;
   warn(message: string): void;
 }

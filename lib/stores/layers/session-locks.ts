@@ -10,7 +10,7 @@ export const UNFINISHED = new Uint8Array();
 const CODEC_SUFFIX = '_aesgcm';
 
 /** Who logged in and when, as the record tells it. */
-export interface SealedLogin {
+interface SealedLogin {
   /** Sealed with the session's key, as stored. */
   readonly principal: string;
   /** Epoch milliseconds of the store's clock. */

@@ -16,7 +16,7 @@ export interface OldLibrary extends Pick<OldRecordRules, 'honoursExpiry'> {
   readonly principal?: OldRecordRules['principal'] | undefined;
 }
 
-export interface RedisOldSessionsOptions {
+interface RedisOldSessionsOptions {
   readonly libraries: readonly OldLibrary[];
   /** Of ours: marks begin with it. */
   readonly keyPrefix: string;

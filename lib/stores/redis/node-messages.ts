@@ -11,7 +11,7 @@ const MOST_KNOWN = 100_000;
 const RECORD_KEY = /^\{([A-Za-z0-9_-]{4})\}([A-Za-z0-9_-]{43})$/;
 
 /** What messages are for. */
-export interface NodeMessagesOptions {
+interface NodeMessagesOptions {
   readonly keyPrefix: string;
   /** Database of the sessions, whose expired keys may be told. */
   readonly database: number;

@@ -18,7 +18,7 @@ import { ADD_ENTRY, END_ENTRIES, ENTER_ENTRY, REMOVE_ENTRIES } from './index-scr
 import { opaque } from './opaque.js';
 
 /** What of the settings concerns the index. */
-export interface RedisIndexOptions {
+interface RedisIndexOptions {
   /** What every key begins with, as that of the records. */
   readonly keyPrefix: string;
   /** The operator's keys, newest first: users are named by an HMAC, and devices sealed. None: by a hash, in plain. */

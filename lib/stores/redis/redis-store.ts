@@ -72,7 +72,7 @@ const RECORD_KEY = /^\{([A-Za-z0-9_-]{4})\}([A-Za-z0-9_-]{43})$/;
 const ASIDE_LIFE_MS = 86_400_000;
 
 /** A record that another store hands over, to be kept as it is. */
-export type RestoredSession = SessionRecord;
+type RestoredSession = SessionRecord;
 
 /**
  * Sessions in Redis: a hash each, a field per attribute, every write one atomic script on one slot.

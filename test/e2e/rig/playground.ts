@@ -89,9 +89,9 @@ export async function startPlayground(
   };
 }
 
-/** The options that point at a server. */
-export function redisAt(redis: Pick<RedisProcess, 'host' | 'port'>): {
-  redis: { host: string; port: number };
+/** The options that point at a server, with patience: what is about time sets `timeoutMs` itself. */
+export function redisAt({ host, port }: Pick<RedisProcess, 'host' | 'port'>): {
+  redis: { host: string; port: number; timeoutMs: number };
 } {
-  return { redis: { host: redis.host, port: redis.port } };
+  return { redis: { host, port, timeoutMs: 20_000 } };
 }

@@ -1,9 +1,7 @@
 import { Body, Controller, Get, HttpCode, Post } from '@nestjs/common';
-import { Redis } from 'ioredis';
 import { RedisSessionModule, Session, type HttpSession, type RedisOptions } from 'nestjs-redis-session';
 import { RedisSessionHealthIndicator, RedisSessionHealthModule } from 'nestjs-redis-session/health';
 import { LogSink, startApp, type Adapter } from '../../support/apps.js';
-import { onCleanup } from '../../support/cleanup.js';
 import { Browser, type BrowserResponse } from '../../support/cookie-jar.js';
 
 /** Short, so that the tests are; the promises are stated in terms of it. */
@@ -126,14 +124,6 @@ export function assertHonest({ status, setCookies, headers, text }: BrowserRespo
     /redis|127\.0\.0\.1|session/i.test(text) && 'tells of the inside',
   ].filter(Boolean);
   if (wrong.length > 0) throw new Error(`An answer ${status} ${wrong.join(', ')}: ${text}`);
-}
-
-/** A plain client for the test's own commands. */
-export function adminOf(port: number, more: { username?: string; password?: string } = {}): Redis {
-  const client = new Redis({ host: '127.0.0.1', port, retryStrategy: () => 20, ...more });
-  client.on('error', () => undefined);
-  onCleanup(() => client.status === 'end' || client.disconnect());
-  return client;
 }
 
 /** Milliseconds until a read is answered 200 again. */

@@ -23,7 +23,7 @@ const { REDIS_PORT, MAX_CONNECTIONS } = process.env;
         ...{ host: '127.0.0.1', port: Number(REDIS_PORT), timeoutMs: 5000 },
         pool: { maxConnections: Number(MAX_CONNECTIONS) },
       },
-      anonymousTraffic: true,
+      storeGuests: true,
     }),
   ],
   controllers: [FrozenController],

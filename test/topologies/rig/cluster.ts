@@ -1,5 +1,5 @@
-import { Redis } from 'ioredis';
-import { onCleanup } from '../../support/cleanup.js';
+import type { Redis } from 'ioredis';
+import { redisClient } from '../../support/redis-client.js';
 import { startRedis, type RedisProcess } from '../../support/redis-server.js';
 import { eventually } from '../../support/eventually.js';
 
@@ -29,7 +29,7 @@ export async function startCluster(args: readonly string[] = []): Promise<Cluste
   const servers = await Promise.all(
     Array.from({ length: 2 * MASTERS }, () => startRedis({ args: [...cluster, ...args] })),
   );
-  const admins = servers.map(({ port }) => adminOf(port));
+  const admins = servers.map(({ port }) => redisClient(port));
   const [first] = admins as [Redis, ...Redis[]];
   await Promise.all(
     admins.slice(0, MASTERS).map((admin, at) => {
@@ -69,13 +69,6 @@ export async function startCluster(args: readonly string[] = []): Promise<Cluste
       .map(({ port }) => `127.0.0.1:${port}`)
       .join(','),
   };
-}
-
-function adminOf(port: number): Redis {
-  const client = new Redis({ host: '127.0.0.1', port, retryStrategy: () => 20 });
-  client.on('error', () => undefined);
-  onCleanup(() => client.disconnect());
-  return client;
 }
 
 /** The slot of a key, as the server counts it. */

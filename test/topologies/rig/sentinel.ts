@@ -1,8 +1,9 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { Redis } from 'ioredis';
+import type { Redis } from 'ioredis';
+import { redisClient } from '../../support/redis-client.js';
 import { startChild } from '../../support/child-process.js';
-import { onCleanup, tempDir } from '../../support/cleanup.js';
+import { tempDir } from '../../support/cleanup.js';
 import { freePort } from '../../support/free-port.js';
 import { startRedis, type RedisProcess } from '../../support/redis-server.js';
 import { eventually } from '../../support/eventually.js';
@@ -82,11 +83,7 @@ async function startOne(masterPort: number, downAfterMs: number): Promise<number
 }
 
 function connectTo(port: number, password = SENTINEL_PASSWORD): Redis {
-  const client = new Redis({ host: '127.0.0.1', port, password, retryStrategy: () => 20 });
-  client.on('error', () => undefined);
-  // ioredis starts a timer of 2 s when a client that has ended is disconnected.
-  onCleanup(() => client.status === 'end' || client.disconnect());
-  return client;
+  return redisClient(port, { password });
 }
 
 function pairs(reply: unknown): Map<string, string> {

@@ -12,7 +12,7 @@ import {
 import { SessionStoreUnavailableError } from '../../../lib/core/errors.js';
 import type { SessionStore } from '../../../lib/core/store.js';
 import { idOf, newToken } from '../../../lib/core/token.js';
-import { TracedStore } from '../../../lib/stores/layers/traced-store.js';
+import { ObservedStore } from '../../../lib/stores/layers/observed-store.js';
 import { MemoryStore } from '../../../lib/stores/memory-store.js';
 import { forgetTelemetry, parentOf, Telemetry } from '../../support/telemetry.js';
 import { FakeClock, overriding } from '../core/helpers.js';
@@ -28,11 +28,11 @@ const id = idOf(newToken(randomBytes));
 const change = { set: new Map([['a', Buffer.from('1')]]), remove: [], authenticated: false };
 const guest = { attributes: change.set, codec: 'json', maxInactiveInterval: 1800, absoluteTimeout: 0 };
 
-function memory(calls: Partial<SessionStore> = {}): TracedStore {
+function memory(calls: Partial<SessionStore> = {}): ObservedStore {
   const below = new MemoryStore({
     ...{ maxSessions: 100, maxBytes: 1_000_000, tombstoneMs: 60_000, now: clock.now },
   });
-  return new TracedStore(overriding(below, calls), 'memory');
+  return new ObservedStore(overriding(below, calls), 'memory');
 }
 
 let instrumentation: SessionInstrumentation;

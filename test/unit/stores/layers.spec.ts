@@ -150,7 +150,7 @@ describe('the observing layer', () => {
     ['destroy', (store) => store.destroy(id)],
   ])('tells of a failed %s before whoever asked hears of it', async (_name, ask) => {
     const order: unknown[] = [];
-    const store = new ObservedStore(failing(), (error) => order.push(['told', error]));
+    const store = new ObservedStore(failing(), 'memory', (error) => order.push(['told', error]));
     await ask(store).catch((error: unknown) => order.push(['thrown', error]));
     expect(order).toEqual([
       ['told', failure],
@@ -160,14 +160,14 @@ describe('the observing layer', () => {
 
   it('leaves health checks alone, which tell of their failures themselves', async () => {
     const told: unknown[] = [];
-    await expect(new ObservedStore(failing(), (error) => told.push(error)).health()).rejects.toBe(failure);
+    await expect(new ObservedStore(failing(), 'memory', (error) => told.push(error)).health()).rejects.toBe(failure);
     expect(told).toEqual([]);
   });
 
   it('hands out the very promise of the store: nobody waits longer for being observed', () => {
     const call = Promise.resolve({ status: 'absent' as const });
     const store = overriding(memory(), { load: () => call });
-    expect(new ObservedStore(store, () => undefined).load(id)).toBe(call);
+    expect(new ObservedStore(store, 'memory', () => undefined).load(id)).toBe(call);
   });
 });
 

@@ -9,7 +9,7 @@ import type { SessionStore } from '../../../lib/core/store.js';
 import { idOf, newToken, type SessionId } from '../../../lib/core/token.js';
 import { resolveSettings } from '../../../lib/config/resolve.js';
 import { createBackend } from '../../../lib/stores/backend.js';
-import { TracedStore } from '../../../lib/stores/layers/traced-store.js';
+import { ObservedStore } from '../../../lib/stores/layers/observed-store.js';
 import { MemoryStore } from '../../../lib/stores/memory-store.js';
 import { FakeClock, overriding } from '../core/helpers.js';
 
@@ -79,7 +79,7 @@ afterEach(() => {
 describe('a store that is traced', () => {
   it.each(Object.entries(OPERATIONS))('hands out the promise of the store below for %s', (name, run) => {
     const promise = new Promise<never>(() => undefined);
-    const store = new TracedStore(overriding(memory(), { [name]: () => promise }), 'memory');
+    const store = new ObservedStore(overriding(memory(), { [name]: () => promise }), 'memory');
     // Nobody listens: not a promise more, nor a message.
     expect(run(store)).toBe(promise);
     listen();
@@ -88,7 +88,7 @@ describe('a store that is traced', () => {
 
   it('tells of each operation on its channel, with its outcome and without its content', async () => {
     const { ended, texts, order } = listen();
-    const store = new TracedStore(memory(), 'memory');
+    const store = new ObservedStore(memory(), 'memory');
     for (const run of Object.values(OPERATIONS)) await run(store);
     await store.load(id);
     const told = ended.map(({ operation, outcome }) => [operation, outcome]);
@@ -116,7 +116,7 @@ describe('a store that is traced', () => {
   it('tells why one failed, and hands the failure on', async () => {
     const { ended, order } = listen();
     const failure = new SessionStoreUnavailableError('Redis is down.', { reason: 'TIMEOUT' });
-    const store = new TracedStore(overriding(memory(), { load: () => Promise.reject(failure) }), 'redis');
+    const store = new ObservedStore(overriding(memory(), { load: () => Promise.reject(failure) }), 'redis');
     await expect(store.load(id)).rejects.toBe(failure);
     expect(order).toEqual(['load start', 'load end', 'load error', 'load asyncStart', 'load asyncEnd']);
     expect(ended).toMatchObject([{ operation: 'load', store: 'redis', outcome: undefined, error: failure }]);
@@ -125,7 +125,7 @@ describe('a store that is traced', () => {
   it('tells of an error that is not ours the class only: it may quote what a session holds', async () => {
     const { ended, texts } = listen();
     const foreign = new RangeError(`cannot store ${PAYLOAD}`, { cause: PRINCIPAL });
-    const store = new TracedStore(overriding(memory(), { save: () => Promise.reject(foreign) }), 'redis');
+    const store = new ObservedStore(overriding(memory(), { save: () => Promise.reject(foreign) }), 'redis');
     await expect(store.save(id, change)).rejects.toBe(foreign);
     expect(ended[0]?.error?.name).toBe('RangeError');
     expect(texts.join('\n')).not.toContain('canary');
@@ -138,7 +138,7 @@ describe('a store that is traced', () => {
     stop.push(() => void start.unbindStore(storage));
     const seen: (string | undefined)[] = [];
     const below = memory();
-    const store = new TracedStore(
+    const store = new ObservedStore(
       overriding(below, { load: (...args) => (seen.push(storage.getStore()), below.load(...args)) }),
       'memory',
     );
