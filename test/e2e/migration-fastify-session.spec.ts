@@ -97,6 +97,6 @@ eachAdapter('moving in from @fastify/session', (adapter) => {
     const news = [await startNew(), await startNew()] as const;
     const { served, ...seen } = await rollOverAndBack(olds, news);
     expect(seen).toEqual({ logouts: 0, revivals: 0 });
-    for (const url of [...olds, ...news]) expect(served.get(url)).toBeGreaterThan(50);
-  }, 120_000);
+    for (const url of [...olds, ...news]) expect(served.get(url)).toBeGreaterThan(20);
+  }, 300_000);
 });

@@ -436,6 +436,6 @@ eachAdapter('moving in from express-session', (adapter) => {
     const news = [(await startNew()).url, (await startNew()).url] as const;
     const { served, ...seen } = await rollOverAndBack(olds, news);
     expect(seen).toEqual({ logouts: 0, revivals: 0 });
-    for (const url of [...olds, ...news]) expect(served.get(url)).toBeGreaterThan(50);
-  }, 120_000);
+    for (const url of [...olds, ...news]) expect(served.get(url)).toBeGreaterThan(20);
+  }, 300_000);
 });

@@ -14,9 +14,9 @@ export interface RollOverOutcome {
 
 const USERS = 12;
 /** Turns of a user, of those who leave. */
-const LEAVES_AT = [10, 20, 30, 40, 50, 60, 70];
-const LAST_TURN = 75;
-const REQUESTS_OF_A_STEP = 300;
+const LEAVES_AT = [6, 13, 20, 27, 34, 41, 48];
+const LAST_TURN = 50;
+const REQUESTS_OF_A_STEP = 200;
 
 /**
  * Two nodes of before behind one balancer, which two of ours replace, one by one, and which come back in the same way, while
