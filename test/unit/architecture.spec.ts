@@ -61,10 +61,10 @@ const MAY_USE: Readonly<Record<string, RegExp>> = {
   nest: /^(@nestjs\/(common|core|config|websockets)|rxjs|node:[\w/]+)$/,
   health: /^@nestjs\/(common|terminus)$/,
   cli: /^node:[\w/]+$/,
-  views: /^(@nestjs\/common|cookie)$/,
+  views: /^(@nestjs\/(common|core)|cookie)$/,
   express: /^node:http$/,
   fastify: /^node:http$/,
-  testing: /^@nestjs\/common$/,
+  testing: /^@nestjs\/(common|core)$/,
   otel: /^(@opentelemetry\/(api|instrumentation)|node:diagnostics_channel)$/,
   'index.ts': /^$/,
 };
