@@ -28,6 +28,7 @@ export async function rollOverAndBack(
 ): Promise<RollOverOutcome> {
   const balancer = await startBalancer(olds);
   let [logouts, revivals, requests, over] = [0, 0, 0, false];
+  let onTurn = (): void => undefined;
   const seenBy = async (browser: Browser): Promise<string | undefined> =>
     (await browser.get('/session')).json<{ principal?: string }>().principal;
   const user = async (name: string, leavesAt: number | undefined): Promise<void> => {
@@ -45,6 +46,7 @@ export async function rollOverAndBack(
         if (isIn && principal !== name) logouts += 1;
         if (!isIn && principal !== undefined) revivals += 1;
       }
+      onTurn();
     }
   };
   const [[old1, old2], [new1, new2]] = [olds, news];
@@ -53,7 +55,10 @@ export async function rollOverAndBack(
   const roll = async (): Promise<void> => {
     for (const step of [...there, ...back]) {
       const until = requests + REQUESTS_OF_A_STEP;
-      while (requests < until && logouts + revivals === 0) await new Promise(setImmediate);
+      await new Promise<void>((resolve) => {
+        onTurn = () => (requests >= until || logouts + revivals > 0) && resolve();
+        onTurn();
+      });
       balancer.setUpstreams(step);
     }
     over = true;
