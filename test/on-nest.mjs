@@ -58,7 +58,10 @@ async function copyCheckout() {
   const settings = ['tsconfig.json', 'tsconfig.build.json', 'nest-cli.json', 'jest.config.js'];
   for (const name of [...parts, ...settings, 'eslint.config.js', '.gitignore']) {
     await rm(join(copy, name), { recursive: true, force: true });
-    await cp(join(ROOT, name), join(copy, name), { recursive: true });
+    await cp(join(ROOT, name), join(copy, name), {
+      recursive: true,
+      filter: (path) => !path.endsWith('node_modules'),
+    });
   }
 }
 
