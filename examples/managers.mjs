@@ -8,7 +8,7 @@ function pnpm(version, nodes = []) {
   return {
     packages: [`pnpm@${version}`, ...nodes],
     command: 'pnpm',
-    add: (tarball) => ['add', tarball],
+    add: (tarball) => ['add', '--prefer-offline', tarball],
     test: ['test'],
     env: {},
   };
@@ -19,7 +19,10 @@ function npm() {
     packages: [],
     command: 'npm',
     // Peers are checked: npm refuses to install where one does not fit.
-    add: (tarball) => ['install', '--strict-peer-deps', '--no-audit', '--no-fund', tarball],
+    add: (tarball) => [
+      ...['install', '--strict-peer-deps', '--prefer-offline', '--no-audit', '--no-fund'],
+      tarball,
+    ],
     test: ['test'],
     env: {},
   };
@@ -42,7 +45,10 @@ function yarn(nodes = []) {
   };
 }
 
-/** How a package manager is had from the registry, adds a tarball and runs the tests. */
+/**
+ * How a package manager is had from the registry, adds a tarball and runs the tests. All share the caches of this machine, and
+ * take from them what they know already of which versions there are: on a machine that starts with none, the newest.
+ */
 export function managerNamed(name) {
   switch (name) {
     case 'npm':

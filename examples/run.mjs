@@ -22,18 +22,29 @@ const { values: options, positionals: names } = parseArgs({
   options: { manager: { type: 'string' }, keep: { type: 'boolean', default: false } },
 });
 
+const children = new Set();
+let isStopped = false;
+for (const signal of ['SIGINT', 'SIGTERM'])
+  process.once(signal, () => {
+    isStopped = true;
+    for (const child of children) child.kill();
+  });
+
 const work = await mkdtemp(join(tmpdir(), 'examples-'));
 const redis = await startRedis(join(work, 'redis'));
+let managers = new Map();
 try {
   const tarball = await pack();
   const runs = await runsOf(names.length > 0 ? names : await allExamples());
   if (runs.length === 0) throw new Error(`No example is installed with ${options.manager}.`);
-  const managers = await prepare([...new Set(runs.map(({ manager }) => manager))]);
+  managers = prepare([...new Set(runs.map(({ manager }) => manager))]);
   const results = await inTurns(runs, (run) => installAndTest(run, managers.get(run.manager), tarball));
-  const failed = results.filter((passed) => !passed).length;
-  console.log(`${results.length - failed} passed, ${failed} failed`);
+  const passed = results.filter(Boolean).length;
+  const failed = runs.length - passed;
+  console.log(`${passed} passed, ${failed} failed`);
   process.exitCode = failed === 0 ? 0 : 1;
 } finally {
+  await Promise.allSettled(managers.values());
   await redis.stop();
   if (options.keep) console.log(`Kept: ${work}`);
   else await rm(work, { recursive: true, force: true });
@@ -74,21 +85,37 @@ async function pack() {
   return join(target, name);
 }
 
-async function prepare(managerNames) {
-  const prepared = await inTurns(managerNames, async (name) => {
-    const manager = managerNamed(name);
-    const tools = join(work, 'tools', fileNameOf(name));
-    await mkdir(tools, { recursive: true });
-    if (manager.packages.length > 0) {
-      const args = ['install', '--prefix', tools, '--no-audit', '--no-fund', '--prefer-offline'];
-      await demand('npm', [...args, ...manager.packages], { cwd: tools, env: environment() });
-    }
-    return [name, { ...manager, path: join(tools, 'node_modules', '.bin') }];
-  });
-  return new Map(prepared);
+/** Package managers by name, each once it is there: one after the other, while examples of those before are under way. */
+function prepare(managerNames) {
+  let before = Promise.resolve();
+  return new Map(
+    managerNames.map((name) => {
+      const prepared = before.then(() => {
+        if (isStopped) throw new Error('The run was stopped.');
+        return installManager(name);
+      });
+      before = prepared.catch(() => undefined);
+      return [name, prepared];
+    }),
+  );
 }
 
-async function installAndTest({ example, manifest, manager: name }, manager, tarball) {
+async function installManager(name) {
+  const manager = managerNamed(name);
+  const tools = join(work, 'tools', fileNameOf(name));
+  await mkdir(tools, { recursive: true });
+  if (manager.packages.length > 0) {
+    const args = ['install', '--prefix', tools, '--no-audit', '--no-fund', '--prefer-offline'];
+    await demand('npm', [...args, ...manager.packages], { cwd: tools, env: environment() });
+  }
+  return { ...manager, path: join(tools, 'node_modules', '.bin') };
+}
+
+async function installAndTest({ example, manifest, manager: name }, prepared, tarball) {
+  const manager = await prepared.catch((error) =>
+    console.log(`FAILED: ${example} with ${name}: ${error.message}`),
+  );
+  if (manager === undefined) return false;
   const folder = join(work, `${example}-${fileNameOf(name)}`);
   await cp(join(HERE, example), folder, {
     recursive: true,
@@ -145,7 +172,7 @@ async function inTurns(items, act) {
   const answers = [];
   let next = 0;
   const worker = async () => {
-    while (next < items.length) {
+    while (next < items.length && !isStopped) {
       const at = next++;
       answers[at] = await act(items[at]);
     }
@@ -162,11 +189,15 @@ async function demand(command, args, settings) {
 function run(command, args, settings) {
   return new Promise((resolve, reject) => {
     const child = spawn(command, args, { ...settings, stdio: ['ignore', 'pipe', 'pipe'] });
+    children.add(child);
     let output = '';
     for (const stream of [child.stdout, child.stderr]) {
       stream.setEncoding('utf8').on('data', (text) => (output += text));
     }
     child.once('error', reject);
-    child.once('close', (code) => resolve({ code, output }));
+    child.once('close', (code) => {
+      children.delete(child);
+      resolve({ code, output });
+    });
   });
 }

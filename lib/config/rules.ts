@@ -163,7 +163,8 @@ function touchInterval({ entries }: Given, settings: SessionSettings, refuse: Re
 
 function migration(settings: SessionSettings, issues: Issue[]): void {
   const { migrateFrom, usesRedis, transport, cookie } = settings;
-  if (migrateFrom === undefined) return;
+  // What is no object at all has been told of.
+  if (typeof migrateFrom !== 'object') return;
   const faults = faultsOf(migrateFrom);
   const refuse = (place: string, text: string): void =>
     void issues.push({ label: `migrateFrom${place}`, text });

@@ -11,6 +11,7 @@ import { withLayers, withOuterLayers } from './layers/compose.js';
 import { ENCRYPTION_OVERHEAD } from './layers/encrypted-store.js';
 import { FailureLog } from './layers/failure-log.js';
 import { UnownedStore } from './layers/store-layer.js';
+import { rehearseTakeover } from './migration/rehearsal.js';
 import { ObservedStore } from './layers/observed-store.js';
 import { RedisOldSessions, type OldLibrary } from './migration/old-sessions.js';
 import { MemorySessionIndex } from './memory-index.js';
@@ -143,8 +144,9 @@ export function createBackend(
     connect: async () => {
       // Without messages: other nodes need not hear of it.
       const tried = link.connect(async (executor) => {
-        if (old !== undefined) await new RedisOldSessions(executor, oldOptions).rehearse();
-        return rehearse(executor, options);
+        const warnings = await rehearse(executor, options);
+        for (const { prefix } of libraries) await rehearseTakeover(executor, prefix, keyPrefix);
+        return warnings;
       });
       if (await tried) await subscriber.start();
     },

@@ -1,4 +1,5 @@
 import type { INestApplicationContext } from '@nestjs/common';
+import { ModuleRef } from '@nestjs/core';
 import { SessionUsageError } from '../core/errors.js';
 import type { SessionAttributes } from '../core/members.js';
 import type { CookieInstruction } from '../core/state.js';
@@ -63,7 +64,8 @@ function requestSessionOptions(app: Partial<TestedApplication> | undefined): Req
   if (typeof app?.get !== 'function')
     throw new SessionUsageError('loginAs() takes the Nest application: loginAs(app, principal).');
   try {
-    return app.get<RequestSessionOptions>(REQUEST_SESSION_OPTIONS, { strict: false });
+    // Not by the application itself: one of NestFactory's ends the process where app.get() finds nothing.
+    return app.get(ModuleRef).get<RequestSessionOptions>(REQUEST_SESSION_OPTIONS, { strict: false });
   } catch (error) {
     throw new SessionUsageError(
       'loginAs(app, principal) needs an application that imports RedisSessionModule: ' +

@@ -1,4 +1,5 @@
 import type { INestApplication } from '@nestjs/common';
+import { ModuleRef } from '@nestjs/core';
 import type { ResolvedSettings } from '../config/settings.js';
 import { SessionUsageError } from '../core/errors.js';
 import { nestLog } from '../nest/nest-log.js';
@@ -103,7 +104,8 @@ function fromModule<T>(
   { plugin }: ViewInterface,
 ): T {
   try {
-    return app.get<T>(token, { strict: false });
+    // Not by the application itself: what NestFactory made ends the process where app.get() finds nothing, and nobody reads why.
+    return app.get(ModuleRef).get<T>(token, { strict: false });
   } catch (error) {
     throw new SessionUsageError(
       `${plugin}(app) needs the session module. Import it once, in AppModule: ` +

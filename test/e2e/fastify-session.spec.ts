@@ -197,6 +197,19 @@ describe('a login', () => {
     expect(seen.id).not.toBe(anonymous);
   });
 
+  it('is a user who is taken along by regenerate(): the same one again, now, under a token of its own', async () => {
+    const visitor = new Browser(shop.url);
+    await shop.visit(visitor, ({ session }) =>
+      session.authenticate('ann').then(() => session.set('userId', 'ann')),
+    );
+    const before = await shop.seenByNest(visitor);
+    await shop.visit(visitor, ({ session }) => session.regenerate(['userId']));
+    const after = await shop.seenByNest(visitor);
+    expect(after).toMatchObject({ principal: 'ann', attributes: { userId: 'ann' } });
+    expect(after.id).not.toBe(before.id);
+    expect(shop.events.at(-1)).toMatchObject({ type: 'authenticated', principal: 'ann', id: after.id });
+  });
+
   it('is a user who is saved', async () => {
     const visitor = new Browser(shop.url);
     await shop.visit(visitor, async ({ session }) => {

@@ -2,6 +2,7 @@ import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { connectionOf } from '../../compat/websockets.js';
 import { SessionUsageError } from '../../core/errors.js';
+import { isNodeRequest } from '../raw-http.js';
 
 /** The close code of a socket whose session has ended (4000 to 4999 are an application's own; as 401 of HTTP). */
 const SESSION_ENDED_CODE = 4401;
@@ -69,7 +70,7 @@ export function isSocket(source: object): source is AnySocket {
  * @throws SessionUsageError where it is not known.
  */
 export function handshakeOf(client: object, request?: IncomingMessage): Handshake {
-  if (isSocketIo(client)) return handshakeOfSocketIo(client);
+  if (isSocketIo(client) && isNodeRequest(client.request)) return handshakeOfSocketIo(client);
   if (request !== undefined) requests.set(client, request);
   const connection = connectionOf(client);
   const known = requests.get(client) ?? (connection && requests.get(connection));

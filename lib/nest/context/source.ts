@@ -3,6 +3,7 @@ import { IncomingMessage } from 'node:http';
 import { isUpgraded } from '../../compat/websockets.js';
 import { SessionUsageError } from '../../core/errors.js';
 import {
+  isNodeRequest,
   rawExchange,
   rawRequest,
   requestOf,
@@ -50,7 +51,7 @@ type SessionPlace = RequestPlace | MessagePlace | OperationPlace;
  */
 export function placeOf(source: SessionSource, beside?: AnyResponse | IncomingMessage): SessionPlace {
   if (isHost(source)) return placeOfHost(source);
-  if (!(source instanceof IncomingMessage) && isSocket(source)) {
+  if (!(source instanceof IncomingMessage) && isObject(source) && isSocket(source)) {
     const request = beside instanceof IncomingMessage ? beside : undefined;
     return messagePlace(source, undefined, request);
   }
@@ -81,6 +82,7 @@ function placeOfHost(host: ArgumentsHost): SessionPlace {
 }
 
 function placeOfRequest(request: AnyRequest, response: AnyResponse | undefined): SessionPlace {
+  if (!isNodeRequest(request)) throw noRequest(request);
   const raw = rawRequest(request);
   if (isUpgraded(raw))
     return { kind: 'message', handshake: handshakeOfUpgrade(raw), client: raw, args: undefined };
@@ -96,9 +98,29 @@ function placeOfOperation(context: unknown): SessionPlace {
 }
 
 function messagePlace(client: object, args: object | undefined, request?: IncomingMessage): MessagePlace {
+  if (!isObject(client)) throw noRequest(client);
   return { kind: 'message', handshake: handshakeOf(client, request), client, args };
 }
 
 function isHost(source: SessionSource): source is ArgumentsHost {
-  return 'switchToHttp' in source;
+  return isObject(source) && 'switchToHttp' in source && 'getType' in source;
+}
+
+/** Types do not hold what a job, a test's stand-in or plain JavaScript passes on. */
+function isObject(value: unknown): value is object {
+  return typeof value === 'object' && value !== null;
+}
+
+function noRequest(value: unknown): SessionUsageError {
+  const what = isObject(value) ? `an object of class ${classOf(value)}` : `a value of type ${typeof value}`;
+  return new SessionUsageError(
+    `There is no session of ${value === null ? 'null' : what}. Pass an ExecutionContext, the request of Express, Fastify or Node, ` +
+      "or a gateway's client. Outside of requests use SessionService.open(id); for a controller's unit test createSession() " +
+      "of 'nestjs-redis-session/testing'.",
+  );
+}
+
+function classOf(value: object): string {
+  const { constructor } = value as { constructor?: unknown };
+  return typeof constructor === 'function' ? constructor.name : 'null';
 }

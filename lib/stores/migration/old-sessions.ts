@@ -113,17 +113,6 @@ export class RedisOldSessions implements OldSessions {
     );
   }
 
-  /**
-   * Looks at an old session that there is none of: a user of Redis who may not touch the old keys is found at boot, and
-   * not by the first request.
-   */
-  async rehearse(): Promise<void> {
-    for (const { library } of this.#options.libraries) {
-      await this.look(`${library} rehearsal`);
-      await this.use(`${library} rehearsal`, 0);
-    }
-  }
-
   #placeOf(name: string): { library: OldLibrary; keys: [string, string] } | undefined {
     const at = name.indexOf(' ');
     const library = this.#options.libraries.find((each) => each.library === name.slice(0, at));

@@ -132,6 +132,40 @@ describe('the resolver of contexts', () => {
     );
   });
 
+  it.each<[string, unknown]>([
+    ['a value of type undefined', undefined],
+    ['null', null],
+    ['a value of type string', 'an id'],
+    ['a value of type function', (): void => undefined],
+    ['an object of class Object', {}],
+    ['an object of class Object', { raw: {} }],
+    ['an object of class Object', { headers: {} }],
+    ['an object of class Object', { switchToHttp: noop }],
+    ['an object of class null', Object.create(null)],
+    ['an object of class Request', new Request('http://shop.example')],
+    ['an object of class EventEmitter', new EventEmitter()],
+    ['an object of class Socket', new Socket()],
+  ])('says of %s what it finds sessions by', (what, source) => {
+    const sources = [source, contextOf({ type: 'http', args: [source] })];
+    if (typeof source !== 'object' || source === null)
+      sources.push(contextOf({ type: 'ws', args: [source] }));
+    for (const each of sources) {
+      expect(() => placeOf(each as never)).toThrow(SessionUsageError);
+      expect(() => placeOf(each as never)).toThrow(
+        `There is no session of ${what}. Pass an ExecutionContext, the request of`,
+      );
+    }
+  });
+
+  it('says of a socket of socket.io that has lost its request where to get it', () => {
+    const socket = Object.assign(new EventEmitter(), {
+      handshake: {},
+      disconnected: false,
+      disconnect: noop,
+    });
+    expect(() => placeOf(socket as never)).toThrow(/The request that this socket began with is not known/);
+  });
+
   it('says what an operation of GraphQL is, and nothing where it cannot tell', () => {
     expect(operationOf(graphql({}, operation('mutation')))).toBe('mutation');
     for (const info of [undefined, {}, { operation: {} }, { operation: { operation: 1 } }])

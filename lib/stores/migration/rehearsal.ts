@@ -1,0 +1,92 @@
+import { randomBytes } from 'node:crypto';
+import { SessionStoreUnavailableError } from '../../core/errors.js';
+import { sampleNodes, type RedisExecutor } from '../../redis/executor.js';
+import { asPattern } from '../../redis/scan.js';
+import { markOf } from './old-sessions.js';
+import { END_OLD, READ_OLD, USE_OLD } from './scripts.js';
+
+/** The mark of a rehearsal lives no longer, even where the process dies before it is removed. */
+const MARK_MS = 60_000;
+
+/** What the takeover sends beside the commands that sessions of ours need: each with the mark's key. */
+const COMMANDS = [
+  ['GET', []],
+  ['SET', ['ended', 'PX', String(MARK_MS)]],
+  ['STRLEN', []],
+] as const;
+
+/**
+ * Does with an old session that there is none of what requests will do with theirs, on each master of a cluster: reads it,
+ * looks at it, ends it. A user of Redis who may read old sessions and not end them is found at boot, and not by the first
+ * logout. Nothing remains. Whatever else than a right is missing is told by the rehearsal with sessions of ours.
+ *
+ * @param oldPrefix What the keys of the library before begin with. @param keyPrefix What ours begin with.
+ * @throws SessionStoreUnavailableError where Redis refuses a command or the keys, with the rules to add.
+ */
+export async function rehearseTakeover(
+  commands: RedisExecutor,
+  oldPrefix: string,
+  keyPrefix: string,
+): Promise<void> {
+  // No library gives such a name to a session.
+  const newKey = (): string => `${oldPrefix}rehearsal-${randomBytes(16).toString('hex')}`;
+  const samples = sampleNodes(commands, newKey, (key) => key);
+  await Promise.all([...samples.values()].map((key) => perform(commands, key, oldPrefix, keyPrefix)));
+}
+
+async function perform(
+  commands: RedisExecutor,
+  key: string,
+  oldPrefix: string,
+  keyPrefix: string,
+): Promise<void> {
+  const mark = markOf(keyPrefix, key);
+  const keys = [key, mark];
+  try {
+    await commands.run(READ_OLD, keys, [1, 0]);
+    await commands.run(USE_OLD, keys, [0]);
+    await commands.run(END_OLD, keys, [MARK_MS]);
+  } catch (error) {
+    if (!isRefusal(error)) return;
+    const refused = await refusedCommands(commands, mark);
+    throw refusalOf(error, commands, refused, oldPrefix);
+  } finally {
+    await commands.call('DEL', mark).catch(() => undefined);
+  }
+}
+
+/** A server names no command that it refuses in a script. */
+async function refusedCommands(commands: RedisExecutor, mark: string): Promise<string[]> {
+  const refused: string[] = [];
+  for (const [name, args] of COMMANDS) {
+    await commands.call(name, mark, ...args).catch((error: unknown) => {
+      if (isRefusal(error)) refused.push(name);
+    });
+  }
+  return refused;
+}
+
+function isRefusal(error: unknown): error is SessionStoreUnavailableError {
+  return (
+    error instanceof SessionStoreUnavailableError &&
+    (error.reason === 'NOPERM' || error.reason === 'UNKNOWN_COMMAND')
+  );
+}
+
+function refusalOf(
+  { reason }: SessionStoreUnavailableError,
+  { endpoint }: RedisExecutor,
+  refused: readonly string[],
+  oldPrefix: string,
+): SessionStoreUnavailableError {
+  const pattern = `${asPattern(oldPrefix)}*`;
+  const what = refused.length > 0 ? refused.join(', ') : `keys that begin with ${oldPrefix}`;
+  const message =
+    reason === 'NOPERM'
+      ? `this user may not use ${what}. Add ~${pattern} +get +set +strlen to its ACL line (SECURITY.md)`
+      : `the server does not have ${what}. It must not rename or disable it`;
+  return new SessionStoreUnavailableError(
+    `Redis at ${endpoint.address} cannot serve migrateFrom: ${reason}: ${message}; docs/migration.md says what for.`,
+    { reason },
+  );
+}
