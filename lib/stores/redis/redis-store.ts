@@ -161,11 +161,9 @@ export class RedisStore implements SessionStore, Quarantine {
     const own = await this.#own(id, change);
     const lasting = isLasting(change);
     const terms = { idle: change.maxInactiveInterval, lasting, copy: this.#copy(lasting) };
-    const args = headArguments(change.mark, terms, this.#options.touchIntervalMs);
-    args.push(...this.#limits.args);
-    return this.#outcome(
-      (await this.#commands.run(SAVE, [this.#key(id)], withFields(args, change, own))) as unknown[],
-    );
+    const head = headArguments(change.mark, terms, this.#options.touchIntervalMs);
+    const args = withFields([...head, ...this.#limits.args], change, own);
+    return this.#outcome((await this.#commands.run(SAVE, [this.#key(id)], args)) as unknown[]);
   }
 
   async renew(id: SessionId, renewal: SessionRenewal): Promise<WriteOutcome> {

@@ -374,5 +374,5 @@ return 1
 `);
 
 function script(lua: string): Script {
-  return scriptOf(lua, { hasDeadline: lua.startsWith(IN_TIME) });
+  return scriptOf(lua, { hasDeadline: lua.includes(IN_TIME) });
 }
