@@ -26,6 +26,7 @@ const SMALL = ['no session', 'read', 'change'];
 export function takesPart(contestant, workload) {
   if (contestant.startsWith('none')) return ['no session', 'anonymous read'].includes(workload);
   if (contestant === 'module-other') return true;
+  if (contestant === 'module-no-index') return workload === 'login';
   if (contestant === 'module-memory' || contestant === 'module-json') return workload !== 'no session';
   return !contestant.startsWith('module-') || SMALL.includes(workload);
 }
