@@ -1,3 +1,4 @@
+import { realSleep } from './clock.js';
 import type { IndexName, SessionDevice, SessionIndex } from './session-index.js';
 import type { Found, LoadOutcome, SessionStore } from './store.js';
 import type { SessionId } from './token.js';
@@ -10,31 +11,39 @@ export interface ListedSession {
 }
 
 /** Sessions that a walk looks at, at the same time: what else this process and Redis have to do waits for so many at most. */
-const AT_ONCE = 8;
+const AT_ONCE = 4;
+/** After each look it stands still for so many times as long as that took: most of the time is others'. */
+const REST = 2;
+const [LEAST_REST_MS, MOST_REST_MS] = [1, 100];
 
 /** A look at a session that is no use of it, and loads none of its attributes. */
 export function glance(store: SessionStore, id: SessionId): Promise<LoadOutcome> {
   return store.load(id, { touch: false, only: [] });
 }
 
+/** What is walked. */
+interface Walked {
+  readonly store: SessionStore;
+  readonly index: SessionIndex;
+  /** Monotonic milliseconds. */
+  readonly now: () => number;
+}
+
 /**
  * Every live session that counts as authenticated, a few at a time: those with a principal, and those of the application's own
  * `isAuthenticated`. Walks the records, so that one that is in no list is found as well.
  */
-export async function* liveSessions({
-  store,
-  index,
-}: {
-  readonly store: SessionStore;
-  readonly index: SessionIndex;
-}): AsyncGenerator<ListedSession> {
+export async function* liveSessions({ store, index, now }: Walked): AsyncGenerator<ListedSession> {
   for await (const ids of inGroups(store.ids(), AT_ONCE)) {
+    const startedAt = now();
     const looks = await Promise.all(ids.map((id) => glance(store, id)));
     const live = looks.flatMap((found, at) =>
       found.status === 'found' && found.record.authenticated ? [{ id: ids[at] as SessionId, found }] : [],
     );
     const devices = await devicesOf(index, live);
+    const restMs = Math.min(Math.max((now() - startedAt) * REST, LEAST_REST_MS), MOST_REST_MS);
     for (const { id, found } of live) yield { id, found, device: devices.get(id) };
+    if (ids.length === AT_ONCE) await realSleep(restMs);
   }
 }
 
