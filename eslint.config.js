@@ -2,7 +2,18 @@ import js from '@eslint/js';
 import tseslint from 'typescript-eslint';
 
 export default tseslint.config(
-  { ignores: ['.nest-*/', 'dist/', 'sample/dist/', 'bench/out/', 'coverage/', 'node_modules/'] },
+  {
+    ignores: [
+      '.nest-*/',
+      'dist/',
+      'sample/dist/',
+      'bench/out/',
+      'coverage/',
+      'node_modules/',
+      'docs/api/',
+      'docs/.vitepress/{cache,dist}/',
+    ],
+  },
   js.configs.recommended,
   ...tseslint.configs.recommendedTypeChecked,
   {
@@ -31,7 +42,7 @@ export default tseslint.config(
   },
   {
     // Applications of their own: their types are those of the packages that they are installed with, and checked there.
-    files: ['examples/**'],
+    files: ['examples/**', 'test/browser/**'],
     extends: [tseslint.configs.disableTypeChecked],
     languageOptions: { globals: { fetch: 'readonly', require: 'readonly' } },
     rules: { '@typescript-eslint/no-require-imports': 'off' },

@@ -6,6 +6,7 @@ import { Session as PeerSession } from '@nestjs/common';
 import { Redis } from 'ioredis';
 import { randomBytes } from 'node:crypto';
 import process from 'node:process';
+import { fastExpress } from '../../dist/express/index.js';
 import * as library from '../../dist/index.js';
 import { REQUEST_SESSION_OPTIONS } from '../../dist/nest/tokens.js';
 import { rawController, sessionController } from './controllers.js';
@@ -106,6 +107,11 @@ export const CONTESTANTS = {
     settings: { globalInterceptor: false },
   }),
   'module-no-index': withoutIndex("the same, and no login goes into the list of a user's sessions"),
+  'module-fast': {
+    ...module('this module, `fastExpress(new ExpressAdapter())`'),
+    adapter: 'express',
+    adapted: fastExpress,
+  },
   'module-memory': module('this module, sessions in this process', { memoryOnly: true }),
   'module-json': module('this module, `codec: json`', { settings: { codec: 'json' } }),
   'module-signed': module('this module, signed cookies', { settings: { secrets: [SECRET] } }),

@@ -35,6 +35,7 @@ import {
   type OwnField,
   isTouchDue,
 } from './record.js';
+import { headArguments } from './record-head.js';
 import type { MessageSender } from './session-messages.js';
 import { SCRIPT_STATUS, type Script } from '../../redis/script.js';
 import { COMPARE_AND_SET, CREATE, DESTROY, LOOK, RENEW, SAVE, QUARANTINE, TELL, TOUCH } from './scripts.js';
@@ -158,7 +159,13 @@ export class RedisStore implements SessionStore, Quarantine {
 
   async save(id: SessionId, change: SessionChange): Promise<WriteOutcome> {
     const own = await this.#own(id, change);
-    return this.#write(SAVE, [this.#key(id)], withFields(this.#changeArguments(change), change, own));
+    const lasting = isLasting(change);
+    const terms = { idle: change.maxInactiveInterval, lasting, copy: this.#copy(lasting) };
+    const args = headArguments(change.mark, terms, this.#options.touchIntervalMs);
+    args.push(...this.#limits.args);
+    return this.#outcome(
+      (await this.#commands.run(SAVE, [this.#key(id)], withFields(args, change, own))) as unknown[],
+    );
   }
 
   async renew(id: SessionId, renewal: SessionRenewal): Promise<WriteOutcome> {
@@ -235,12 +242,15 @@ export class RedisStore implements SessionStore, Quarantine {
 
   /**
    * Tells the other nodes of a session that is not known here: that somebody has asked for its end, or that this node has
-   * ended what it held of it.
+   * ended what it held of it. Whoever asked for an end is answered when the question has left for all nodes: Redis may answer
+   * the one who publishes before it writes to those who listen, but turns to a second command only when it has done both.
    */
   async tell(type: 'unknown' | 'destroyed', id: SessionId): Promise<void> {
     const { messages } = this.#options;
     if (messages === undefined) return;
-    await this.#commands.run(TELL, [this.#key(id)], [messages.channel, `${messages.node} ${type} ${id}`]);
+    const key = this.#key(id);
+    await this.#commands.run(TELL, [key], [messages.channel, `${messages.node} ${type} ${id}`]);
+    if (type === 'unknown') await this.#commands.timeAt(key);
   }
 
   async *ids(): AsyncIterable<SessionId> {
@@ -326,7 +336,7 @@ export class RedisStore implements SessionStore, Quarantine {
     return messages === undefined ? SILENT : [messages.channel, messages.node];
   }
 
-  #copy(lasting: boolean): Argument {
+  #copy(lasting: boolean): number {
     return lasting ? 0 : (this.#options.anonymousCopySeconds ?? 0);
   }
 
