@@ -1,7 +1,8 @@
 /**
  * What the index of users' sessions costs: logins with and without it, turn by turn, and lists of one user among many.
- * `node bench/users.mjs [users] [port]`, after a build, against a Redis that it may empty.
+ * `node bench/users.mjs [users]`, after a build, with a Redis of its own: 200 000 users of 5 sessions unless it is told otherwise.
  */
+import process from 'node:process';
 import { performance } from 'node:perf_hooks';
 import { randomBytes } from 'node:crypto';
 import { createRedisClient } from '../dist/redis/client.js';
@@ -9,17 +10,22 @@ import { RedisCommands } from '../dist/redis/commands.js';
 import { RedisStore } from '../dist/stores/redis/redis-store.js';
 import { RedisSessionIndex } from '../dist/stores/redis/redis-index.js';
 import { UserSessions } from '../dist/core/user-sessions.js';
+import { startRedis } from './lib/processes.js';
 import { idOf, newToken } from '../dist/core/token.js';
 
-const [users = '2000', port = '6379'] = process.argv.slice(2);
+const users = Number(process.argv[2] ?? 200_000);
 const DEVICES = 5;
 const keyPrefix = 'bench:session:';
-const client = createRedisClient({ host: '127.0.0.1', port: Number(port), database: 0, timeoutMs: 5_000 });
-await client.connect();
-await client.call('FLUSHALL');
-const commands = new RedisCommands(client, 'bench', 5_000);
+const redis = await startRedis();
+const { port } = redis;
+const connected = async () => {
+  const client = createRedisClient({ host: '127.0.0.1', port, database: 0, timeoutMs: 60_000 });
+  await client.connect();
+  return client;
+};
+const client = await connected();
+const commands = new RedisCommands(client, 'bench', 60_000);
 const options = { keyPrefix, topology: 'standalone', touchIntervalMs: 30_000, tombstoneMs: 60_000 };
-const silent = new RedisStore(commands, options, async () => undefined);
 const store = new RedisStore(
   commands,
   { ...options, messages: { channel: `${keyPrefix}events`, node: 'bench' } },
@@ -51,7 +57,7 @@ const device = {
 
 async function withIndex(principal) {
   const id = idOf(newToken());
-  const reservation = await sessions.reserve(principal, id, 1800, { device });
+  const reservation = await sessions.reserve(principal, id, 1800, { device, isNew: true });
   await store.create(id, record(principal, true));
   await reservation.written();
   return id;
@@ -72,59 +78,117 @@ async function perSecond(login, count, atOnce = 64) {
   );
   return (count * 1000) / (performance.now() - startedAt);
 }
-const median = (values) => values.sort((a, b) => a - b)[Math.floor(values.length / 2)];
-const p99 = (values) => values.sort((a, b) => a - b)[Math.floor(values.length * 0.99)];
 
-const kinds = {
-  'store alone': without(silent),
-  'with events': without(store),
-  'with events and index': withIndex,
+const quantile = (values, share) => values.sort((a, b) => a - b)[Math.floor(values.length * share)];
+const lines = [];
+const say = (line) => {
+  lines.push(line);
+  console.log(line);
 };
-const rates = Object.fromEntries(Object.keys(kinds).map((name) => [name, []]));
-for (let turn = 0; turn < 7; turn += 1)
-  for (const [name, login] of Object.entries(kinds)) rates[name].push(await perSecond(login, 4000));
-for (const [name, values] of Object.entries(rates))
-  console.log(`logins a second, ${name}: ${Math.round(median(values))}`);
-
-await client.call('FLUSHALL');
-const ids = [];
-for (let n = 0; n < Number(users) * DEVICES; n += 200)
-  ids.push(
-    ...(await Promise.all(
-      Array.from({ length: 200 }, (_, i) => withIndex(`user ${Math.floor((n + i) / DEVICES)}`)),
-    )),
-  );
-const entry = await client.call('MEMORY', 'USAGE', `${keyPrefix}user:{${index.namesOf('user 1')[0]}}`);
-console.log(`sessions: ${ids.length}; memory of the index: ${Math.round(entry / DEVICES)} bytes each`);
-
 const timed = async (work) => {
   const startedAt = performance.now();
   await work();
   return performance.now() - startedAt;
 };
-const listOf = async (n) => {
-  for await (const one of sessions.list(`user ${n % Number(users)}`)) if (!one.id) throw new Error('no id');
-};
-const read = (n) => store.load(ids[(n * 7919) % ids.length], { touch: false });
-const [reads, lists] = [[], []];
-for (let n = 0; n < 3000; n += 1) {
-  reads.push(await timed(() => read(n)));
-  lists.push(await timed(() => listOf(n)));
+
+/** Both of a pair in each turn, so that they meet the same machine: the ratio of a turn is one sample. */
+async function loginRatio(turns = 15, count = 2000) {
+  const ratios = [];
+  for (let turn = 0; turn < turns; turn += 1) {
+    const kinds = turn % 2 === 0 ? [without(store), withIndex] : [withIndex, without(store)];
+    const rates = new Map();
+    for (const kind of kinds) rates.set(kind, await perSecond(kind, count));
+    ratios.push(rates.get(withIndex) / rates.get(kinds.find((kind) => kind !== withIndex)));
+  }
+  return ratios;
 }
-console.log(
-  `p99 of a read: ${p99(reads).toFixed(2)} ms, of a list of ${DEVICES}: ${p99(lists).toFixed(2)} ms`,
+const ratios = await loginRatio();
+say(
+  `| logins at the level of the store, with the index : without | ${quantile(ratios, 0.5).toFixed(2)} (${quantile(ratios, 0.25).toFixed(2)} to ${quantile(ratios, 0.75).toFixed(2)}) |`,
 );
 
-let walking = true;
-const during = [];
-const walk = (async () => {
-  let seen = 0;
-  const startedAt = performance.now();
-  for await (const one of sessions.all()) seen += one.id ? 1 : 0;
-  walking = false;
-  console.log(`all(): ${seen} in ${Math.round(performance.now() - startedAt)} ms`);
-})();
-for (let n = 0; walking; n += 1) during.push(await timed(() => read(n)));
-await walk;
-console.log(`p99 of a read meanwhile: ${p99(during).toFixed(2)} ms`);
-client.disconnect();
+await client.call('FLUSHALL');
+/** So many sessions at the same time as they are written. */
+const WRITTEN_AT_ONCE = 500;
+const bytes = async () => Number(/used_memory:(\d+)/.exec(await client.call('INFO', 'memory'))[1]);
+const ids = [];
+const empty = await bytes();
+for (let n = 0; n < users * DEVICES; n += WRITTEN_AT_ONCE)
+  ids.push(
+    ...(await Promise.all(
+      Array.from({ length: WRITTEN_AT_ONCE }, (_, i) => withIndex(`user ${(n + i) % users}`)),
+    )),
+  );
+const total = (await bytes()) - empty;
+const list = await client.call('MEMORY', 'USAGE', `${keyPrefix}user:{${index.namesOf('user 1')[0]}}`);
+say(`| sessions, of ${users} users | ${ids.length} |`);
+say(`| memory of the index for each session, with a device | ${Math.round(list / DEVICES)} bytes |`);
+say(
+  `| memory of all for each session of 500 bytes, index and keys included | ${Math.round(total / ids.length)} bytes |`,
+);
+
+const listOf = async (n) => {
+  for await (const one of sessions.list(`user ${(n * 104_729) % users}`))
+    if (!one.id) throw new Error('no id');
+};
+/** Another connection, as the requests of another node have; and this process's own, as requests of this node. */
+const others = new RedisStore(
+  new RedisCommands(await connected(), 'others', 60_000),
+  options,
+  async () => undefined,
+);
+const readBy = (from, n) => from.load(ids[(n * 7919) % ids.length], { touch: false });
+const [reads, lists] = [[], []];
+for (let n = 0; n < 5000; n += 1) {
+  reads.push(await timed(() => readBy(store, n)));
+  lists.push(await timed(() => listOf(n)));
+}
+say(
+  `| p99 of a read, and of a list of ${DEVICES}, turn by turn | ${quantile(reads, 0.99).toFixed(2)} ms, ${quantile(lists, 0.99).toFixed(2)} ms |`,
+);
+
+/** all() goes on for a while and stands still for a while, in turns, since whoever reads it says how fast it goes. */
+const TURN_MS = 250;
+/** Long enough for the tail of the reads: a walk through a million takes minutes. */
+const WALK_MS = 60_000;
+const walk = sessions.all()[Symbol.asyncIterator]();
+const found = { walking: { here: [], elsewhere: [] }, still: { here: [], elsewhere: [] } };
+let [seen, walkedMs, isOver] = [0, 0, false];
+while (!isOver && walkedMs < WALK_MS) {
+  for (const turn of ['walking', 'still']) {
+    const until = performance.now() + TURN_MS;
+    const reader = async (where, from) => {
+      for (let n = seen; performance.now() < until; n += 1)
+        found[turn][where].push(await timed(() => readBy(from, n)));
+    };
+    const walker = async () => {
+      const startedAt = performance.now();
+      while (!isOver && performance.now() < until) {
+        const { done } = await walk.next();
+        if (done) isOver = true;
+        else seen += 1;
+      }
+      walkedMs += performance.now() - startedAt;
+    };
+    await Promise.all([
+      reader('here', store),
+      reader('elsewhere', others),
+      ...(turn === 'walking' ? [walker()] : []),
+    ]);
+  }
+}
+say(
+  `| all(): sessions, and how many a second beside the reads | ${seen}, ${Math.round((seen * 1000) / walkedMs)} |`,
+);
+for (const [where, name] of [
+  ['here', 'on the same connection'],
+  ['elsewhere', 'on another connection'],
+]) {
+  const [walking, still] = [found.walking[where], found.still[where]];
+  const at = (share) =>
+    `${quantile(walking, share).toFixed(2)} : ${quantile(still, share).toFixed(2)} ms = ${(quantile(walking, share) / quantile(still, share)).toFixed(2)}`;
+  say(`| reads ${name} during all() : without, p50 and p99 | ${at(0.5)}; ${at(0.99)} |`);
+}
+say(`| Node | ${process.version} |`);
+await redis.stop();
+process.exit(0);

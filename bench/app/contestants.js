@@ -8,6 +8,7 @@ import { randomBytes } from 'node:crypto';
 import process from 'node:process';
 import { fastExpress } from '../../dist/express/index.js';
 import * as library from '../../dist/index.js';
+import { REQUEST_SESSION_OPTIONS } from '../../dist/nest/tokens.js';
 import { rawController, sessionController } from './controllers.js';
 import { racesController } from './races.js';
 import { mgcreaFastifySession, officialFastifySession, expressSession } from './peers.js';
@@ -56,6 +57,18 @@ function module(about, options = {}) {
   };
 }
 
+/** What a login costs beside those of an application that lists nobody's sessions. */
+function withoutIndex(about) {
+  return {
+    ...module(about),
+    prepare: (app) => {
+      const { users } = app.get(REQUEST_SESSION_OPTIONS).manager;
+      users.reserve = () => undefined;
+      users.left = () => undefined;
+    },
+  };
+}
+
 const noop = { intercept: (_context, next) => next.handle() };
 
 function without(about, interceptor) {
@@ -93,6 +106,7 @@ export const CONTESTANTS = {
   'module-hold': module('this module, `globalInterceptor: false`', {
     settings: { globalInterceptor: false },
   }),
+  'module-no-index': withoutIndex("the same, and no login goes into the list of a user's sessions"),
   'module-fast': {
     ...module('this module, `fastExpress(new ExpressAdapter())`'),
     adapter: 'express',

@@ -5,6 +5,9 @@ import { route } from './route.js';
 
 /** A user that an application would find in its database. */
 const USER = 'user-42';
+/** Nobody logs in a thousand times: those who do take turns. */
+const USERS = 5_000;
+let logins = 0;
 
 /**
  * @typedef {object} SessionAccess How handlers reach a session of one contestant.
@@ -34,8 +37,9 @@ export function sessionController({ session, get, set, login }) {
     }
 
     async login(current, request) {
-      await login(current, request, USER);
-      return { user: USER };
+      const user = `user-${(logins += 1) % USERS}`;
+      await login(current, request, user);
+      return { user };
     }
 
     /** A logged-in session of a size, for the workloads that follow. */

@@ -35,6 +35,7 @@ const IN_ALONE = ['module', 'module-hold', 'module-other', 'raw', 'raw+intercept
 export function takesPart(contestant, workload) {
   if (workload === ALONE) return IN_ALONE.includes(contestant);
   if (contestant.startsWith('none')) return ['no session', 'anonymous read'].includes(workload);
+  if (contestant === 'module-no-index') return workload === 'login';
   if (['module-other', 'module-hold', 'module-other-hold'].includes(contestant)) return true;
   if (contestant === 'module-memory' || contestant === 'module-json') return workload !== 'no session';
   return !contestant.startsWith('module-') || SMALL.includes(workload);

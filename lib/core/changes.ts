@@ -93,6 +93,7 @@ export class SessionChanges {
     const token = newToken(this.#environment.random, replaced && tagOf(replaced));
     const { maxInactiveInterval } = state.times;
     const reservation = await this.#environment.users?.reserve(principal, idOf(token), maxInactiveInterval, {
+      isNew: replaced === undefined,
       device: this.#client?.device,
       replaces: state.principal === principal ? replaced : undefined,
     });

@@ -29,8 +29,6 @@ export interface IndexEntry {
 export interface IndexReading {
   /** When it was read, by the clock that all times of entries are of. */
   readonly now: number;
-  /** When all of them were to be ended last; undefined: that is not known. */
-  readonly endedAt: number | undefined;
   /** In no order. */
   readonly entries: readonly IndexEntry[];
 }
@@ -69,6 +67,12 @@ export const RESERVATION_MS = 30_000;
  * change is then not changed, nor later. No entry is kept for longer than it was said to be.
  */
 export interface SessionIndex {
+  /**
+   * Whether what it is asked for is done before what the store is asked for after it, without waiting for its answer: both go
+   * down one connection to one server. Undefined: no.
+   */
+  readonly isOrdered?: boolean | undefined;
+
   /** The names of a user's lists: the first is the one that is written to, others are of keys that are being retired. */
   namesOf(principal: string): readonly IndexName[];
 
@@ -86,8 +90,14 @@ export interface SessionIndex {
     session: Pick<IndexAddition, 'lifeMs'> & { readonly loginAt: number },
   ): Promise<'entered' | 'ended'>;
 
-  /** What a list holds. */
-  read(name: IndexName): Promise<IndexReading>;
+  /**
+   * What a list holds.
+   * @param only Entries of these sessions. Default: all.
+   */
+  read(name: IndexName, only?: readonly SessionId[]): Promise<IndexReading>;
+
+  /** Whether a session is named, and was added after the last end of all. */
+  stands(name: IndexName, id: SessionId): Promise<boolean>;
 
   /**
    * Notes that whoever logged in until now is to be logged out, for those that are not named yet, and reads the list. The

@@ -1,3 +1,4 @@
+import { realTimer, type Timer } from './clock.js';
 import type { SessionEvent } from './events.js';
 import type { SessionStore } from './store.js';
 import type { SessionId } from './token.js';
@@ -9,17 +10,31 @@ interface Watcher {
   readonly moved: ((id: SessionId) => void) | undefined;
 }
 
+/** Sessions that are looked at, at the same time: thousands of sockets are to hear of their end within a second. */
+const AT_ONCE = 64;
+/** Between two tries to look at sessions after a gap. */
+const AGAIN_MS = 200;
+
 /**
  * Tells who keeps something of a session that it is over, on whichever node it was ended. Follows id changes. Events are
- * heard at most once: after a gap in them it is looked which sessions are still there. A session that expires is told of
+ * heard at most once: after a gap in them it is looked which sessions are still there, as often as it takes to get an answer, since
+ * the store may come back later than the events. A session that expires is told of
  * where Redis tells (see EndedEvent), else found out by whoever uses it next.
  */
 export class SessionWatch {
   readonly #store: Pick<SessionStore, 'load'>;
+  readonly #timer: Timer;
   readonly #watchers = new Map<SessionId, Set<Watcher>>();
+  /** To be looked at once more: events of them may have been missed, and the store gave no answer. */
+  readonly #unsure = new Set<SessionId>();
+  #isLooking = false;
+  /** Calls the next try off. */
+  #notAgain: (() => void) | undefined;
 
-  constructor(store: Pick<SessionStore, 'load'>) {
+  /** @param timer Of {@link realTimer}'s kind; a test has one that it moves. */
+  constructor(store: Pick<SessionStore, 'load'>, timer: Timer = realTimer) {
     this.#store = store;
+    this.#timer = timer;
   }
 
   /**
@@ -47,7 +62,7 @@ export class SessionWatch {
         if (event.previousId !== undefined) this.#end(event.previousId as SessionId);
         return;
       case 'gap':
-        return void this.#lookAgain();
+        return this.#lookAgain();
       default:
         return;
     }
@@ -81,21 +96,40 @@ export class SessionWatch {
     });
   }
 
-  async #lookAgain(): Promise<void> {
-    for (const id of [...this.#watchers.keys()]) await this.#lookAt(id).catch(noop);
+  #lookAgain(): void {
+    for (const id of this.#watchers.keys()) this.#unsure.add(id);
+    void this.#look();
+  }
+
+  async #look(): Promise<void> {
+    if (this.#isLooking) return;
+    this.#isLooking = true;
+    this.#notAgain?.();
+    let isAnswered = true;
+    // Some at a time, and none any more once one was not answered.
+    const some = async (): Promise<void> => {
+      for (const id of this.#unsure) {
+        if (!isAnswered) return;
+        this.#unsure.delete(id);
+        await this.#lookAt(id).catch(() => {
+          isAnswered = false;
+          this.#unsure.add(id);
+        });
+      }
+    };
+    while (isAnswered && this.#unsure.size > 0) await Promise.all(Array.from({ length: AT_ONCE }, some));
+    this.#isLooking = false;
+    if (!isAnswered) this.#notAgain = this.#timer(AGAIN_MS, () => void this.#look());
   }
 
   async #lookAt(id: SessionId): Promise<void> {
+    if (!this.#watchers.has(id)) return;
     const outcome = await this.#store.load(id, { touch: false, only: [] });
     if (outcome.status === 'absent') this.#end(id);
     else if (outcome.status === 'ended' && outcome.movedTo === undefined) this.#end(id);
     else if (outcome.status === 'ended') {
       this.#move(id, outcome.movedTo as SessionId);
-      await this.#lookAt(outcome.movedTo as SessionId);
+      this.#unsure.add(outcome.movedTo as SessionId);
     }
   }
-}
-
-function noop(): void {
-  // The store is not there: with its return comes the next gap.
 }

@@ -1,3 +1,4 @@
+import { glance, inGroups, liveSessions, type ListedSession } from './every-session.js';
 import { SessionCountError } from './errors.js';
 import type { EndedEvent, SessionEvents } from './events.js';
 import {
@@ -6,7 +7,6 @@ import {
   type IndexEntry,
   type IndexName,
   type IndexReading,
-  type SessionDevice,
   type SessionIndex,
 } from './session-index.js';
 import { NEVER_MS } from './times.js';
@@ -39,19 +39,18 @@ interface UserSessionsOptions {
   readonly now: () => number;
 }
 
+/** What is known of a session that is about to be written. */
+export interface ReservedSession extends Pick<IndexAddition, 'replaces' | 'keepsLogin' | 'device'> {
+  /** Nothing is lost if its record is written, and ended again: it comes from no other. */
+  readonly isNew?: boolean | undefined;
+}
+
 /** A session that is about to be written. */
 export interface Reservation {
   /** It has been written. False: it was ended before that, so that it is not to be used. */
   written(): Promise<boolean>;
   /** It has not been written, and will not be. Never rejects. */
   released(): Promise<void>;
-}
-
-/** A session of a list as it was found in the store. */
-export interface ListedSession {
-  readonly id: SessionId;
-  readonly found: Found;
-  readonly device: SessionDevice | undefined;
 }
 
 /** Sessions that are looked at, or ended, at the same time. */
@@ -82,24 +81,36 @@ export class UserSessions {
     principal: string,
     id: SessionId,
     idleSeconds: number,
-    more: Pick<IndexAddition, 'replaces' | 'keepsLogin' | 'device'> = {},
+    { isNew = false, ...more }: ReservedSession = {},
   ): Promise<Reservation> {
-    const startedAt = this.#options.now();
+    const { index, rules, now } = this.#options;
+    const startedAt = now();
     const addition = { ...more, lifeMs: entryLifeMs(idleSeconds) };
     // An id change makes no session more.
-    const limit = more.keepsLogin === true ? 0 : this.#options.rules.maxSessionsPerUser;
-    const beyond = limit > 0 ? await this.#addLimited(principal, id, addition, limit) : [];
-    if (limit === 0) await this.#options.index.add(principal, id, addition);
+    const limit = more.keepsLogin === true ? 0 : rules.maxSessionsPerUser;
+    let named: Promise<unknown> | undefined;
+    if (limit > 0) await this.#addInPlace(principal, id, addition, limit);
+    else {
+      named = index.add(principal, id, addition);
+      // Where both go the same way, one after the other, the record need not wait for the answer.
+      if (!isNew || index.isOrdered !== true) await named;
+      else named.catch(nothing);
+    }
+    return {
+      written: () => this.#written(principal, id, startedAt, more.replaces, named),
+      released: () => this.#remove(principal, [id]).catch(nothing),
+    };
+  }
+
+  /** Adds an entry, and ends those whose place it takes. */
+  async #addInPlace(principal: string, id: SessionId, addition: IndexAddition, limit: number): Promise<void> {
+    const beyond = await this.#addLimited(principal, id, addition, limit);
     try {
       await this.#evict(principal, beyond);
     } catch (error) {
       await this.#remove(principal, [id]).catch(nothing);
       throw error;
     }
-    return {
-      written: () => this.#written(principal, id, startedAt, more.replaces),
-      released: () => this.#remove(principal, [id]).catch(nothing),
-    };
   }
 
   /** Adds an entry. Returns which ones are to be ended for it. */
@@ -157,21 +168,24 @@ export class UserSessions {
     id: SessionId,
     startedAt: number,
     replaced: SessionId | undefined,
+    named: Promise<unknown> | undefined,
   ): Promise<boolean> {
+    const { index, store, now } = this.#options;
+    try {
+      await named;
+    } catch (error) {
+      // One that is in no list would be none that anybody can end.
+      await store.destroy(id).catch(nothing);
+      throw error;
+    }
     // A tombstone that was to stop it may have expired by then.
-    if (this.#options.now() - startedAt > RESERVATION_MS && !(await this.#stands(principal, id))) {
-      await this.#options.store.destroy(id);
+    const [name] = index.namesOf(principal) as [IndexName];
+    if (now() - startedAt > RESERVATION_MS && !(await index.stands(name, id))) {
+      await store.destroy(id);
       return false;
     }
     if (replaced !== undefined) this.#inBackground(this.#remove(principal, [replaced]));
     return true;
-  }
-
-  /** Whether a session is still named, and was so only after the last end of all. */
-  async #stands(principal: string, id: SessionId): Promise<boolean> {
-    const [name] = this.#options.index.namesOf(principal) as [IndexName];
-    const { entries, endedAt = -Infinity } = await this.#options.index.read(name);
-    return entries.some((entry) => entry.id === id && entry.addedAt > endedAt);
   }
 
   /** A session has ended. */
@@ -240,29 +254,9 @@ export class UserSessions {
     if (dead.length > 0) this.#inBackground(this.#remove(principal, dead, GRACE_MS));
   }
 
-  /** Every live session that counts as authenticated. */
-  async *all(): AsyncGenerator<ListedSession> {
-    for await (const ids of inGroups(this.#options.store.ids(), AT_ONCE)) {
-      const looks = await Promise.all(ids.map((id) => this.#glance(id)));
-      const found = looks.flatMap((outcome, at) =>
-        outcome.status === 'found' && outcome.record.authenticated
-          ? [{ id: ids[at] as SessionId, found: outcome }]
-          : [],
-      );
-      const devices = await this.#devicesOf(found.map(({ found: { record } }) => record.principal));
-      for (const { id, found: one } of found) yield { id, found: one, device: devices.get(id) };
-    }
-  }
-
-  async #devicesOf(principals: readonly (string | undefined)[]): Promise<Map<SessionId, SessionDevice>> {
-    const { index } = this.#options;
-    const names = new Set(principals.flatMap((who) => (who === undefined ? [] : index.namesOf(who))));
-    const readings = await Promise.all([...names].map((name) => index.read(name)));
-    return new Map(
-      readings.flatMap(({ entries }) =>
-        entries.flatMap(({ id, device }) => (device === undefined ? [] : [[id, device] as const])),
-      ),
-    );
+  /** See {@link liveSessions}. */
+  all(): AsyncGenerator<ListedSession> {
+    return liveSessions(this.#options);
   }
 
   /**
@@ -330,14 +324,10 @@ export class UserSessions {
     const looks: [IndexEntry, LoadOutcome][] = [];
     for (let at = 0; at < entries.length; at += AT_ONCE) {
       const group = entries.slice(at, at + AT_ONCE);
-      const outcomes = await Promise.all(group.map(({ id }) => this.#glance(id)));
+      const outcomes = await Promise.all(group.map(({ id }) => glance(this.#options.store, id)));
       outcomes.forEach((outcome, place) => looks.push([group[place] as IndexEntry, outcome]));
     }
     return looks;
-  }
-
-  #glance(id: SessionId): Promise<LoadOutcome> {
-    return this.#options.store.load(id, { touch: false, only: [] });
   }
 
   async #remove(principal: string, ids: readonly SessionId[], minimumAgeMs = 0): Promise<void> {
@@ -372,17 +362,6 @@ function entryLifeMs(idleSeconds: number): number {
 
 function refreshAfterMs(idleSeconds: number): number {
   return idleSeconds > 0 ? idleSeconds * 500 : NEVER_MS / 4;
-}
-
-async function* inGroups<T>(all: AsyncIterable<T>, size: number): AsyncGenerator<T[]> {
-  let group: T[] = [];
-  for await (const one of all) {
-    group.push(one);
-    if (group.length < size) continue;
-    yield group;
-    group = [];
-  }
-  if (group.length > 0) yield group;
 }
 
 function nothing(): void {

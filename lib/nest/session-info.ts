@@ -1,6 +1,6 @@
 import type { SessionDevice } from '../core/session-index.js';
 import { expiryOf, timesOf } from '../core/times.js';
-import type { ListedSession } from '../core/user-sessions.js';
+import type { ListedSession } from '../core/every-session.js';
 
 /** A session as lists show it. Names no token, and looking at one is no use of it. */
 export interface SessionInfo {

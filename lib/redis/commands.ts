@@ -26,8 +26,8 @@ import { ServerClocks } from './server-clocks.js';
 
 /** Redis gives a write up before we do, though clocks are read in whole milliseconds and timers may run a little early. */
 export const DEADLINE_MARGIN_MS = 5;
-/** Keys that a server looks at in one step of a walk. */
-const SCAN_COUNT = 500;
+/** Keys that a server looks at in one step of a walk, and others wait for at most. */
+const SCAN_COUNT = 100;
 /** Pause before a cluster that moves a slot is asked again. */
 const TRY_AGAIN_MS = 50;
 
@@ -67,6 +67,10 @@ export class RedisCommands implements RedisExecutor {
       () => this.#late(),
       (error) => this.#failed(error),
     );
+  }
+
+  get isOrdered(): boolean {
+    return !this.client.isCluster;
   }
 
   /**

@@ -45,6 +45,10 @@ export class RedisConnection implements RedisLink {
     return this.#commands.client;
   }
 
+  get isOrdered(): boolean {
+    return this.#commands.isOrdered;
+  }
+
   load(key: string): Promise<[Buffer[], number | undefined]> {
     return this.#commands.load(key);
   }

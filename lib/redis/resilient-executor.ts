@@ -38,6 +38,10 @@ export class ResilientExecutor implements RedisExecutor {
     return this.#inner.timeoutMs;
   }
 
+  get isOrdered(): boolean {
+    return this.#inner.isOrdered === true;
+  }
+
   load(key: string): Promise<[Buffer[], number | undefined]> {
     const breaker = this.#breakerOf(key);
     return this.#refused(breaker) ?? breaker.watch(this.#inner.load(key));

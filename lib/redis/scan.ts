@@ -19,7 +19,7 @@ interface Walker {
 
 /**
  * The keys that fit a pattern, of every master of a cluster: all that are there from the first to the last step, some
- * more than once. Each step is one SCAN, so that others wait for a few hundred keys at most.
+ * more than once. Each step is one SCAN, so that others wait for a hundred keys or so at most.
  */
 export async function* scanned(commands: Walker, pattern: string): AsyncGenerator<string> {
   let place: ScanPlace | undefined;

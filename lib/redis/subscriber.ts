@@ -11,7 +11,8 @@ import { causeOf } from './failure.js';
 
 /** Time between two looks whether the server is still there: who only listens does not notice. */
 const HEARTBEAT_MS = 5_000;
-const [FIRST_PAUSE_MS, LONGEST_PAUSE_MS] = [50, 1_000];
+/** The longest leaves time, of a second after the server's return, to look what has been missed. */
+const [FIRST_PAUSE_MS, LONGEST_PAUSE_MS] = [50, 400];
 /** Pause after a refusal: somebody has to change the server's rules first. */
 const REFUSED_PAUSE_MS = 60_000;
 

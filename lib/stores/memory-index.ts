@@ -78,11 +78,19 @@ export class MemorySessionIndex implements SessionIndex {
     return 'entered';
   }
 
-  async read(name: IndexName): Promise<IndexReading> {
+  async read(name: IndexName, only?: readonly SessionId[]): Promise<IndexReading> {
     const now = this.#now();
+    const all = this.#lists.get(name)?.entries ?? new Map<SessionId, Entry>();
+    const entries = (only?.flatMap((id) => all.get(id) ?? []) ?? [...all.values()]).filter(
+      ({ until }) => until > now,
+    );
+    return { now, entries };
+  }
+
+  async stands(name: IndexName, id: SessionId): Promise<boolean> {
     const list = this.#lists.get(name);
-    const entries = [...(list?.entries.values() ?? [])].filter(({ until }) => until > now);
-    return { now, endedAt: list?.endedAt, entries };
+    const { until, addedAt } = list?.entries.get(id) ?? { until: 0, addedAt: 0 };
+    return until > this.#now() && addedAt > (list?.endedAt ?? -Infinity);
   }
 
   end(name: IndexName): Promise<IndexReading> {

@@ -122,6 +122,33 @@ export function describeSessionIndex(name: string, start: () => Promise<IndexUnd
       await added(who);
     });
 
+    it('knows which sessions stand: those that are named, and were added after the last end', async () => {
+      const who = someone();
+      const [name, first] = [listOf(who), await added(who)];
+      expect(await peer.stands(name, first)).toBe(true);
+      expect(await peer.stands(name, freshId())).toBe(false);
+      const brief = await added(who, { lifeMs: 20 });
+      await index.end(name);
+      expect(await peer.stands(name, first)).toBe(false);
+      await pass(30);
+      expect(await peer.stands(name, brief)).toBe(false);
+      const second = await added(who);
+      expect(await peer.stands(name, second)).toBe(true);
+      await peer.remove(name, [second]);
+      expect(await peer.stands(name, second)).toBe(false);
+    });
+
+    it('reads some entries only', async () => {
+      const who = someone();
+      const device = { address: '192.0.2.1', userAgent: 'x' };
+      const [a, b, gone] = [await added(who, { device }), await added(who), await added(who, { lifeMs: 20 })];
+      await pass(30);
+      const { entries } = await peer.read(listOf(who), [a, freshId(), gone]);
+      expect(entries).toEqual([expect.objectContaining({ id: a, device })]);
+      expect((await peer.read(listOf(who), [b, a])).entries.map(({ id }) => id)).toEqual([b, a]);
+      expect((await peer.read(listOf(someone()), [a])).entries).toEqual([]);
+    });
+
     it.each([[1], [3]])('of %i sessions lets nobody in beyond, and tells who is there', async (limit) => {
       const who = someone();
       const ids: SessionId[] = [];

@@ -179,6 +179,46 @@ eachAdapter("Users' sessions", (adapter) => {
       expect((await b.sessions.list('dora'))[0]?.device).toEqual({ userAgent: 'a phone' });
     });
 
+    it('without a principal, of isAuthenticated, are among all and counted, whoever they are', async () => {
+      const node = await start({ isAuthenticated: (session) => 'member' in session });
+      const [member, late, guest] = [new Browser(node.url), new Browser(node.url), new Browser(node.url)];
+      const { result: id } = await node.visit(
+        member,
+        (session) => ((session['member'] = 'anna'), session.id),
+      );
+      // A guest's at first.
+      await node.visit(late, (session) => void (session.value = 1));
+      const { result: lateId } = await node.visit(late, (s) => ((s['member'] = 'bert'), s.id));
+      await node.visit(guest, (session) => session.keep());
+      const user = await login(b, 'cleo');
+      const all = [];
+      for await (const { id, principal } of a.sessions.all()) all.push([id, principal]);
+      expect(all.sort()).toEqual(
+        [
+          [id, undefined],
+          [lateId, undefined],
+          [user.id, 'cleo'],
+        ].sort(),
+      );
+      expect(await a.sessions.count()).toBe(3);
+      expect(await a.sessions.list('anna')).toEqual([]);
+      await a.sessions.destroy(id);
+      expect(await a.sessions.count()).toBe(2);
+      expect(await a.sessions.destroyAll()).toBe(4 - 1);
+      expect((await node.visit(late, (session) => session['member'])).result).toBeUndefined();
+    });
+
+    it('leave nothing of their devices behind where all were ended and others followed', async () => {
+      await login(a, 'anna');
+      await a.sessions.destroyAll('anna');
+      await login(b, 'anna');
+      const lists = (await client.keys('session:user:*')).filter((key) => !key.endsWith(':ended'));
+      expect(lists).toHaveLength(1);
+      // Of an entry: two and a half times the idle life, and a minute. The note of the end is kept for longer, beside it.
+      expect(await client.pttl(lists[0] ?? '')).toBeLessThanOrEqual(1_800_000 * 2.5 + 60_000);
+      expect(await client.hkeys(`${lists[0]}:ended`)).toEqual(['@ended']);
+    });
+
     it('that 0.1 has written enter the list at their next use, or end with it', async () => {
       const { browser, id } = await login(a, 'anna');
       const late = await login(a, 'bert');

@@ -9,6 +9,7 @@ import { aclSetUser } from '../security/acl-line.js';
 import { onCleanup } from '../support/cleanup.js';
 import { Browser } from '../support/cookie-jar.js';
 import { startCluster, type ClusterInstallation } from './rig/cluster.js';
+import { DATA_PASSWORD, MASTER_NAME, SENTINEL_PASSWORD, startSentinel } from './rig/sentinel.js';
 import { eventually } from '../support/eventually.js';
 import { linkTo } from './rig/store-on.js';
 
@@ -77,4 +78,70 @@ describe("users' sessions on a Redis Cluster", () => {
     expect(await b.sessions.destroyAll()).toBe(8);
     expect(await a.sessions.count()).toBe(0);
   });
+});
+
+describe("users' sessions behind Sentinel", () => {
+  it('whose master dies while users log in: what was acknowledged on the new one is listed, and ends', async () => {
+    const sentinel = await startSentinel(1000);
+    const [master, replica] = sentinel.servers;
+    const sentinels = sentinel.sentinels.split(',').map((address) => {
+      const [host = '', port] = address.split(':');
+      return { host, port: Number(port) };
+    });
+    const start = async (): Promise<Playground> => {
+      const redis = {
+        sentinel: { master: MASTER_NAME, nodes: sentinels, password: SENTINEL_PASSWORD },
+        password: DATA_PASSWORD,
+        timeoutMs: 500,
+      };
+      const app = await startPlayground('fastify', { redis });
+      onCleanup(() => app.close());
+      return app;
+    };
+    const nodes = [await start(), await start()] as const;
+    const USERS = 5;
+    const acknowledged: { browser: Browser; who: string; id: string }[] = [];
+    let [logins, isOver] = [0, false];
+    const logIn = async (): Promise<void> => {
+      logins += 1;
+      const [node, who] = [nodes[logins % 2] as Playground, `user ${logins % USERS}`];
+      const browser = new Browser(node.url);
+      const visit = node.visit(browser, async (session) => (await session.authenticate(who), session.id));
+      const { result: id } = await visit;
+      acknowledged.push({ browser, who, id });
+    };
+    // One after the other, so that what replication loses is not what is tried here.
+    while (acknowledged.length < 20) await logIn();
+    await sentinel.replicated();
+    const before = acknowledged.length;
+    const some = async (): Promise<void> => {
+      while (!isOver) await logIn().catch(() => delay(20));
+    };
+    const traffic = [some(), some()];
+    await master.kill();
+    await eventually('logins are taken by the new master', async () =>
+      (await sentinel.masterPort()) === replica.port && acknowledged.length >= before + 20 ? true : undefined,
+    );
+    isOver = true;
+    await Promise.all(traffic);
+
+    const [a, b] = nodes;
+    const live: typeof acknowledged = [];
+    for (const login of acknowledged)
+      if ((await b.visit(login.browser, (session) => session.principal)).result === login.who)
+        live.push(login);
+    expect(live.length).toBeGreaterThanOrEqual(before + 20);
+    for (let n = 0; n < USERS; n += 1) {
+      const who = `user ${n}`;
+      const listed = new Set((await a.sessions.list(who)).map(({ id }) => id));
+      // One whose login was not acknowledged may be there as well.
+      for (const login of live) if (login.who === who) expect(listed).toContain(login.id);
+    }
+    expect(await a.sessions.destroyAll('user 1')).toBeGreaterThan(0);
+    for (const { browser, who } of live) {
+      const { result } = await b.visit(browser, (session) => session.principal);
+      expect(result).toBe(who === 'user 1' ? undefined : who);
+    }
+    expect(await b.sessions.list('user 1')).toEqual([]);
+  }, 60_000);
 });

@@ -2,29 +2,36 @@ import { NOW, scriptOf } from '../../redis/script.js';
 
 /**
  * The scripts of the index of users' sessions, each with its contract above it. What they have in common with those of the
- * records, is told in scripts.ts; each of these touches one key, which lives in a slot of its own.
+ * records, is told in scripts.ts; each of these touches the list of one user, in a slot of its own, and some its note beside it.
  *
  * A user's list is a hash, a field for each session: its id, and "until added login replaces device":
  * - until: when the entry is forgotten; added: when it came; login: when somebody logged in; epoch milliseconds of this server.
  * - replaces: the id that this one is to take the place of, or -.
  * - device: sealed or base64url, or nothing.
- * Fields of its own: `@ended`: whoever logged in until then is to be logged out; `@prune`: at which size forgotten entries
- * are looked for next. The key lives as long as the entry that lives longest.
+ * A field of its own, `@prune`: at which size forgotten entries are looked for next. The key lives as long as the entry that lives
+ * longest.
+ *
+ * The note is a hash of one field, `@ended`: whoever logged in until then is to be logged out. A key of its own, since it is kept
+ * for longer than any entry: what is known of devices goes with the sessions.
  */
 const UNLESS_LATE = `${NOW}
 local key = KEYS[1]
 if now > tonumber(ARGV[1]) then return {-3, now} end`;
 
+const SMALLEST_PRUNE = 32;
 const PARTS = `'^(%d+) (%d+) (%d+) (%S+) ?(.*)$'`;
 const isEntry = (field: string): string => `string.byte(${field}) ~= ${'@'.charCodeAt(0)}`;
 
-/** Puts an entry, and forgets old ones where the list has doubled since that was done last: each has its turn. */
+/**
+ * Puts an entry, and forgets old ones where the list has doubled since that was done last: each has its turn. What short
+ * lists do not need is not asked for.
+ */
 const put = (id: string, life: string): string => `
 local till = string.format('%.0f', now + ${life})
 redis.call('HSET', key, ${id}, till .. ' ' .. added .. ' ' .. login .. ' ' .. replaces .. ' ' .. device)
-if redis.call('PTTL', key) < tonumber(${life}) then redis.call('PEXPIRE', key, ${life}) end
-local prune = tonumber(redis.call('HMGET', key, '@prune')[1] or 32)
-if redis.call('HLEN', key) > prune then
+local size = redis.call('HLEN', key)
+if size == 1 or redis.call('PTTL', key) < tonumber(${life}) then redis.call('PEXPIRE', key, ${life}) end
+if size > ${SMALLEST_PRUNE} and size > tonumber(redis.call('HMGET', key, '@prune')[1] or 0) then
   local all, left = redis.call('HGETALL', key), 0
   for i = 1, #all, 2 do
     if ${isEntry('all[i]')} then
@@ -32,7 +39,7 @@ if redis.call('HLEN', key) > prune then
       if till <= now then redis.call('HDEL', key, all[i]) else left = left + 1 end
     end
   end
-  redis.call('HSET', key, '@prune', math.max(32, left * 2))
+  redis.call('HSET', key, '@prune', math.max(${SMALLEST_PRUNE}, left * 2))
 end`;
 
 /**
@@ -84,15 +91,15 @@ return {1, now, beyond}
 
 /**
  * Adds the entry of a session that exists, or keeps the one that is there for longer.
- * KEYS list · ARGV deadline, id, life in ms, when it logged in.
+ * KEYS list, note · ARGV deadline, id, life in ms, when it logged in.
  * Reply: {1, now}; {0, now}: it is not there, and whoever logged in at its time is to be logged out; {-3, now}: too late.
  */
 export const ENTER_ENTRY = scriptOf(
   `${UNLESS_LATE}
-local f = redis.call('HMGET', key, ARGV[2], '@ended')
-local _, added, login, replaces, device = string.match(f[1] or '', ${PARTS})
+local _, added, login, replaces, device = string.match(redis.call('HMGET', key, ARGV[2])[1] or '', ${PARTS})
 if not added then
-  if f[2] and tonumber(ARGV[4]) <= tonumber(f[2]) then return {0, now} end
+  local ended = redis.call('HMGET', KEYS[2], '@ended')[1]
+  if ended and tonumber(ARGV[4]) <= tonumber(ended) then return {0, now} end
   added, login, replaces, device = this, ARGV[4], '-', ''
 end
 ${put('ARGV[2]', 'ARGV[3]')}
@@ -103,13 +110,13 @@ return {1, now}
 
 /**
  * Notes that whoever logged in until now is to be logged out, and reads the list. A full Redis notes nothing.
- * KEYS list · ARGV deadline, for how long that is kept, in ms.
+ * KEYS list, note · ARGV deadline, for how long that is kept, in ms.
  * Reply: {1, now, all fields and values}; {-3, now}: too late.
  */
 export const END_ENTRIES = scriptOf(
   `${UNLESS_LATE}
-redis.pcall('HSET', key, '@ended', this)
-if redis.call('PTTL', key) < tonumber(ARGV[2]) then redis.call('PEXPIRE', key, ARGV[2]) end
+redis.pcall('HSET', KEYS[2], '@ended', this)
+redis.call('PEXPIRE', KEYS[2], ARGV[2])
 return {1, now, redis.call('HGETALL', key)}
 `,
   { hasDeadline: true },
@@ -132,3 +139,14 @@ return {1, now}
 `,
   { hasDeadline: true },
 );
+
+/**
+ * Whether a session is listed, and was added after the last end of all.
+ * KEYS list, note · ARGV id.
+ * Reply: 1 or 0.
+ */
+export const STANDS = scriptOf(`${NOW}
+local till, added = string.match(redis.call('HMGET', KEYS[1], ARGV[1])[1] or '', '^(%d+) (%d+)')
+local ended = redis.call('HMGET', KEYS[2], '@ended')[1]
+return till and tonumber(till) > now and not (ended and tonumber(added) <= tonumber(ended)) and 1 or 0
+`);

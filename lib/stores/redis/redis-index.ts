@@ -14,7 +14,7 @@ import type { Argument, RedisExecutor } from '../../redis/executor.js';
 import { asPattern, scanned } from '../../redis/scan.js';
 import { SCRIPT_STATUS, type Script } from '../../redis/script.js';
 import { ValueKey } from '../layers/key-ring.js';
-import { ADD_ENTRY, END_ENTRIES, ENTER_ENTRY, REMOVE_ENTRIES } from './index-scripts.js';
+import { ADD_ENTRY, END_ENTRIES, ENTER_ENTRY, REMOVE_ENTRIES, STANDS } from './index-scripts.js';
 import { opaque } from './opaque.js';
 
 /** What of the settings concerns the index. */
@@ -44,7 +44,10 @@ interface DerivedKeys {
   readonly device: ValueKey;
 }
 
-/** The index in Redis: a hash for each user, under a key that does not tell who that is. See index-scripts.ts. */
+/**
+ * The index in Redis: a hash for each user, under a key that does not tell who that is, and a note beside it where all of a
+ * user's sessions were ended. See index-scripts.ts.
+ */
 export class RedisSessionIndex implements SessionIndex {
   readonly #commands: RedisExecutor;
   readonly #prefix: string;
@@ -59,6 +62,10 @@ export class RedisSessionIndex implements SessionIndex {
     }));
   }
 
+  get isOrdered(): boolean {
+    return this.#commands.isOrdered === true;
+  }
+
   namesOf(principal: string): readonly IndexName[] {
     const hashes =
       this.#keys.length === 0
@@ -70,15 +77,19 @@ export class RedisSessionIndex implements SessionIndex {
   async add(principal: string, id: SessionId, addition: IndexAddition): Promise<IndexAdded> {
     const { lifeMs, replaces, keepsLogin = false, device, limit = 0, evict = false } = addition;
     const [name] = this.namesOf(principal) as [IndexName];
-    const [status, now, rest] = await this.#run(ADD_ENTRY, name, [
-      id,
-      Math.round(lifeMs),
-      replaces ?? '',
-      keepsLogin ? 1 : 0,
-      device === undefined ? '' : opaque(this.#seal(device)),
-      limit,
-      evict ? 1 : 0,
-    ]);
+    const [status, now, rest] = await this.#run(
+      ADD_ENTRY,
+      [this.#key(name)],
+      [
+        id,
+        Math.round(lifeMs),
+        replaces ?? '',
+        keepsLogin ? 1 : 0,
+        device === undefined ? '' : opaque(this.#seal(device)),
+        limit,
+        evict ? 1 : 0,
+      ],
+    );
     if (status === 0) return { status: 'full', reading: this.#reading(now, rest) };
     return { status: 'added', beyond: rest.map(String) as SessionId[] };
   }
@@ -89,23 +100,28 @@ export class RedisSessionIndex implements SessionIndex {
     { lifeMs, loginAt }: { readonly lifeMs: number; readonly loginAt: number },
   ): Promise<'entered' | 'ended'> {
     const [name] = this.namesOf(principal) as [IndexName];
-    const [status] = await this.#run(ENTER_ENTRY, name, [id, Math.round(lifeMs), loginAt]);
+    const [status] = await this.#run(ENTER_ENTRY, this.#keysOf(name), [id, Math.round(lifeMs), loginAt]);
     return status === 0 ? 'ended' : 'entered';
   }
 
-  async read(name: IndexName): Promise<IndexReading> {
+  async read(name: IndexName, only?: readonly SessionId[]): Promise<IndexReading> {
+    if (only !== undefined) return this.#readSome(name, only);
     const [reply, now = Date.now()] = await this.#commands.load(this.#key(name));
     return this.#reading(now, reply);
   }
 
+  async stands(name: IndexName, id: SessionId): Promise<boolean> {
+    return Number(await this.#commands.run(STANDS, this.#keysOf(name), [id])) === 1;
+  }
+
   async end(name: IndexName): Promise<IndexReading> {
-    const [, now, all] = await this.#run(END_ENTRIES, name, [END_NOTED_MS]);
+    const [, now, all] = await this.#run(END_ENTRIES, this.#keysOf(name), [END_NOTED_MS]);
     return this.#reading(now, all);
   }
 
   async remove(name: IndexName, ids: readonly SessionId[], minimumAgeMs = 0): Promise<void> {
     for (let at = 0; at < ids.length; at += MOST_IDS)
-      await this.#run(REMOVE_ENTRIES, name, [minimumAgeMs, ...ids.slice(at, at + MOST_IDS)]);
+      await this.#run(REMOVE_ENTRIES, [this.#key(name)], [minimumAgeMs, ...ids.slice(at, at + MOST_IDS)]);
   }
 
   async *names(): AsyncIterable<IndexName> {
@@ -120,12 +136,18 @@ export class RedisSessionIndex implements SessionIndex {
     return `${this.#prefix}{${name}}`;
   }
 
+  /** Of the list and of its note. */
+  #keysOf(name: IndexName): readonly string[] {
+    const list = this.#key(name);
+    return [list, `${list}:ended`];
+  }
+
   async #run(
     script: Script,
-    name: IndexName,
+    keys: readonly string[],
     args: readonly Argument[],
   ): Promise<[status: number, now: number, rest: Buffer[]]> {
-    const reply = (await this.#commands.run(script, [this.#key(name)], args)) as [number, number, Buffer[]?];
+    const reply = (await this.#commands.run(script, keys, args)) as [number, number, Buffer[]?];
     const [status, now, rest = []] = reply;
     if (Number(status) !== SCRIPT_STATUS.late) return [Number(status), Number(now), rest];
     const { endpoint, timeoutMs } = this.#commands;
@@ -136,24 +158,36 @@ export class RedisSessionIndex implements SessionIndex {
     );
   }
 
+  async #readSome(name: IndexName, ids: readonly SessionId[]): Promise<IndexReading> {
+    const key = this.#key(name);
+    const now = await this.#commands.timeAt(key);
+    const values = (await this.#commands.call('HMGET', key, ...ids)) as (string | null)[];
+    const entries = ids.flatMap((id, at) => this.#entry(id, values[at] ?? '', now) ?? []);
+    return { now, entries };
+  }
+
   #reading(now: number, fields: readonly Buffer[]): IndexReading {
     const entries: IndexEntry[] = [];
-    let endedAt: number | undefined;
     for (let at = 0; at + 1 < fields.length; at += 2) {
-      const [field, value] = [fields[at] as Buffer, (fields[at + 1] as Buffer).toString()];
-      if (field.toString() === '@ended') endedAt = Number(value);
-      const [, until, added, login, replaces, device = ''] = ENTRY.exec(value) ?? [];
-      if (field[0] === OWN_CODE || until === undefined || Number(until) <= now) continue;
-      const id = field.toString() as SessionId;
-      entries.push({
-        id,
-        addedAt: Number(added),
-        loginAt: Number(login),
-        replaces: replaces === '-' ? undefined : (replaces as SessionId),
-        device: device === '' ? undefined : this.#open(device),
-      });
+      const field = fields[at] as Buffer;
+      if (field[0] === OWN_CODE) continue;
+      const entry = this.#entry(field.toString() as SessionId, String(fields[at + 1]), now);
+      if (entry !== undefined) entries.push(entry);
     }
-    return { now, endedAt, entries };
+    return { now, entries };
+  }
+
+  /** Undefined: its life is over. */
+  #entry(id: SessionId, value: string, now: number): IndexEntry | undefined {
+    const [, until, added, login, replaces, device = ''] = ENTRY.exec(value) ?? [];
+    if (until === undefined || Number(until) <= now) return undefined;
+    return {
+      id,
+      addedAt: Number(added),
+      loginAt: Number(login),
+      replaces: replaces === '-' ? undefined : (replaces as SessionId),
+      device: device === '' ? undefined : this.#open(device),
+    };
   }
 
   #seal(device: SessionDevice): string {

@@ -76,7 +76,7 @@ async function perform(
   const onList =
     (script: Script, ...args: Argument[]) =>
     (): Promise<unknown> =>
-      executor.run(script, [list], args);
+      executor.run(script, [list, `${list}:ended`], args);
   const times = { maxInactiveInterval: 60, absoluteTimeout: 0 };
   const steps: (() => Promise<unknown>)[] = [
     onList(ADD_ENTRY, id, 60_000, '', 0, '', 0, 0),

@@ -30,6 +30,7 @@ import { row as responses } from './28-responses.js';
 import { row as streams } from './29-streams.js';
 import { row as lostLogin } from './30-lost-login.js';
 import { row as guests } from './31-guests.js';
+import { row as eventsGone } from './32-events.js';
 
 /** The fault matrix, in its order. */
 export const rows: readonly ChaosRow[] = [
@@ -64,4 +65,5 @@ export const rows: readonly ChaosRow[] = [
   streams,
   lostLogin,
   guests,
+  eventsGone,
 ];

@@ -3,6 +3,7 @@ import { SessionWatch } from '../../../lib/core/session-watch.js';
 import type { SessionEvent } from '../../../lib/core/events.js';
 import type { LoadOutcome } from '../../../lib/core/store.js';
 import { freshId } from '../../contract/builders.js';
+import { ManualTimer } from './manual-timer.js';
 
 const events = (...all: SessionEvent[]): SessionEvent[] => all;
 
@@ -47,4 +48,36 @@ describe('who watches a session', () => {
     await new Promise((resolve) => setImmediate(resolve));
     expect(ended).toEqual(['gone', 'moved']);
   });
+
+  it('after a gap asks until the store answers, and of a store that does not, not about everybody', async () => {
+    const ids = Array.from({ length: 500 }, freshId);
+    const manual = new ManualTimer();
+    let isThere = false;
+    let asked = 0;
+    const load = async (): Promise<LoadOutcome> => {
+      asked += 1;
+      if (!isThere) throw new Error('not there');
+      return { status: 'absent' };
+    };
+    const watch = new SessionWatch({ load }, manual.timer);
+    const ended: string[] = [];
+    for (const id of ids) watch.during(id, () => ended.push(id));
+    watch.note({ type: 'gap' });
+    await settled();
+    expect(asked).toBeLessThanOrEqual(64);
+    // A second gap meanwhile is no second round of looks.
+    watch.note({ type: 'gap' });
+    await settled();
+    expect(manual.pending).toBe(1);
+    isThere = true;
+    while (manual.pending > 0) {
+      manual.advance(1000);
+      await settled();
+    }
+    expect([...ended].sort()).toEqual([...ids].sort());
+  });
 });
+
+const settled = async (): Promise<void> => {
+  for (let turn = 0; turn < 20; turn += 1) await new Promise((resolve) => setImmediate(resolve));
+};

@@ -57,6 +57,41 @@ describe("a user's sessions", () => {
     expect(await reservation.written()).toBe(false);
   });
 
+  it('a new one need not wait for its name where both go the same way, and ends where that was refused', async () => {
+    const { store, index } = start();
+    const refusal = new Error('late');
+    let refuse = (): void => undefined;
+    const slow = Object.create(index, {
+      add: { value: () => new Promise((_, reject) => (refuse = () => reject(refusal))) },
+      namesOf: { value: index.namesOf.bind(index) },
+    }) as MemorySessionIndex;
+    const events = { emit: () => undefined };
+    const users = (isOrdered: boolean): UserSessions =>
+      new UserSessions({
+        store,
+        index: Object.create(slow, { isOrdered: { value: isOrdered } }) as MemorySessionIndex,
+        rules: { maxSessionsPerUser: 0, sessionLimitPolicy: 'reject' },
+        events,
+        log: { debug: () => undefined },
+        now: () => 0,
+      });
+    const id = freshId();
+    const reservation = await users(true).reserve('anna', id, 1800, { isNew: true });
+    expect((await store.create(id, session())).status).toBe('written');
+    refuse();
+    await expect(reservation.written()).rejects.toBe(refusal);
+    expect((await store.load(id)).status).toBe('ended');
+    // What an id change moves would be lost; and of two connections nobody knows which is faster.
+    for (const [isOrdered, isNew] of [
+      [true, false],
+      [false, true],
+    ] as const) {
+      const waits = users(isOrdered).reserve('anna', freshId(), 1800, { isNew });
+      refuse();
+      await expect(waits).rejects.toBe(refusal);
+    }
+  });
+
   it('a slow login that nobody has ended stands', async () => {
     const { users, store, pass } = start();
     const id = freshId();

@@ -1,0 +1,86 @@
+import 'reflect-metadata';
+import { Body, Controller, Get, HttpCode, Module, Post } from '@nestjs/common';
+import { ConfigModule } from '@nestjs/config';
+import { NestFactory } from '@nestjs/core';
+import { ExpressAdapter } from '@nestjs/platform-express';
+import { FastifyAdapter } from '@nestjs/platform-fastify';
+import { WsAdapter } from '@nestjs/platform-ws';
+import { SubscribeMessage, WebSocketGateway, type WsResponse } from '@nestjs/websockets';
+import { RedisSessionModule, Session, SessionService, type HttpSession } from 'nestjs-redis-session';
+import { type Shown } from './chaos-node.js';
+
+type SocketNodeSession = HttpSession<{ value?: string }>;
+
+/** A node whose users have sockets open; its settings come from the environment. */
+@Controller()
+class SocketController {
+  constructor(private readonly sessions: SessionService) {}
+
+  @Get('plain') plain(): string {
+    return 'plain';
+  }
+
+  @Get('read') read(@Session() session: SocketNodeSession): Shown {
+    const { id, principal = null, value = null } = session;
+    return { id, who: principal, value, count: null, pid: process.pid };
+  }
+
+  @Post('write') @HttpCode(200) write(
+    @Session() session: SocketNodeSession,
+    @Body('value') value: string,
+  ): Shown {
+    const before = this.read(session);
+    session.value = value;
+    return before;
+  }
+
+  @Post('login') @HttpCode(200) async login(
+    @Session() session: SocketNodeSession,
+    @Body() { user, value }: { user: string; value?: string },
+  ): Promise<Shown> {
+    if (value !== undefined) session.value = value;
+    await session.authenticate(user);
+    return this.read(session);
+  }
+
+  @Post('renew') @HttpCode(200) async renew(@Session() session: SocketNodeSession): Promise<void> {
+    await session.regenerateId();
+  }
+
+  @Post('logout') @HttpCode(200) async logout(@Session() session: SocketNodeSession): Promise<void> {
+    await session.destroy();
+  }
+
+  @Post('end-all') @HttpCode(200) async endAll(@Body('user') user: string): Promise<void> {
+    await this.sessions.destroyAll(user);
+  }
+
+  @Post('end') @HttpCode(200) async end(@Body('id') id: string): Promise<void> {
+    await this.sessions.destroy(id);
+  }
+}
+
+@WebSocketGateway()
+class SocketGateway {
+  @SubscribeMessage('who') who(@Session() session: SocketNodeSession): WsResponse<string | null> {
+    return { event: 'who', data: session.principal ?? null };
+  }
+}
+
+@Module({
+  imports: [ConfigModule.forRoot({ isGlobal: true, ignoreEnvFile: true }), RedisSessionModule.forRootAsync()],
+  controllers: [SocketController],
+  providers: [SocketGateway],
+})
+class SocketModule {}
+
+const { PORT, ADAPTER } = process.env;
+const app =
+  ADAPTER === 'fastify'
+    ? await NestFactory.create(SocketModule, new FastifyAdapter())
+    : await NestFactory.create(SocketModule, new ExpressAdapter());
+app.useWebSocketAdapter(new WsAdapter(app));
+app.enableShutdownHooks();
+app.get(SessionService).events.subscribe(({ type }) => void process.stdout.write(`event ${type}\n`));
+await app.listen(Number(PORT), '127.0.0.1');
+process.stdout.write('node is ready\n');
