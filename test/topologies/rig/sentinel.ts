@@ -4,7 +4,7 @@ import { Redis } from 'ioredis';
 import { startChild } from '../../support/child-process.js';
 import { onCleanup, tempDir } from '../../support/cleanup.js';
 import { freePort } from '../../support/free-port.js';
-import { startRedis, type RedisProcess } from '../../support/redis-server.js';
+import { REDIS_SERVER, startRedis, type RedisProcess } from '../../support/redis-server.js';
 import { eventually } from '../../support/eventually.js';
 
 export const MASTER_NAME = 'sessions';
@@ -77,7 +77,7 @@ async function startOne(masterPort: number, downAfterMs: number): Promise<number
     `sentinel failover-timeout ${MASTER_NAME} 3000`,
   ];
   await writeFile(config, lines.join('\n') + '\n');
-  await startChild('redis-server', [config, '--sentinel']);
+  await startChild(REDIS_SERVER, [config, '--sentinel']);
   return port;
 }
 
