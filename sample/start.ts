@@ -150,6 +150,8 @@ for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
     void stop(0);
   });
 }
+// Whoever read along has gone: `npm start | head`.
+process.stdout.on('error', () => void stop(0));
 // npm runs scripts through a shell. One that is killed passes nothing on, and would leave all of this behind.
 if (process.env.npm_lifecycle_event !== undefined) {
   const parent = process.ppid;

@@ -35,7 +35,12 @@ export function thisMachine(
     find: (program) => findOnPath(program, path ?? ''),
     succeeds: (command, ...args) =>
       new Promise((resolve) => {
-        const child = spawn(command, args, { stdio: 'ignore', timeout: QUESTION_MS, signal: stopped });
+        const child = spawn(command, args, {
+          stdio: 'ignore',
+          timeout: QUESTION_MS,
+          killSignal: 'SIGKILL',
+          signal: stopped,
+        });
         child.once('error', () => resolve(false)).once('close', (code) => resolve(code === 0));
       }),
     run: (command, ...args) => run(command, args, stopped),

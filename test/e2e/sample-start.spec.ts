@@ -4,6 +4,7 @@ import { existsSync } from 'node:fs';
 import { chmod, readdir, readFile, symlink, writeFile } from 'node:fs/promises';
 import { delimiter, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { startChild } from '../support/child-process.js';
 import { tempDir } from '../support/cleanup.js';
 import { Browser } from '../support/cookie-jar.js';
 import { eventually } from '../support/eventually.js';
@@ -175,6 +176,22 @@ describe('npm start on a bare machine', () => {
         ? true
         : undefined,
     );
+  });
+
+  it('stops in order when nobody reads what it prints any more', async () => {
+    await link('redis-server', 'redis-server');
+    const { bin, temp, mark } = machine;
+    const shell = await startChild(
+      'sh',
+      ['-c', `"${process.execPath}" "${START}" | (read -r line && echo "$line")`],
+      {
+        env: { PORT: '0', PATH: bin, TMPDIR: temp, SAMPLE_TEST_MARK: mark },
+      },
+    );
+    await shell.exited;
+    expect(shell.output()).toContain('[node-');
+    expect(shell.output()).not.toContain('EPIPE');
+    await nothingIsLeft();
   });
 
   it('says which argument it does not know', async () => {
