@@ -224,9 +224,14 @@ export class RedisCommands implements RedisExecutor {
     });
   }
 
+  /** Undefined: the state of the connection is known. Else it resolves once it is, after a while without a command. */
+  awake(): Promise<void> | undefined {
+    return this.#idle.take();
+  }
+
   /** Undefined: commands can be sent now. Else it settles once they can, or rejects. */
   #obstacle(turn: Turn): Promise<void> | undefined {
-    const pause = this.#idle.take();
+    const pause = this.awake();
     const ready = pause === undefined ? this.state.ready() : pause.then(() => this.state.ready());
     return ready?.then(() => this.#assertWanted(turn));
   }

@@ -19,10 +19,18 @@ export class IdlePause {
     const idleMs = now - this.#usedAt;
     this.#usedAt = now;
     if (idleMs < IDLE_MS) return undefined;
-    this.#reading = nextTurn().then(() => {
-      this.#reading = undefined;
-      this.#usedAt = performance.now();
-    });
+    this.#reading = this.#read();
     return this.#reading;
+  }
+
+  /**
+   * Two turns: what is read in this one may have been fetched before the process was frozen, and then does not tell what has
+   * come since. Between the two lies a whole look at all sockets.
+   */
+  async #read(): Promise<void> {
+    await nextTurn();
+    await nextTurn();
+    this.#reading = undefined;
+    this.#usedAt = performance.now();
   }
 }

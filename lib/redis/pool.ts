@@ -11,7 +11,6 @@ import {
   unavailable,
   type Endpoint,
 } from './failure.js';
-import { IdlePause } from './idle-pause.js';
 import { PooledConnection } from './pooled-connection.js';
 import type { Script } from './script.js';
 
@@ -52,7 +51,6 @@ export class RedisPool implements RedisLink {
   /** Of those that wait for a connection; not generic-pool's own, whose timers blame it for what this process was stuck. */
   readonly #queue: Deadlines;
   readonly #whole: Deadlines;
-  readonly #idle = new IdlePause();
   readonly #idleTests: NodeJS.Timeout | undefined;
   #closing: Promise<void> | undefined;
 
@@ -142,8 +140,6 @@ export class RedisPool implements RedisLink {
     let borrowed = false;
     return this.#whole.limit(
       async (turn) => {
-        const pause = this.#idle.take();
-        if (pause !== undefined) await pause;
         const connection = await this.#borrow();
         borrowed = true;
         return this.#lend(connection, work, turn);

@@ -54,6 +54,7 @@ export class PooledConnection {
   /** With `ping`, also whether the server answers. A fresh failure counts as usable: somebody has to be told it. */
   async isUsable(ping: boolean): Promise<boolean> {
     if (this.#failed !== undefined) return performance.now() - this.#failed.at < FAILURE_FRESH_MS;
+    await this.commands.awake();
     if (!this.isOpen) return false;
     if (!ping && !this.#isSuspect) return true;
     const { timeoutMs } = this.commands;

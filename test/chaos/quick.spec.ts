@@ -1,7 +1,9 @@
 import { expect, it, beforeAll } from '@jest/globals';
+import { readFile } from 'node:fs/promises';
 import { eachAdapter } from '../support/apps.js';
 import { closingAll } from '../support/cleanup.js';
 import { compileApp } from '../support/compile.js';
+import { TIME_SOURCE, wrongClocks } from './rows/27-cluster-clocks.js';
 import { rows } from './rows/index.js';
 
 /** Those that need no long wait; `npm run chaos` runs all of them, at full length. */
@@ -24,6 +26,11 @@ eachAdapter('the fault matrix, in short', (adapter) => {
     },
     60_000,
   );
+});
+
+it('the clocks of row 27 can be set wrong: scripts ask for the time where it looks', async () => {
+  const source = await readFile(TIME_SOURCE, 'utf8');
+  expect(wrongClocks([7000, 7001])(TIME_SOURCE, source)).toContain("['7001'] = 3000");
 });
 
 it('each row is there once', () => {

@@ -2,11 +2,11 @@ import {
   bodyMayBeCutElsewhere,
   bytesMayBeMissing,
   connectionMayGoOn,
-  continueMayBeInOrder,
   endsTheProcess,
   failureMayStay,
   faultsThatMayBeMissing,
   inOrders,
+  interimsMayBeInOrder,
   isOfTheApplication,
   lateEnds,
   lateInterims,
@@ -53,7 +53,7 @@ export function differences(
 }
 
 function inAnswers(program: Program, plain: Observation, session: Observation): Difference[] {
-  if (bodyMayBeCutElsewhere(program, session) || continueMayBeInOrder(program)) return [];
+  if (bodyMayBeCutElsewhere(program, session) || interimsMayBeInOrder(program)) return [];
   if (mayBeUncorked(program) && session.kept && !plain.kept) return [];
   const found = inBytes(plain, session);
   return mayBe503InTime(session) && inUnavailable(program, plain, session).length === 0 ? [] : found;

@@ -174,12 +174,14 @@ export function bodyMayBeCutElsewhere(program: Program, session: Observation): b
 }
 
 /**
- * Plain Node puts what it says of a body that it expects behind the head of a response that waits for another one. A POST that
- * expects to be told to continue, pipelined: after a wait for a save the two are in order.
+ * Plain Node puts an informational response behind the head of a response that waits for another one. A POST that expects to
+ * be told to continue, pipelined; `writeContinue(); send('text')`, pipelined: after a wait for a save the two are in order.
  */
-export function continueMayBeInOrder({ behind, request }: Program): boolean {
-  return behind && request.expectsContinue;
+export function interimsMayBeInOrder({ behind, request, steps }: Program): boolean {
+  return behind && (request.expectsContinue || steps.some(({ do: deed }) => INTERIMS.has(deed)));
 }
+
+const INTERIMS: ReadonlySet<string> = new Set(['continue', 'processing', 'earlyHints']);
 
 /**
  * Who corks a response after its end stops its connection in plain Node; an end that waits uncorks it again when it leaves.

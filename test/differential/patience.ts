@@ -11,6 +11,9 @@ export const SHORT: Patience = { turns: 150, ms: 15 };
 /** For what has to happen. */
 export const LONG: Patience = { turns: 1000, ms: 1500 };
 
+/** For timers, and for what their callbacks begin. */
+const DUE_TURNS = 5;
+
 /** Waits until a condition holds. Resolves to whether it does, in the end. */
 export async function until(condition: () => boolean, { turns, ms }: Patience): Promise<boolean> {
   const start = performance.now();
@@ -18,6 +21,8 @@ export async function until(condition: () => boolean, { turns, ms }: Patience): 
     if (condition()) return true;
     await nextTurn();
   }
+  // The time may have passed in one go, while the process had no processor: what fell due in it has its turn yet.
+  for (let turn = 0; turn < DUE_TURNS; turn += 1) await nextTurn();
   return condition();
 }
 

@@ -287,11 +287,14 @@ class Visit {
     this.#open.push(write);
   }
 
-  /** Whose session this is; a new one gets a name. */
+  /**
+   * Whose session this is; a new one gets a name. That of its first id: a login's session is stored before it can be given
+   * one, and another tab that has its cookie by then gives it the same.
+   */
   #lineage(session: AnySession): Lineage {
     const known = session[LINEAGE] as Lineage | undefined;
     if (known !== undefined) return known;
-    const lineage = `session ${this.#run.unique()}`;
+    const lineage = `session ${session.id}`;
     session[LINEAGE] = lineage;
     this.lineages.add(lineage);
     return lineage;

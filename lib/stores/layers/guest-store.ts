@@ -147,9 +147,16 @@ export class GuestStore extends StoreLayer<SharedStore> {
     else await this.below.tell?.('unknown', id);
   }
 
-  /** Another node has asked for the end of a session that it does not know. Resolves to whether this one has ended it. */
+  /**
+   * Another node has asked for the end of a session that it does not know. Resolves to whether this one has ended it. The copy
+   * goes first: whoever has ended it there may ask for it here already.
+   */
   async endIfHeld(id: SessionId): Promise<boolean> {
-    return this.#copies.has(id) && (await this.destroy(id)).status === 'removed';
+    if (!this.#copies.has(id)) return false;
+    this.#copies.end(id);
+    const { status } = await this.below.destroy(id);
+    if (status === 'absent') await this.below.tell?.('destroyed', id);
+    return status !== 'ended';
   }
 
   /** Another node has ended it. */

@@ -235,12 +235,15 @@ export class RedisStore implements SessionStore, Quarantine {
 
   /**
    * Tells the other nodes of a session that is not known here: that somebody has asked for its end, or that this node has
-   * ended what it held of it.
+   * ended what it held of it. Whoever asked for an end is answered when the question has left for all nodes: Redis may answer
+   * the one who publishes before it writes to those who listen, but turns to a second command only when it has done both.
    */
   async tell(type: 'unknown' | 'destroyed', id: SessionId): Promise<void> {
     const { messages } = this.#options;
     if (messages === undefined) return;
-    await this.#commands.run(TELL, [this.#key(id)], [messages.channel, `${messages.node} ${type} ${id}`]);
+    const key = this.#key(id);
+    await this.#commands.run(TELL, [key], [messages.channel, `${messages.node} ${type} ${id}`]);
+    if (type === 'unknown') await this.#commands.timeAt(key);
   }
 
   async *ids(): AsyncIterable<SessionId> {

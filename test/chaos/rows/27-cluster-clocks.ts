@@ -2,7 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { Cluster } from 'ioredis';
 import { atLeast, exactly, type ChaosRow } from '../row.js';
 import { onCleanup } from '../../support/cleanup.js';
-import { startCluster, type ClusterInstallation } from '../../topologies/rig/cluster.js';
+import { startCluster } from '../../topologies/rig/cluster.js';
 import { checkUsers, statuses } from '../rig/check.js';
 import { startFleet } from '../rig/fleet.js';
 import { startLoad } from '../rig/load.js';
@@ -12,12 +12,15 @@ const ERRORS = [0, 3000, -10_000];
 const ASKS_TIME = "local time = redis.call('TIME')";
 const READS_TIME = 'local now = time[1] * 1000 + math.floor(time[2] / 1000)';
 
+/** Where scripts ask for the time. */
+export const TIME_SOURCE = 'lib/redis/script.ts';
+
 /** Scripts that believe the clock of the server they run on to be wrong by so much. */
-function wrongClocks({ servers }: ClusterInstallation): (file: string, source: string) => string {
-  const table = servers.map(({ port }, at) => `['${port}'] = ${ERRORS[at] ?? 0}`).join(', ');
+export function wrongClocks(ports: readonly number[]): (file: string, source: string) => string {
+  const table = ports.map((port, at) => `['${port}'] = ${ERRORS[at] ?? 0}`).join(', ');
   const error = `(({${table}})[string.match(redis.call('INFO', 'server'), 'tcp_port:(%d+)')] or 0)`;
   return (file, source) => {
-    if (!file.endsWith('lib/stores/redis/scripts.ts')) return source;
+    if (!file.endsWith(TIME_SOURCE)) return source;
     const edited = source.replace(`${ASKS_TIME}\n${READS_TIME}`, `${ASKS_TIME}\n${READS_TIME} + ${error}`);
     if (edited === source) throw new Error('Chaos rig: the scripts ask for the time in another way.');
     return edited;
@@ -31,7 +34,10 @@ export const row: ChaosRow = {
   on: 'cluster',
   run: async (context) => {
     const cluster = await startCluster();
-    const script = await context.compileApp('test/chaos/apps/chaos-node.ts', wrongClocks(cluster));
+    const script = await context.compileApp(
+      'test/chaos/apps/chaos-node.ts',
+      wrongClocks(cluster.servers.map(({ port }) => port)),
+    );
     const fleet = await startFleet(context, {
       script,
       env: { REDIS_SESSION_CLUSTER_NODES: cluster.nodes, REDIS_SESSION_TIMEOUT: '2000' },

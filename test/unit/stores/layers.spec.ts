@@ -4,6 +4,8 @@ import { SessionStoreUnavailableError } from '../../../lib/core/errors.js';
 import type { SessionRecord, SessionStore } from '../../../lib/core/store.js';
 import { idOf, newToken, type SessionId } from '../../../lib/core/token.js';
 import { withLayers, type StoreLayers } from '../../../lib/stores/layers/compose.js';
+import { GuestStore } from '../../../lib/stores/layers/guest-store.js';
+import { LocalCopies } from '../../../lib/stores/layers/local-copies.js';
 import { ObservedStore } from '../../../lib/stores/layers/observed-store.js';
 import { StoreLayer } from '../../../lib/stores/layers/store-layer.js';
 import { MemoryStore } from '../../../lib/stores/memory-store.js';
@@ -92,6 +94,31 @@ describe('the layers before a store', () => {
     expect([...(inShared.peek(newId)?.attributes.keys() ?? [])]).toEqual(['b']);
     inShared.forget(newId);
     expect(await store.load(newId)).toMatchObject({ status: 'found' });
+  });
+
+  it('give up the copy in this process before the store is asked, where another node has asked for its end', async () => {
+    const told: unknown[] = [];
+    class Below extends Shared {
+      tell(...message: unknown[]): Promise<void> {
+        told.push(message);
+        return Promise.resolve();
+      }
+
+      override async destroy(id: SessionId) {
+        expect(await guests.load(id)).toEqual({ status: 'absent' });
+        return super.destroy(id);
+      }
+    }
+    const inShared = memory();
+    const shared = new Below(inShared);
+    const guests = new GuestStore(shared, new LocalCopies(memory(), { lifeMs: 60_000, now: clock.now }));
+    const id = someId();
+    await guests.create(id, guest);
+    inShared.forget(id);
+    expect(await guests.load(id)).toMatchObject({ status: 'found' });
+    expect(await guests.endIfHeld(id)).toBe(true);
+    expect(told).toEqual([['destroyed', id]]);
+    expect(await guests.endIfHeld(id)).toBe(false);
   });
 
   it('are observed as a whole: what a layer below throws is told once', async () => {
