@@ -2,7 +2,18 @@ import js from '@eslint/js';
 import tseslint from 'typescript-eslint';
 
 export default tseslint.config(
-  { ignores: ['.nest-*/', 'dist/', 'sample/dist/', 'bench/out/', 'coverage/', 'node_modules/'] },
+  {
+    ignores: [
+      '.nest-*/',
+      'dist/',
+      'sample/dist/',
+      'bench/out/',
+      'coverage/',
+      'node_modules/',
+      'docs/api/',
+      'docs/.vitepress/{cache,dist}/',
+    ],
+  },
   js.configs.recommended,
   ...tseslint.configs.recommendedTypeChecked,
   {

@@ -75,10 +75,13 @@ run('npm', ['test', '-s', '--', ...(jestArguments.length > 0 ? jestArguments : S
 
 async function copyCheckout() {
   await mkdir(copy, { recursive: true });
-  const parts = ['lib', 'test', 'sample', 'README.md', 'CHANGELOG.md', 'LICENSE', 'jest.config.js'];
+  const parts = ['lib', 'test', 'sample', 'docs', 'README.md', 'CHANGELOG.md', 'LICENSE', 'jest.config.js'];
   for (const name of [...parts, 'tsconfig.json', 'tsconfig.build.json', 'eslint.config.js', '.gitignore']) {
     await rm(join(copy, name), { recursive: true, force: true });
-    await cp(join(ROOT, name), join(copy, name), { recursive: true });
+    await cp(join(ROOT, name), join(copy, name), {
+      recursive: true,
+      filter: (path) => !path.endsWith('node_modules'),
+    });
   }
 }
 

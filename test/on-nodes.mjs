@@ -20,7 +20,7 @@ const CACHE = join(env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'nestjs-redi
 const VERSIONS = ['20.19.0', '22', '24'];
 /** `test:fast`, the contract, what Node's HTTP has to do with it. */
 const SUITES = ['test/unit', 'test/contract', 'test/e2e/requests', 'test/differential/differential'];
-const ELSEWHERE = ['test/unit/support', 'test/unit/readme', 'test/unit/manifest'];
+const ELSEWHERE = ['test/unit/support', 'test/unit/manual', 'test/unit/manifest'];
 /** Random programs on a response, of some thousands that the whole suite takes. */
 const PROGRAMS = '300';
 

@@ -212,7 +212,7 @@ export class RedisSettings extends Redacted {
    * So that a failover does not bring a session back: where fewer confirm its end within most of `timeoutMs`, `destroy()`
    * rejects with SessionStoreUnavailableError, the request is told 503 and keeps its cookie, and the logout can be tried
    * again. Takes a connection of its own. 0: the master's answer is enough.
-   * @see README, When Redis fails
+   * @see docs/reliability.md#a-logout-that-outlives-a-failover, A logout that outlives a failover
    */
   @Setting('LOGOUT_CONFIRMED_BY_REPLICAS', integer(0, 100)) readonly logoutConfirmedByReplicas: number = 0;
   /** A unix socket, from the URL; wins over `host` and `port`. */

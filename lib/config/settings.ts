@@ -142,7 +142,7 @@ export class SessionSettings extends Redacted {
   /**
    * Sessions of guests are stored in Redis like all others. Default: false.
    *
-   * @see README, Anonymous traffic
+   * @see docs/guests.md, Guests
    */
   @Setting<SessionSettings>('ENABLED_FOR_ANON_TRAFFIC', boolean, {
     oldNames: ['TOMCAT_REDIS_ENABLED_FOR_ANON_TRAFFIC'],
@@ -197,7 +197,7 @@ export class SessionSettings extends Redacted {
   /**
    * When sessions are saved. Default: DEFAULT.
    *
-   * @see README, Policies
+   * @see docs/saving.md#policies, Policies
    */
   @Setting('PERSISTENT_POLICIES', listOf(SESSION_POLICIES), {
     oldNames: ['TOMCAT_REDIS_SESSION_PERSISTENT_POLICIES'],
@@ -240,7 +240,7 @@ export class SessionSettings extends Redacted {
    *
    * A function, a promise. With `warn` the attribute keeps what it had. With `error` it is SessionUnstorableValueError, and
    * where a change inside a value made it so, the save fails and nothing is written.
-   * @see README, What can be stored
+   * @see docs/storing.md, What can be stored
    */
   @Setting('UNSTORABLE', oneOf(['warn', 'error'], 'warn or error'))
   readonly unstorable: 'warn' | 'error' = 'warn';
@@ -252,7 +252,7 @@ export class SessionSettings extends Redacted {
    * Most sessions that one user may have at once, by the principal that logs in; 0: any number. Default: 0.
    *
    * Exact, however many log in at the same time on however many nodes.
-   * @see README, Sessions of users
+   * @see docs/users-sessions.md, Sessions of users
    */
   @Setting('MAX_SESSIONS_PER_USER', integer(0, 1_000_000, ', 0 for any number'))
   readonly maxSessionsPerUser: number = 0;

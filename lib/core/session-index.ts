@@ -73,7 +73,7 @@ export interface SessionIndex {
   /**
    * Names a session that exists, or keeps it named for longer. `ended`: it is not named, and all sessions of the user that
    * logged in at its time have been ended, so that it is to end as well.
-   * @param loginAt Epoch milliseconds.
+   * @param session `loginAt`: epoch milliseconds.
    */
   enter(
     principal: string,

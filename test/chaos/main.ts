@@ -5,14 +5,15 @@ import { closingAll, runIfThisProcessDies, tempDir } from '../support/cleanup.js
 import { type compileTree } from '../support/compile-tree.mjs';
 import { adapters, type Adapter } from '../support/start-app.js';
 import { type ChaosContext, type ChaosRow, type Finding } from './row.js';
-import { consoleLines, intoReadme, readmeTable, type Outcome } from './report.js';
+import { consoleLines, intoPage, tableOf, type Outcome } from './report.js';
 import { rows } from './rows/index.js';
 
 /** What `start.mjs` hands over. */
 export interface Ground {
   /** Where this program and all of lib and test lie compiled. */
   readonly tree: string;
-  readonly readme: string;
+  /** The page of the manual that has the table. */
+  readonly page: string;
   readonly compileTree: typeof compileTree;
 }
 
@@ -23,7 +24,7 @@ const USAGE = `npm run chaos -- [options]
   --row N          only this row of the fault matrix; may be given several times
   --adapter NAME   only express or only fastify
   --quick          shorter, and timings do not decide
-  --write          put the table into README.md`;
+  --write          put the table into docs/reliability.md`;
 
 /** Runs the rows; resolves to the exit code: 0 where all passed, 1 where one did not, 2 for wrong arguments. */
 export async function main(args: readonly string[], ground: Ground): Promise<number> {
@@ -43,8 +44,8 @@ export async function main(args: readonly string[], ground: Ground): Promise<num
     }
   }
   if (options.write) {
-    const text = await readFile(ground.readme, 'utf8');
-    await writeFile(ground.readme, intoReadme(text, readmeTable(outcomes)));
+    const text = await readFile(ground.page, 'utf8');
+    await writeFile(ground.page, intoPage(text, tableOf(outcomes)));
   }
   const failed = outcomes.filter(({ passed }) => !passed);
   const minutes = ((performance.now() - startedAt) / 60_000).toFixed(1);

@@ -23,7 +23,7 @@ export function consoleLines({ row, adapter, findings, passed, seconds }: Outcom
 }
 
 /** All outcomes as a table: a line for each row, a column for each adapter, and what was found in words. */
-export function readmeTable(outcomes: readonly Outcome[]): string {
+export function tableOf(outcomes: readonly Outcome[]): string {
   const rows = [...new Set(outcomes.map(({ row }) => row))];
   const lines = rows.map(({ row, fault, on }, at) => {
     const cells = adapters.map((adapter) => {
@@ -49,13 +49,13 @@ function cellOf({ findings, passed }: Outcome): string {
   return [passed ? '✓' : '✗', ...parts].join('<br>');
 }
 
-/** Puts a table between the markers of a README. */
-export function intoReadme(readme: string, table: string): string {
-  const [begin, end] = [readme.indexOf(BEGIN), readme.indexOf(END)];
+/** Puts a table between the markers of a page of the manual. */
+export function intoPage(page: string, table: string): string {
+  const [begin, end] = [page.indexOf(BEGIN), page.indexOf(END)];
   if (begin < 0 || end < begin) {
-    throw new Error(`README.md has no place for the table: add the lines ${BEGIN} and ${END}.`);
+    throw new Error(`The page has no place for the table: add the lines ${BEGIN} and ${END}.`);
   }
-  return `${readme.slice(0, begin + BEGIN.length)}\n\n${table}\n\n${readme.slice(end)}`;
+  return `${page.slice(0, begin + BEGIN.length)}\n\n${table}\n\n${page.slice(end)}`;
 }
 
 /** A pipe would end the cell, and angle brackets are no markup here. */

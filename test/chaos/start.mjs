@@ -9,6 +9,6 @@ const tree = await mkdtemp(join(tmpdir(), 'redis-session-chaos-'));
 // The sample's balancer is one of those that nodes are rolled behind.
 await compileTree(tree, ['test', 'sample/launcher']);
 const { main } = await import(pathToFileURL(join(tree, 'test/chaos/main.js')).href);
-const readme = fileURLToPath(new URL('../../README.md', import.meta.url));
+const page = fileURLToPath(new URL('../../docs/reliability.md', import.meta.url));
 // A row that hung was given up, not ended: what it left would keep this process alive.
-process.exit(await main(process.argv.slice(2), { tree, readme, compileTree }));
+process.exit(await main(process.argv.slice(2), { tree, page, compileTree }));

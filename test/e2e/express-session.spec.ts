@@ -13,7 +13,7 @@ import { Browser } from '../support/cookie-jar.js';
 import { called, startExpressSite, type ExpressSite, type SessionRequest } from './rig/express-site.js';
 
 /*
- * The shape of express-session's own suite. Each title is a row of docs/express-session.md, which says of each whether it is as
+ * The shape of express-session's own suite. Each title is a row of docs/passport.md, which says of each whether it is as
  * there or differs by design: test/unit/express-session-table.spec.ts compares the two.
  */
 

@@ -9,10 +9,10 @@ import {
   type SessionModuleOptions,
 } from 'nestjs-redis-session';
 import { SessionInstrumentation } from 'nestjs-redis-session/otel';
-import { readFileSync } from 'node:fs';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { eachAdapter, LogSink, startApp, type Adapter, type StartedApp } from '../support/apps.js';
 import { Browser } from '../support/cookie-jar.js';
+import { textOf } from '../support/manual.js';
 import { startRedis, type RedisProcess } from '../support/redis-server.js';
 import { forgetTelemetry, parentOf, Telemetry } from '../support/telemetry.js';
 import { eventually } from '../support/eventually.js';
@@ -139,7 +139,7 @@ function shownIn(text: string, canaries: readonly string[]): string[] {
 /** The token of a cookie's value, without its signature. */
 const tokenOf = (cookie: string | undefined): string => cookie?.split('.')[0] ?? '';
 
-/** What README says. */
+/** What the manual says. */
 const REDACT = ['req.headers.cookie', 'req.headers.authorization', 'res.headers["set-cookie"]'];
 
 eachAdapter('spans, metrics and the lines of pino-http', (adapter) => {
@@ -248,7 +248,7 @@ eachAdapter('spans, metrics and the lines of pino-http', (adapter) => {
     expect(shownIn(second, [token])).toEqual([token]);
   });
 
-  it('have it not where README is followed, with a header in place of the cookie as well', async () => {
+  it('have it not where the manual is followed, with a header in place of the cookie as well', async () => {
     const header = 'x-auth-token';
     const { app, lines } = await start(
       adapter,
@@ -269,9 +269,9 @@ eachAdapter('spans, metrics and the lines of pino-http', (adapter) => {
   });
 });
 
-describe("README's line for pino", () => {
+describe("the manual's line for pino", () => {
   it('is the one that this file tries', () => {
-    const readme = readFileSync(new URL('../../README.md', import.meta.url), 'utf8');
-    expect(REDACT.filter((path) => !readme.includes(`'${path}'`))).toEqual([]);
+    const page = textOf('docs/operations.md');
+    expect(REDACT.filter((path) => !page.includes(`'${path}'`))).toEqual([]);
   });
 });

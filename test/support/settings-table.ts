@@ -35,9 +35,8 @@ function parsed(node: ts.Node): MemberDoc {
   const [first = ''] = (ts.getTextOfJSDocComment(doc?.comment) ?? '').split(/\n\s*\n/);
   const text = first.replace(/\s+/g, ' ').trim();
   const [, does = text, byDefault] = /^(.*?)\s*Default: (.*?)\.?(?: Only in code\.)?$/.exec(text) ?? [];
-  const section = /@see README, (.+)/.exec(doc?.getText() ?? '')?.[1];
-  const link =
-    section === undefined ? '' : ` See [${section}](#${section.toLowerCase().replaceAll(' ', '-')}).`;
+  const [, page, title] = /@see docs\/(\S+), (.+)/.exec(doc?.getText() ?? '') ?? [];
+  const link = page === undefined ? '' : ` See [${title}](${page}).`;
   return { does: does + link, byDefault };
 }
 
@@ -63,7 +62,6 @@ export function settingsTable(): string {
     const none = byDefault.startsWith('none');
     const cells = [
       code(short(setting.name)),
-      (setting.oldNames ?? []).map(code).join(', '),
       declared !== undefined || /^\d+$/.test(byDefault)
         ? code(declared ?? byDefault)
         : none
@@ -74,10 +72,11 @@ export function settingsTable(): string {
         /\.$/,
         '',
       ),
+      (setting.oldNames ?? []).map(code).join(', '),
     ];
     return `|${cells.map((cell) => ` ${cell} `.replace(/^ {2}$/, ' ')).join('|')}|`;
   });
-  return ['| setting | old names | default | |', '|---|---|---|---|', ...rows].join('\n');
+  return ['| setting | default | | old names |', '|---|---|---|---|', ...rows].join('\n');
 }
 
 /** In the manual, a link to another setting is its name. */

@@ -1,7 +1,5 @@
 import { expect, it } from '@jest/globals';
-import { readFileSync } from 'node:fs';
-
-const textOf = (path: string): string => readFileSync(new URL(`../../${path}`, import.meta.url), 'utf8');
+import { textOf } from '../support/manual.js';
 
 /** The titles of the suite, in its order. */
 function titles(): string[] {
@@ -11,7 +9,7 @@ function titles(): string[] {
 
 /** The rows of the table that are no headings: what is tried, and what is said of it. */
 function rows(): [string, string][] {
-  const [, table = ''] = textOf('docs/express-session.md').split('| what | as there |');
+  const [, table = ''] = textOf('docs/passport.md').split('| what | as there |');
   return [...table.matchAll(/^\| ([^*|-].*?) \| (.*?) \|$/gm)].map(([, what = '', verdict = '']) => [
     what,
     verdict,

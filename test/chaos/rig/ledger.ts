@@ -77,7 +77,7 @@ export class Ledger {
     }
     if (shown === undefined) throw new Error(`Chaos rig: a ${kind} was answered 200 and shows no session.`);
     // After a refused logout or login the cookie may be that of a session which has just ended: what is written with it is
-    // not stored, and says so by setting no cookie. See README, Limits.
+    // not stored, and says so by setting no cookie. See docs/reliability.md, Limits.
     const mayBeStraggler = !answer.setsCookie && book.possible.has(ANONYMOUS);
     if (kind === 'login') settle(book, shown.who, stateOf(shown.who, shown.value));
     else this.#see(user, book, shown);

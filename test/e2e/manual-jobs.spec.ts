@@ -1,50 +1,28 @@
 import { afterEach, beforeAll, describe, expect, it } from '@jest/globals';
-import * as common from '@nestjs/common';
-import * as library from 'nestjs-redis-session';
-import { readFileSync } from 'node:fs';
-import { compileFunction } from 'node:vm';
-import { ModuleKind, ScriptTarget, transpileModule } from 'typescript';
+import type { SessionService } from 'nestjs-redis-session';
 import { eachAdapter } from '../support/apps.js';
 import { Browser } from '../support/cookie-jar.js';
+import { printed } from '../support/printed.js';
 import { startRedis, type RedisProcess } from '../support/redis-server.js';
 import { eventually } from '../support/eventually.js';
 import { redisAt, startPlayground, type AnySession, type Playground } from './rig/playground.js';
 
 interface Printed {
   /** The pattern for a job of one's own. */
-  readonly Kitchen: new (sessions: library.SessionService) => { finish(id: string): Promise<void> };
+  readonly Kitchen: new (sessions: SessionService) => { finish(id: string): Promise<void> };
   /** The pattern for code that came from the Tomcat plugin. */
   readonly later: (session: AnySession) => void;
 }
 
-/** Runs a block of the README as it is printed, but for its timer, which is the test's. */
-function printed(marker: string, setTimeout: (call: () => void) => void): Printed {
-  const readme = readFileSync(new URL('../../README.md', import.meta.url), 'utf8');
-  const block = readme.match(/```ts\n([\s\S]*?)```/g)?.find((one) => one.includes(marker)) ?? '';
-  expect(block).toContain(marker);
-  const { outputText } = transpileModule(block.slice(6, -3), {
-    compilerOptions: {
-      module: ModuleKind.CommonJS,
-      target: ScriptTarget.ES2022,
-      experimentalDecorators: true,
-      emitDecoratorMetadata: true,
-    },
-  });
-  const modules: Record<string, unknown> = { '@nestjs/common': common, 'nestjs-redis-session': library };
-  const exports = {};
-  const run = compileFunction(outputText, ['exports', 'require', 'setTimeout']) as (
-    ...args: unknown[]
-  ) => void;
-  run(exports, (name: string) => modules[name], setTimeout);
-  return exports as Printed;
-}
+const job = (marker: string, timer: (call: () => void) => void): Printed =>
+  printed('docs/saving.md', marker, { setTimeout: timer }) as Printed;
 
 let redis: RedisProcess;
 beforeAll(async () => {
   redis = await startRedis();
 });
 
-eachAdapter("the README's background jobs, as they are printed", (adapter) => {
+eachAdapter("the manual's background jobs, as they are printed", (adapter) => {
   let site: Playground;
   afterEach(() => site.close());
 
@@ -54,7 +32,7 @@ eachAdapter("the README's background jobs, as they are printed", (adapter) => {
   };
 
   describe('Kitchen', () => {
-    const kitchen = () => new (printed('class Kitchen', setTimeout).Kitchen)(site.sessions);
+    const kitchen = () => new (job('class Kitchen', setTimeout).Kitchen)(site.sessions);
 
     it('writes to the session of its id', async () => {
       const browser = await start();
@@ -87,7 +65,7 @@ eachAdapter("the README's background jobs, as they are printed", (adapter) => {
     ])('%s: %s, and never thrown', async (who, outcome) => {
       const browser = await start();
       const timers: (() => void)[] = [];
-      const { later } = printed('function later', (call) => timers.push(call));
+      const { later } = job('function later', (call) => timers.push(call));
       await site.visit(browser, async (session) => {
         if (who !== 'a visitor without a session') await session.authenticate('ann');
         later(session);
