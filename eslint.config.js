@@ -42,7 +42,7 @@ export default tseslint.config(
   },
   {
     // Applications of their own: their types are those of the packages that they are installed with, and checked there.
-    files: ['examples/**'],
+    files: ['examples/**', 'test/browser/**'],
     extends: [tseslint.configs.disableTypeChecked],
     languageOptions: { globals: { fetch: 'readonly', require: 'readonly' } },
     rules: { '@typescript-eslint/no-require-imports': 'off' },

@@ -3,6 +3,8 @@ export default {
   testEnvironment: 'node',
   roots: ['<rootDir>/test'],
   testMatch: ['**/*.spec.ts'],
+  // Need a browser: test/browser/run.
+  testPathIgnorePatterns: ['/node_modules/', '/test/browser/'],
   extensionsToTreatAsEsm: ['.ts'],
   moduleNameMapper: {
     '^nestjs-redis-session$': '<rootDir>/lib/index.ts',
@@ -11,6 +13,7 @@ export default {
     '^nestjs-redis-session/fastify$': '<rootDir>/lib/fastify/index.ts',
     '^nestjs-redis-session/testing$': '<rootDir>/lib/testing/index.ts',
     '^nestjs-redis-session/otel$': '<rootDir>/lib/otel/index.ts',
+    '^nestjs-redis-session/admin$': '<rootDir>/lib/admin/index.ts',
     '^(\\.{1,2}/.*)\\.js$': '$1',
   },
   transform: {

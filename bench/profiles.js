@@ -19,13 +19,16 @@ const ROUNDS = 3;
 /** Or the optimising compiler, and code that it has not got to yet, would be in the picture. */
 const WARM_UP_ROUNDS = 4;
 const CONNECTIONS = 32;
-const NAMES = ['raw+interceptor', 'module', 'express-session', '@fastify/session'];
+const NAMES = [
+  ...['raw+interceptor', 'module', 'module-hold'],
+  ...['express-session', '@fastify/session', '@mgcrea/fastify-session'],
+];
 
 /** Who does the work that a package does; the first that fits. */
 const GROUPS = [
   [
     'the session library',
-    /^(this library|express-session|@fastify\/(session|cookie)|connect-redis|cookie.*|lru-cache|cockatiel|uid-safe|random-bytes|safe-buffer|on-headers|depd|tsscmp)$/,
+    /^(this library|express-session|@fastify\/(session|cookie)|@mgcrea\/.*|sodium-native|connect-redis|cookie.*|lru-cache|cockatiel|uid-safe|random-bytes|safe-buffer|on-headers|depd|tsscmp)$/,
   ],
   ['Redis client', /^(ioredis|@ioredis\/.*|@redis\/.*|redis|denque|redis-parser|standard-as-callback)$/],
   ['Nest and rxjs', /^(@nestjs\/(core|common)|rxjs)$/],
@@ -49,7 +52,7 @@ for (const adapter of ['express', 'fastify']) {
   for (const name of NAMES.filter((name) => (CONTESTANTS[name].adapter ?? adapter) === adapter)) {
     contests.push(await new Contest(name, adapter, redis, CONNECTIONS).start());
   }
-  for (const workload of ['read', 'change']) parts.push(await section(adapter, workload, contests));
+  for (const workload of ['read', 'change', 'login']) parts.push(await section(adapter, workload, contests));
   for (const contest of contests) await contest.stop();
 }
 await Promise.all([load.stop(), redis.stop()]);

@@ -1,14 +1,17 @@
 /**
- * `npm run bench`: every contestant side by side, then those whose figures decide the goals again and again. Options:
- * `--quick`, `--contestants=A,B`, `--adapters=A`, `--workloads=A,B`, `--rounds=N` (of all), `--heats=N` (of those that decide),
- * `--connections=N`, `--no-write`, `--other=DIST/index.js` (another build of the library, as the contestant `module-other`).
+ * `npm run bench`: every contestant side by side on the Node that runs this, then those whose figures decide the goals again and
+ * again on each Node version. Writes RESULTS.md and plots/peers-*.svg. Options: `--quick`, `--nodes=20,22,24` (or paths of
+ * binaries), `--contestants=A,B`, `--adapters=A`, `--workloads=A,B`, `--rounds=N` (of all, 0: no tables), `--heats=N` (of those that
+ * decide), `--connections=N`, `--no-write`, `--other=DIST/index.js` (another build of the library, as the contestant `module-other`).
  */
-import { writeFile } from 'node:fs/promises';
+import { mkdir, writeFile } from 'node:fs/promises';
 import process from 'node:process';
 import { pathToFileURL, URL } from 'node:url';
 import { parseArgs } from 'node:util';
+import { peersChart } from './lib/chart.js';
 import { Contest } from './lib/contest.js';
-import { isInGoal } from './lib/goals.js';
+import { DECIDING_NODES, isInGoal } from './lib/goals.js';
+import { findNodes } from './lib/nodes.js';
 import { startNode, startRedis } from './lib/processes.js';
 import { serverUsage } from './lib/redis-usage.js';
 import { markdownReport } from './lib/report.js';
@@ -18,6 +21,7 @@ import { takesPart, WORKLOADS } from './lib/workloads.js';
 const { values: options } = parseArgs({
   options: {
     quick: { type: 'boolean', default: false },
+    nodes: { type: 'string', default: '20,22,24' },
     contestants: { type: 'string', default: '' },
     adapters: { type: 'string', default: '' },
     workloads: { type: 'string', default: '' },
@@ -36,16 +40,28 @@ const TURN_MS = 250;
 /** Where one request of a peer can take longer than that: sessions of 256 KiB. */
 const LONG_TURN_MS = 1000;
 /** Of everybody: a table of all. Before each workload some turns to warm up. */
-const TABLE = { warmUpTurns: 6, rounds: Number(options.rounds ?? (options.quick ? 1 : 2)), turns: 2 };
+const TABLE = {
+  warmUpTurns: options.quick ? 1 : 4,
+  rounds: Number(options.rounds ?? 1),
+  turns: options.quick ? 1 : 2,
+};
 /**
- * Of those whose figures decide a goal, each workload and each time with new processes: two of one and the same application
- * differ by up to a tenth for as long as they live. Warmed up for longer, or the optimising compiler would be measured.
+ * Of those whose figures decide a goal, each time with new processes: two of one and the same application differ by up to a tenth
+ * for as long as they live. `firstTurns` to warm up before the first workload, `warmUpTurns` before each.
  */
-const HEAT = { warmUpTurns: 24, rounds: 1, turns: 12 };
-const heats = Number(options.heats ?? (options.quick ? 1 : 4));
+const HEAT = options.quick
+  ? { firstTurns: 2, warmUpTurns: 1, turns: 2 }
+  : { firstTurns: 8, warmUpTurns: 3, turns: 6 };
+/** Quick: what takes long is left out. */
+const inTable = (name, workload) =>
+  takesPart(name, workload) && !(options.quick && WORKLOADS[workload].kib > 0);
+const heats = Number(options.heats ?? (options.quick ? 1 : 7));
+/** On Node versions that decide nothing. */
+const otherHeats = Math.min(heats, 3);
 const connections = Number(options.connections);
 const chosen = (names, list) => names.filter((name) => list === '' || list.split(',').includes(name));
 
+const nodes = heats > 0 ? await findNodes(options.nodes.split(',')) : [];
 const redis = await startRedis();
 const load = await startNode('load-generator.js');
 const started = new Date();
@@ -53,44 +69,50 @@ const adapters = chosen(['express', 'fastify'], options.adapters);
 const workloads = chosen(Object.keys(WORKLOADS), options.workloads);
 /** Of each workload, adapter and contestant: `{ workload, adapter, name, samples, cost }`. */
 const table = [];
-/** Likewise of those that decide; a sample is a heat. */
+/** Likewise of those that decide, with the `node`, its major version; a sample is a heat. */
 const deciding = [];
 
-for (const adapter of adapters) await run(adapter, workloads, takesPart, measureAll);
+if (TABLE.rounds > 0)
+  for (const adapter of adapters) await run({ adapter, workloads, takesPart: inTable, measure: measureAll });
 for (let heat = 0; heat < heats; heat += 1) {
-  for (const adapter of adapters) {
-    const decides = (name, workload) => isInGoal(workload, adapter, name);
-    const short = workloads.filter((workload) => turnMsOf(WORKLOADS[workload]) === TURN_MS);
-    // One workload for each process: what it served before stays in its compiled code, and not all serve the same.
-    for (const workload of short)
-      await run(adapter, [workload], decides, (...job) => measureHeat(heat, ...job));
+  for (const node of nodes) {
+    if (heat >= otherHeats && !DECIDING_NODES.includes(node.major)) continue;
+    for (const adapter of adapters) await runHeat(heat, node, adapter);
   }
 }
 await load.stop();
 await redis.stop();
 
 const report = markdownReport(table, deciding, {
-  started,
-  table: TABLE,
-  heat: HEAT,
-  heats,
-  durationMs: TURN_MS,
-  connections,
-  contestants: CONTESTANTS,
+  ...{ started, table: TABLE, heat: HEAT, heats, otherHeats, durationMs: TURN_MS },
+  ...{ connections, nodes, contestants: CONTESTANTS, minutes: (Date.now() - started) / 60_000 },
 });
 console.log(report);
-if (!options['no-write']) await writeFile(new URL('RESULTS.md', import.meta.url), report);
+if (!options['no-write']) {
+  await writeFile(new URL('RESULTS.md', import.meta.url), report);
+  await mkdir(new URL('plots/', import.meta.url), { recursive: true });
+  for (const { major, version } of nodes) {
+    const chart = peersChart(
+      version,
+      deciding.filter(({ node }) => node === major),
+    );
+    await writeFile(new URL(`plots/peers-node-${major}.svg`, import.meta.url), chart);
+  }
+}
 process.exit(0);
 
 /** Some workloads with new processes of those that take part in one of them. */
-async function run(adapter, workloads, takesPart, measure) {
+async function run({ adapter, workloads, takesPart, measure, node }) {
   const names = chosen(Object.keys(CONTESTANTS), options.contestants).filter(
     (name) =>
       (CONTESTANTS[name].adapter ?? adapter) === adapter &&
       workloads.some((workload) => takesPart(name, workload)),
   );
   const contests = [];
-  for (const name of names) contests.push(await new Contest(name, adapter, redis, connections).start());
+  for (const name of names) {
+    const contest = new Contest(name, adapter, redis, connections);
+    contests.push(await contest.start(node && { path: node.path }));
+  }
   for (const workload of workloads) {
     const taking = contests.filter(({ name }) => takesPart(name, workload));
     if (taking.length > 0) await measure(workload, taking);
@@ -103,29 +125,41 @@ async function measureAll(workload, contests) {
   for (const contest of contests) resultOf(table, workload, contest).cost = await contest.cost(workload);
 }
 
-function measureHeat(heat, workload, contests) {
-  return measure(deciding, HEAT, workload, contests, heat);
+async function runHeat(heat, node, adapter) {
+  const decides = (name, workload) => isInGoal(workload, adapter, name);
+  const short = workloads.filter((workload) => turnMsOf(WORKLOADS[workload]) === TURN_MS);
+  let isFirst = true;
+  await run({
+    ...{ adapter, node, workloads: short, takesPart: decides },
+    measure: async (workload, contests) => {
+      const warmUpTurns = HEAT.warmUpTurns + (isFirst ? HEAT.firstTurns : 0);
+      isFirst = false;
+      await measure(deciding, { ...HEAT, warmUpTurns, rounds: 1 }, workload, contests, heat, node.major);
+    },
+  });
 }
 
-async function measure(results, { warmUpTurns, rounds, turns }, workload, contests, first) {
+async function measure(results, { warmUpTurns, rounds, turns }, workload, contests, first, node) {
   const fire = (contest) => turnOf(contest, WORKLOADS[workload]);
   const isLong = turnMsOf(WORKLOADS[workload]) === LONG_TURN_MS;
-  await inTurns(contests, isLong ? 2 : warmUpTurns, first, fire);
+  await inTurns(contests, isLong ? 1 : warmUpTurns, first, fire);
   for (let round = 0; round < rounds; round += 1) {
     const taken = await inTurns(contests, isLong ? 1 : turns, first + round, fire);
     for (const contest of contests)
-      resultOf(results, workload, contest).samples.push(together(taken.get(contest)));
+      resultOf(results, workload, contest, node).samples.push(together(taken.get(contest)));
   }
   for (const contest of contests) {
-    const { rps } = resultOf(results, workload, contest).samples.at(-1);
-    console.error(`${contest.adapter}  ${workload}  ${contest.name}  ${Math.round(rps)}/s`);
+    const { rps } = resultOf(results, workload, contest, node).samples.at(-1);
+    const where = `${node === undefined ? '' : `Node ${node}  `}${contest.adapter}`;
+    console.error(`${where}  ${workload}  ${contest.name}  ${Math.round(rps)}/s`);
   }
 }
 
-function resultOf(results, workload, { adapter, name }) {
-  const isIt = (it) => it.workload === workload && it.adapter === adapter && it.name === name;
+function resultOf(results, workload, { adapter, name }, node) {
+  const isIt = (it) =>
+    it.workload === workload && it.adapter === adapter && it.name === name && it.node === node;
   let result = results.find(isIt);
-  if (result === undefined) results.push((result = { workload, adapter, name, samples: [] }));
+  if (result === undefined) results.push((result = { workload, adapter, name, node, samples: [] }));
   return result;
 }
 
@@ -137,7 +171,10 @@ async function turnOf(contest, workload) {
   const durationMs = turnMsOf(workload);
   const target = await contest.target(workload);
   const [cpuBefore, redisBefore] = [await contest.usage(), await serverUsage(redis.client)];
-  const result = await load.ask({ targets: [target], connections, durationMs });
+  const result = await load.ask({
+    ...{ targets: [target], durationMs },
+    connections: workload.connections ?? connections,
+  });
   const [cpuAfter, redisAfter] = [await contest.usage(), await serverUsage(redis.client)];
   if (result.error !== undefined || result.failures > 0) {
     throw new Error(`${contest.name} on ${contest.adapter}: ${JSON.stringify(result)}`);

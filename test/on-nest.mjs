@@ -43,6 +43,7 @@ const SUITES = [
   ...[
     'unit/nest/',
     'unit/compat/',
+    'e2e/admin',
     'e2e/contexts/',
     'e2e/deferred-response',
     'e2e/express-',

@@ -6,6 +6,7 @@ import { Session as PeerSession } from '@nestjs/common';
 import { Redis } from 'ioredis';
 import { randomBytes } from 'node:crypto';
 import process from 'node:process';
+import { fastExpress } from '../../dist/express/index.js';
 import * as library from '../../dist/index.js';
 import { rawController, sessionController } from './controllers.js';
 import { racesController } from './races.js';
@@ -92,6 +93,11 @@ export const CONTESTANTS = {
   'module-hold': module('this module, `globalInterceptor: false`', {
     settings: { globalInterceptor: false },
   }),
+  'module-fast': {
+    ...module('this module, `fastExpress(new ExpressAdapter())`'),
+    adapter: 'express',
+    adapted: fastExpress,
+  },
   'module-memory': module('this module, sessions in this process', { memoryOnly: true }),
   'module-json': module('this module, `codec: json`', { settings: { codec: 'json' } }),
   'module-signed': module('this module, signed cookies', { settings: { secrets: [SECRET] } }),

@@ -16,6 +16,7 @@ const [name, adapter, redisPort] = process.argv.slice(2);
 const contestant = CONTESTANTS[name];
 const context = { redisPort: Number(redisPort) };
 
+const asItIs = (it) => it;
 class BenchModule {}
 const { imports = [], controllers, providers = [] } = contestant.create(context);
 const { interceptor } = contestant;
@@ -27,7 +28,7 @@ Module({
 
 const app = await NestFactory.create(
   BenchModule,
-  adapter === 'express' ? new ExpressAdapter() : new FastifyAdapter(),
+  adapter === 'express' ? (contestant.adapted ?? asItIs)(new ExpressAdapter()) : new FastifyAdapter(),
   { logger: ['error', 'warn'] },
 );
 await contestant.prepare?.(app, context);

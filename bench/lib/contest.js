@@ -14,8 +14,9 @@ export class Contest {
     Object.assign(this, { name, adapter, redis, connections });
   }
 
-  async start(nodeArguments = []) {
-    this.#app = await startNode('app/main.js', [this.name, this.adapter, this.redis.port], nodeArguments);
+  /** @param node See startNode. */
+  async start(node) {
+    this.#app = await startNode('app/main.js', [this.name, this.adapter, this.redis.port], node);
     this.url = `http://127.0.0.1:${this.#app.ready.port}`;
     return this;
   }

@@ -15,7 +15,7 @@ export async function anonymousMemory(count) {
   for (const name of ['module', 'module-memory']) {
     const redis = await startRedis();
     const load = await startNode('load-generator.js');
-    const contest = await new Contest(name, 'fastify', redis, 32).start(['--expose-gc']);
+    const contest = await new Contest(name, 'fastify', redis, 32).start({ nodeArguments: ['--expose-gc'] });
     const make = async (sessions) => {
       let made = 0;
       while (made < sessions) made += await requests(load, contest);

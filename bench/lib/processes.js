@@ -45,10 +45,14 @@ export async function startRedis() {
   };
 }
 
-/** A Node process of this folder that answers one message with one message. */
-export async function startNode(file, args = [], nodeArguments = []) {
+/**
+ * A Node process of this folder that answers one message with one message.
+ * @param {{ nodeArguments?: string[], path?: string }} node `path`: its binary, if not the one that runs this.
+ */
+export async function startNode(file, args = [], { nodeArguments = [], path = process.execPath } = {}) {
   const child = track(
     fork(fileURLToPath(new URL(`../${file}`, import.meta.url)), args, {
+      execPath: path,
       execArgv: nodeArguments,
       env: { ...process.env, NODE_ENV: 'production' },
     }),

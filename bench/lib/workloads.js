@@ -1,8 +1,9 @@
-/** What browsers do to the applications. `kib`: size of the sessions it needs; undefined: no session. */
+const ALONE = 'read one at a time';
+/** What browsers do to the applications. `kib`: size of the sessions it needs; undefined: none. `connections`: if not as many as usual. */
 const read = { method: 'GET', path: '/read' };
 const change = { method: 'POST', path: '/change' };
 
-/** @type {Record<string, { about: string, requests: { method: string, path: string }[], kib?: number }>} */
+/** @type {Record<string, { about: string, requests: { method: string, path: string }[], kib?: number, connections?: number }>} */
 export const WORKLOADS = {
   'no session': { about: 'route that uses no session', requests: [{ method: 'GET', path: '/plain' }] },
   'anonymous read': { about: 'asks for a session; the browser has none', requests: [read] },
@@ -18,14 +19,23 @@ export const WORKLOADS = {
     requests: [...Array(9).fill(read), change],
     kib: 0,
   },
+  [ALONE]: {
+    about: 'reads a small attribute, one request at a time',
+    requests: [read],
+    kib: 0,
+    connections: 1,
+  },
 };
 
 /** Variants are measured where they can differ. */
 const SMALL = ['no session', 'read', 'change'];
+/** Compared with what does the same round trips and nothing else. */
+const IN_ALONE = ['module', 'module-hold', 'module-other', 'raw', 'raw+interceptor'];
 
 export function takesPart(contestant, workload) {
+  if (workload === ALONE) return IN_ALONE.includes(contestant);
   if (contestant.startsWith('none')) return ['no session', 'anonymous read'].includes(workload);
-  if (contestant === 'module-other') return true;
+  if (['module-other', 'module-hold', 'module-other-hold'].includes(contestant)) return true;
   if (contestant === 'module-memory' || contestant === 'module-json') return workload !== 'no session';
   return !contestant.startsWith('module-') || SMALL.includes(workload);
 }

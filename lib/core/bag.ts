@@ -30,7 +30,9 @@ export class Bag<T extends Placed> {
   }
 
   has(thing: T): boolean {
-    return this.#things[thing.place] === thing;
+    const { place } = thing;
+    // An array is slow to say that there is nothing before its first element.
+    return place >= 0 && this.#things[place] === thing;
   }
 
   /** What is in it at this moment: it may change while somebody goes through it. */

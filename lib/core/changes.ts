@@ -259,10 +259,11 @@ export class SessionChanges {
     authenticated: boolean,
     cookie: CookieLife | undefined,
   ): SessionChange {
-    const { intervalChanged, times } = this.#state;
+    const { intervalChanged, times, mark } = this.#state;
     const { set, remove } = difference ?? NOTHING;
     const maxInactiveInterval = intervalChanged ? times.maxInactiveInterval : undefined;
-    return { set, remove, maxInactiveInterval, authenticated, kept: this.#keptAnew(authenticated), cookie };
+    const kept = this.#keptAnew(authenticated);
+    return { set, remove, maxInactiveInterval, authenticated, kept, cookie, mark };
   }
 
   /** What a write says of {@link SessionState.kept}; undefined: as it was. One that counts as authenticated is not a guest's. */

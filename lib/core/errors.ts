@@ -47,6 +47,7 @@ export class SessionConfigError extends SessionError {
  * - `CERT_REQUIRED`: the server refuses our certificate, or that there is none. `TLS_MISMATCH`: one side speaks no TLS.
  * - `WRONGPASS`, `NOAUTH`: the server lets nobody in with these credentials.
  * - `MAXCLIENTS`: the server has as many connections as it takes.
+ * - `NOT_REDIS`: what answers there does not speak Redis' protocol.
  * - `DATABASE_NOT_SELECTED`: the connection is in another database than was asked for, so that nothing is sent on it.
  * - `SENTINEL_AUTH`, `SENTINEL_MASTER_UNKNOWN`, `SENTINELS_UNREACHABLE`: no sentinel names the master.
  * - `CLUSTER_DISABLED`, `CLUSTER_ADDRESS_UNKNOWN`, `CLUSTER_NODES_UNREACHABLE`, `CLUSTER_SLOTS_UNASSIGNED`: not a cluster,
@@ -88,6 +89,7 @@ export type StoreUnavailableReason =
   | 'WRONGPASS'
   | 'NOAUTH'
   | 'MAXCLIENTS'
+  | 'NOT_REDIS'
   | 'DATABASE_NOT_SELECTED'
   | 'SENTINEL_AUTH'
   | 'SENTINEL_MASTER_UNKNOWN'

@@ -5,7 +5,7 @@ import type { DropReason } from './events.js';
 import { expiryOf, newTimes, timesAfter, type SessionTimes } from './times.js';
 import { reasonFor, type Unstorable } from './storable.js';
 import { nameInLog } from './storable.js';
-import type { CookieLife, Found, NotThere, Written } from './store.js';
+import type { CookieLife, Found, LoadedMark, NotThere, Written } from './store.js';
 import { idOf, newToken, type SessionId, type SessionToken } from './token.js';
 
 /**
@@ -72,6 +72,8 @@ export class SessionState implements RefusalListener {
   cookieChanged = false;
   /** When the cookie was sent last, epoch milliseconds of the store's clock; 0 or undefined: it is to be sent. */
   cookieSentAt: number | undefined;
+  /** Of the record that was loaded. */
+  mark: LoadedMark | undefined;
   /** A save was asked for, changed or not. */
   dirty = false;
   /** A new session is to be stored even if it stays empty: something that was given out depends on its token. */
@@ -170,6 +172,7 @@ export class SessionState implements RefusalListener {
     this.kept = record.kept === true;
     this.cookieMaxAge = record.cookieMaxAge;
     this.cookieSentAt = record.cookieSentAt;
+    this.mark = record.mark;
     this.intervalChanged = this.cookieChanged = this.keptChanged = false;
   }
 
@@ -327,7 +330,7 @@ export class SessionState implements RefusalListener {
     this.principal = undefined;
     this.authenticatedAt = undefined;
     this.authenticated = this.intervalChanged = this.dirty = this.mustPersist = this.written = false;
-    this.cookieMaxAge = this.cookieSentAt = undefined;
+    this.cookieMaxAge = this.cookieSentAt = this.mark = undefined;
     this.cookieChanged = this.kept = this.keptChanged = false;
     if (this.cookie?.action === 'set') this.cookie = undefined;
     this.attributes.load(new Map(), codec);

@@ -9,6 +9,12 @@ export interface CookieLife {
   readonly sent: boolean;
 }
 
+/**
+ * By this a store knows a record again that it has handed out, when a change of it comes back: whether its limits are still those
+ * that were loaded. Its own business, and worth nothing but time; nobody else looks inside.
+ */
+export type LoadedMark = object;
+
 /** A session as a store hands it out. Times are epoch milliseconds of the store's clock, not of this node's. */
 export interface SessionRecord {
   /** Encoded attributes by name. The bytes are the store's answer and are not changed by anyone. */
@@ -37,6 +43,8 @@ export interface SessionRecord {
   readonly indexedAt?: number | undefined;
   /** The session of another library that it was taken over from: see {@link NewSession.from}. */
   readonly from?: string | undefined;
+  /** For the changes that follow. Undefined: the store has no use for one. */
+  readonly mark?: LoadedMark | undefined;
 }
 
 /** What a new record holds. */
@@ -81,6 +89,8 @@ export interface SessionChange {
   readonly cookie?: CookieLife | undefined;
   /** See {@link NewSession.indexed}. */
   readonly indexed?: boolean | undefined;
+  /** That of the record which was loaded, however long ago; undefined: none was. See {@link LoadedMark}. */
+  readonly mark?: LoadedMark | undefined;
 }
 
 /** A change together with an id change. */

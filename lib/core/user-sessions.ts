@@ -214,8 +214,11 @@ export class UserSessions {
     return true;
   }
 
-  /** The live sessions of a user, newest login first. Looking is not using. */
-  async *list(principal: string): AsyncGenerator<ListedSession> {
+  /**
+   * The live sessions of a user, newest login first. Looking is not using.
+   * @param after Only those behind the one with this id; none where it is not there. Those before it are not looked at.
+   */
+  async *list(principal: string, after?: string): AsyncGenerator<ListedSession> {
     const known = new Map<SessionId, IndexEntry>();
     for (const name of this.#options.index.namesOf(principal))
       for (const entry of (await this.#options.index.read(name)).entries)
@@ -223,8 +226,10 @@ export class UserSessions {
     const entries = [...known.values()].sort(
       (a, b) => b.loginAt - a.loginAt || b.addedAt - a.addedAt || (a.id < b.id ? 1 : -1),
     );
+    const place = after === undefined ? -1 : entries.findIndex(({ id }) => id === after);
+    const start = after !== undefined && place < 0 ? entries.length : place + 1;
     const dead: SessionId[] = [];
-    for (let at = 0; at < entries.length; at += AT_ONCE) {
+    for (let at = start; at < entries.length; at += AT_ONCE) {
       for (const [entry, outcome] of await this.#look(entries.slice(at, at + AT_ONCE))) {
         const { id, device } = entry;
         if (outcome.status === 'found') yield { id, found: outcome, device };

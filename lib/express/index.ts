@@ -1,3 +1,4 @@
+export { fastExpress, type ExpressAdapterLike } from './fast-express.js';
 export { expressSession, type ExpressMiddleware } from './middleware.js';
 export type {
   AnyExpressSession,

@@ -116,12 +116,10 @@ export class SessionService {
   async list(principal: string | number, options: ListOptions = {}): Promise<SessionInfo[]> {
     const { limit = Infinity, after, current } = options;
     const infos: SessionInfo[] = [];
-    let skipping = after !== undefined;
     if (limit <= 0) return infos;
     try {
-      for await (const listed of this.#users.list(String(principal))) {
-        if (!skipping) infos.push(sessionInfo(listed, idOf(current)));
-        if (listed.id === after) skipping = false;
+      for await (const listed of this.#users.list(String(principal), after)) {
+        infos.push(sessionInfo(listed, idOf(current)));
         if (infos.length >= limit) break;
       }
     } catch (error) {
@@ -214,7 +212,7 @@ export class SessionService {
 export interface ListOptions {
   /** At most so many. Default: all. */
   readonly limit?: number | undefined;
-  /** Those that come after the one with this id: the last of the page before. */
+  /** Those that come after the one with this id: the last of the page before. None where that is no longer in the list. */
   readonly after?: string | undefined;
   /** The session that is to be marked as `current`, or its id: that of the request as a rule. */
   readonly current?: string | { readonly id: string } | undefined;

@@ -2,7 +2,7 @@ import { circuitBreaker, CircuitState, ConsecutiveBreaker, handleWhen } from 'co
 import type { Availability } from './availability.js';
 import { breakerChannel, type BreakerMessage } from '../core/diagnostics.js';
 import { SessionStoreUnavailableError } from '../core/errors.js';
-import { cause, isOutage, type Cause } from './failure.js';
+import { cause, causeOf, isOutage, type Cause } from './failure.js';
 
 /** Timeouts and connection failures in a row after which a server counts as down. */
 const FAILURES_TO_OPEN = 5;
@@ -98,8 +98,8 @@ export class Breaker {
   };
 
   #why(): Cause {
-    const reason = this.#last?.reason ?? 'TIMEOUT';
-    return reason === 'TIMEOUT' ? cause(reason, 'it does not answer') : cause(reason);
+    const last = this.#last === undefined ? cause('TIMEOUT') : causeOf(this.#last);
+    return last.reason === 'TIMEOUT' ? cause('TIMEOUT', 'it does not answer') : last;
   }
 
   #tell(open: boolean): void {

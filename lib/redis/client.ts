@@ -129,7 +129,8 @@ function newClient(options: RedisConnectionOptions, hooks: ClientHooks): RedisCl
       enableReadyCheck: false,
       // A command whose connection broke may have been applied: sent again, update() would count twice.
       retryDelayOnFailover: 0,
-      retryDelayOnClusterDown: 100,
+      // Until an end that may never come: every request would wait for it, and be told that nobody answers.
+      retryDelayOnClusterDown: 0,
       retryDelayOnTryAgain: 100,
       scaleReads: 'master',
       clusterRetryStrategy: backoff,
@@ -152,7 +153,9 @@ function newClient(options: RedisConnectionOptions, hooks: ClientHooks): RedisCl
       failoverDetector: true,
       sentinelCommandTimeout: 500,
       // Each attempt asks the sentinels anew, so that short steps find a new master soon.
-      retryStrategy: (attempt) => Math.min(backoff(attempt), SENTINEL_RETRY_MS),
+      ...(hooks.reconnect !== false && {
+        retryStrategy: (attempt: number) => Math.min(backoff(attempt), SENTINEL_RETRY_MS),
+      }),
       sentinelRetryStrategy: (attempt) => Math.min(attempt * 50, 100),
       ...(sentinel.username !== undefined && { sentinelUsername: sentinel.username }),
       ...(sentinel.password !== undefined && { sentinelPassword: sentinel.password }),

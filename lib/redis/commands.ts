@@ -15,9 +15,11 @@ import {
   noAnswer,
   storeUnavailable,
   unavailable,
+  type Cause,
   type Endpoint,
 } from './failure.js';
 import { IdlePause } from './idle-pause.js';
+import { NodeCauses } from './node-causes.js';
 import { SCRIPT_STATUS, TIME_OF, type Script } from './script.js';
 import { ServerClocks } from './server-clocks.js';
 
@@ -47,6 +49,7 @@ export class RedisCommands implements RedisExecutor {
   /** Own: ioredis's commandTimeout does not count while a command waits for a connection, and takes a timer for each. */
   readonly #deadlines: Deadlines;
   readonly #clocks: ServerClocks;
+  readonly #nodeCauses: NodeCauses;
   #batching = false;
   readonly #idle = new IdlePause();
 
@@ -57,6 +60,7 @@ export class RedisCommands implements RedisExecutor {
     this.#events = events;
     this.state = new ConnectionState(client, endpoint, events);
     this.#clocks = new ServerClocks(client);
+    this.#nodeCauses = new NodeCauses(client);
     this.#deadlines = new Deadlines(
       timeoutMs,
       () => this.#late(),
@@ -101,25 +105,28 @@ export class RedisCommands implements RedisExecutor {
   }
 
   load(key: string): Promise<[Buffer[], number | undefined]> {
-    return this.#deadlines.limit(async (turn) => {
-      // To read twice is to read once: where the connection breaks under it, it is read on the next.
-      for (let isFirst = true; ; isFirst = false) {
-        const obstacle = this.#obstacle(turn);
-        if (obstacle !== undefined) await obstacle;
-        this.#batch();
-        // Upper case, so that ioredis hands out the flat reply: as an object, names would be mangled to strings.
-        const load = this.client.callBuffer('HGETALL', key);
-        const { now } = this.#clocks.of(this.nodeOf(key));
-        // In the same round trip. Best effort: where scripts fail, reads must go on.
-        const told = now === undefined ? this.#tell(TIME_OF, key, [1, key]).catch(nothing) : undefined;
-        try {
-          const fields = flatReply(await load);
-          return [fields, told === undefined ? now : await told];
-        } catch (error) {
-          if (!isFirst || !isConnectionFailure(error)) throw error;
+    return this.#deadlines.limit(
+      async (turn) => {
+        // To read twice is to read once: where the connection breaks under it, it is read on the next.
+        for (let isFirst = true; ; isFirst = false) {
+          const obstacle = this.#obstacle(turn);
+          if (obstacle !== undefined) await obstacle;
+          this.#batch();
+          // Upper case, so that ioredis hands out the flat reply: as an object, names would be mangled to strings.
+          const load = this.client.callBuffer('HGETALL', key);
+          const { now } = this.#clocks.of(this.nodeOf(key));
+          // In the same round trip. Best effort: where scripts fail, reads must go on.
+          const told = now === undefined ? this.#tell(TIME_OF, key, [1, key]).catch(nothing) : undefined;
+          try {
+            const fields = flatReply(await load);
+            return [fields, told === undefined ? now : await told];
+          } catch (error) {
+            if (!isFirst || !isConnectionFailure(error)) throw error;
+          }
         }
-      }
-    });
+      },
+      ...this.#tellersOf(key),
+    );
   }
 
   run(script: Script, keys: readonly string[], args: readonly Argument[], outer?: Turn): Promise<unknown> {
@@ -127,13 +134,13 @@ export class RedisCommands implements RedisExecutor {
       if (script.hasDeadline) return this.#write(script, keys, args, outer ?? turn);
       const rest = [keys.length, ...keys, ...args];
       return script.tellsTime ? this.#tell(script, keys[0] as string, rest) : this.#evaluate(script, rest);
-    });
+    }, keys[0]);
   }
 
   timeAt(key: string): Promise<number> {
     const { now } = this.#clocks.of(this.nodeOf(key));
     if (now !== undefined) return Promise.resolve(now);
-    return this.#limit(() => this.#tell(TIME_OF, key, [1, key]));
+    return this.#limit(() => this.#tell(TIME_OF, key, [1, key]), key);
   }
 
   /**
@@ -216,12 +223,22 @@ export class RedisCommands implements RedisExecutor {
     return replies.flatMap((reply) => (reply.status === 'fulfilled' ? [reply.value] : []));
   }
 
-  /** Begins work once there is a connection for it. */
-  #limit<T>(work: (turn: Turn) => Promise<T>): Promise<T> {
-    return this.#deadlines.limit((turn) => {
-      const obstacle = this.#obstacle(turn);
-      return obstacle === undefined ? work(turn) : obstacle.then(() => work(turn));
-    });
+  /** Begins work once there is a connection for it. @param key Where it is done, if that is one place. */
+  #limit<T>(work: (turn: Turn) => Promise<T>, key?: string): Promise<T> {
+    return this.#deadlines.limit(
+      (turn) => {
+        const obstacle = this.#obstacle(turn);
+        return obstacle === undefined ? work(turn) : obstacle.then(() => work(turn));
+      },
+      ...this.#tellersOf(key),
+    );
+  }
+
+  /** How it is told that work was late or has failed: on a cluster of the node that it was for, which may be the only one. */
+  #tellersOf(key: string | undefined): [late?: () => Error, failed?: (error: unknown) => Error] {
+    const node = key === undefined ? undefined : this.nodeOf(key);
+    if (node === undefined) return [];
+    return [() => this.#late(node), (error) => this.#failed(error, node)];
   }
 
   /** Undefined: the state of the connection is known. Else it resolves once it is, after a while without a command. */
@@ -241,16 +258,24 @@ export class RedisCommands implements RedisExecutor {
     if (turn.left <= 0) throw noAnswer(this.endpoint, this.timeoutMs);
   }
 
-  #late(): Error {
-    this.#events.late?.();
-    const { cause } = this.state;
-    return cause !== undefined && !isVague(cause)
-      ? unavailable(this.endpoint, cause)
-      : noAnswer(this.endpoint, this.timeoutMs);
+  /** What is known of the place that work was for. */
+  #knownOf(node: string | undefined): { endpoint: Endpoint; cause: Cause | undefined } {
+    const { endpoint, state } = this;
+    if (node === undefined || !state.isReady) return { endpoint, cause: state.cause };
+    return { endpoint: { ...endpoint, address: node }, cause: this.#nodeCauses.of(node) };
   }
 
-  #failed(error: unknown): Error {
-    const failure = storeUnavailable(error, this.endpoint, this.state.cause);
+  #late(node?: string): Error {
+    this.#events.late?.();
+    const { endpoint, cause } = this.#knownOf(node);
+    return cause !== undefined && !isVague(cause)
+      ? unavailable(endpoint, cause)
+      : noAnswer(endpoint, this.timeoutMs);
+  }
+
+  #failed(error: unknown, node?: string): Error {
+    const { endpoint, cause } = this.#knownOf(node);
+    const failure = storeUnavailable(error, endpoint, cause);
     // Without a connection that comes back nobody would tell that it did.
     if (!this.state.isReady && isConnectionFailure(failure)) {
       this.#events.failed?.(this.state.cause ?? { reason: failure.reason, words: 'the connection is lost' });

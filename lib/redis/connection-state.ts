@@ -1,7 +1,7 @@
 import type { Redis } from 'ioredis';
 import type { NetConnectOpts } from 'node:net';
 import { isCluster, type RedisClient } from './client.js';
-import { cause, causeOf, isVague, unavailable, type Cause, type Endpoint } from './failure.js';
+import { cause, causeOf, telling, unavailable, type Cause, type Endpoint } from './failure.js';
 import { lastWordsOf } from './last-words.js';
 
 /** What the owner of a connection may want to hear of it. */
@@ -128,7 +128,7 @@ export class ConnectionState {
 
   /** What is known already says more than that a connection broke. */
   #note(found: Cause): void {
-    if (this.#found === undefined || isVague(this.#found)) this.#found = found;
+    this.#found = telling(this.#found, found);
   }
 
   #erred(error: CommandError): void {

@@ -48,9 +48,9 @@ export class Deadlines {
 
   /**
    * Begins work, and settles as that does, or rejects when it takes too long; the work itself goes on.
-   * @param late What it is rejected with then, if that is something of its own.
+   * @param late What it is rejected with then, if that is something of its own. @param failed Likewise if it fails in time.
    */
-  limit<T>(begin: (turn: Turn) => Promise<T>, late = this.#late): Promise<T> {
+  limit<T>(begin: (turn: Turn) => Promise<T>, late = this.#late, failed = this.#failed): Promise<T> {
     return new Promise((resolve, reject) => {
       const due = this.#expect(() => reject(late()));
       begin(due).then(
@@ -60,7 +60,7 @@ export class Deadlines {
         },
         (error: unknown) => {
           this.#settle(due);
-          reject(this.#failed(error));
+          reject(failed(error));
         },
       );
     });

@@ -27,6 +27,7 @@ const OUTAGES: ReadonlySet<StoreUnavailableReason> = new Set<StoreUnavailableRea
     'WRONGPASS',
     'NOAUTH',
     'MAXCLIENTS',
+    'NOT_REDIS',
     'DATABASE_NOT_SELECTED',
   ] as const),
   ...(['SENTINEL_AUTH', 'SENTINEL_MASTER_UNKNOWN', 'SENTINELS_UNREACHABLE', 'CLUSTER_DISABLED'] as const),
@@ -61,10 +62,14 @@ const WORDS: Partial<Record<StoreUnavailableReason, string>> = {
   CONNECTION_LOST: 'the connection is lost',
   TIMEOUT: 'no answer in time',
   MAXCLIENTS: 'max number of clients reached',
+  NOT_REDIS: "what answers there does not speak Redis' protocol",
   CLUSTER_DISABLED: 'the server is not part of a cluster',
   SENTINEL_MASTER_UNKNOWN: 'the sentinels know no master of that name',
   SENTINELS_UNREACHABLE: 'no sentinel answers',
 };
+
+/** Of the errors made here, which tell other people only the reason. */
+const CAUSES = new WeakMap<SessionStoreUnavailableError, Cause>();
 
 /** A cause of a known reason. @param words More than its name. */
 export function cause(reason: StoreUnavailableReason, words = WORDS[reason] ?? reason): Cause {
@@ -73,13 +78,15 @@ export function cause(reason: StoreUnavailableReason, words = WORDS[reason] ?? r
 
 /** Why ioredis or the system rejected something. */
 export function causeOf(error: unknown): Cause {
-  if (error instanceof SessionStoreUnavailableError) return cause(error.reason);
+  if (error instanceof SessionStoreUnavailableError) return CAUSES.get(error) ?? cause(error.reason);
   // Not `instanceof`: errors of Node's own may come from another realm (vm contexts, test runners).
   if (!types.isNativeError(error)) return cause('CONNECTION_LOST', 'unknown failure');
   // "All nodes of the cluster failed": why the last of them did says more.
   const { lastNodeError } = error as { lastNodeError?: unknown };
   if (types.isNativeError(lastNodeError)) return causeOf(lastNodeError);
   if (isReply(error)) return causeOfReply(error.message);
+  // What both versions of ioredis say of bytes that are no reply.
+  if (error.message.endsWith('. Please report this.')) return cause('NOT_REDIS');
   const { code } = error as NodeJS.ErrnoException;
   if (typeof code === 'string' && /^[A-Z0-9_]{3,80}$/.test(code)) {
     if (CODES.has(code)) return cause(code as StoreUnavailableReason);
@@ -96,6 +103,8 @@ export function causeOf(error: unknown): Cause {
 export function causeOfReply(message: string): Cause {
   if (/max(imum)? number of clients/i.test(message)) return cause('MAXCLIENTS');
   if (message.includes('cluster support disabled')) return cause('CLUSTER_DISABLED');
+  if (message.startsWith('DENIED Redis is running in protected mode'))
+    return cause('REFUSED', 'DENIED: in protected mode it lets nobody in from other machines');
   const unknown = /^ERR unknown command ['`]?([\w|]{1,40})/i.exec(message);
   if (unknown !== null) return cause('UNKNOWN_COMMAND', `${String(unknown[1]).toUpperCase()} is unknown`);
   if (message.startsWith('ERR Unknown Redis command'))
@@ -119,6 +128,12 @@ export function isVague({ reason }: Pick<Cause, 'reason'>): boolean {
   return VAGUE.has(reason);
 }
 
+/** The one of two causes of the same loss that says more. */
+export function telling(known: Cause | undefined, found: Cause): Cause {
+  if (known === undefined) return found;
+  return isVague(known) && found.reason !== 'CONNECTION_LOST' ? found : known;
+}
+
 /** Whether a connection broke under a command, or was not there. */
 export function isConnectionFailure(error: unknown): boolean {
   return !isReply(error) && causeOf(error).reason !== 'TIMEOUT' && OUTAGES.has(causeOf(error).reason);
@@ -131,10 +146,13 @@ export function isConnectionFailure(error: unknown): boolean {
  */
 export function unavailable(
   endpoint: Endpoint,
-  { reason, words }: Cause,
-  what = `Redis at ${endpoint.address} cannot serve sessions: ${words}`,
+  found: Cause,
+  what = `Redis at ${endpoint.address} cannot serve sessions: ${found.words}`,
 ): SessionStoreUnavailableError {
-  return new SessionStoreUnavailableError(`${what}. ${remedyOf(reason, endpoint)}`, { reason });
+  const { reason } = found;
+  const error = new SessionStoreUnavailableError(`${what}. ${remedyOf(reason, endpoint)}`, { reason });
+  CAUSES.set(error, found);
+  return error;
 }
 
 /**
@@ -206,7 +224,11 @@ const BROKEN = (endpoint: Endpoint): string =>
     : PLACE(endpoint);
 
 const REMEDIES: Readonly<Record<StoreUnavailableReason, string | ((endpoint: Endpoint) => string)>> = {
-  TIMEOUT: (endpoint) => `${ROUTE(endpoint).slice(0, -1)}, or raise REDIS_SESSION_TIMEOUT.`,
+  TIMEOUT: (endpoint) =>
+    `${ROUTE(endpoint).slice(0, -1)}, or raise REDIS_SESSION_TIMEOUT.` +
+    (endpoint.tls === true
+      ? ' A server that does not speak TLS is as silent: REDIS_SESSION_SSL_ENABLED.'
+      : ''),
   CONNECTION_LOST: BROKEN,
   ECONNREFUSED: PLACE,
   ECONNRESET: BROKEN,
@@ -232,6 +254,8 @@ const REMEDIES: Readonly<Record<StoreUnavailableReason, string | ((endpoint: End
   NOAUTH: CREDENTIALS,
   MAXCLIENTS:
     'The server takes no more connections: raise its maxclients, or find who holds them (CLIENT LIST).',
+  NOT_REDIS: (endpoint) =>
+    `Check ${PLACES[endpoint.via]}: another service is there, or a server that wants TLS (REDIS_SESSION_SSL_ENABLED).`,
   DATABASE_NOT_SELECTED: (endpoint) =>
     `Check ${isOwn(endpoint) ? 'REDIS_SESSION_DATABASE (or the number in REDIS_SESSION_URL)' : 'db in the options of redis.client'}, ` +
     "the server's setting `databases`, and that the user may SELECT. Nothing is read or written in another database.",

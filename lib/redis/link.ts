@@ -75,7 +75,7 @@ export function createRedisLink(options: RedisLinkOptions, use: LinkUse, log: Av
   };
   const attempt = async (rehearsal: Rehearsal): Promise<readonly string[]> => {
     try {
-      await link.connect();
+      await Promise.all([link.connect(), logouts?.connect()]);
       return await rehearsal(link);
     } catch (error) {
       throw (client === undefined && (await diagnoseCluster(options))) || error;
@@ -83,22 +83,16 @@ export function createRedisLink(options: RedisLinkOptions, use: LinkUse, log: Av
   };
   const start = async (rehearsal: Rehearsal): Promise<readonly string[]> => {
     if (options.startup === 'fail') {
-      const [warnings] = await Promise.all([attempt(rehearsal), logouts?.connect()]).catch(
-        async (error: unknown) => {
-          await close();
-          throw error;
-        },
-      );
-      return warnings;
+      return attempt(rehearsal).catch(async (error: unknown) => {
+        await close();
+        throw error;
+      });
     }
-    const warnings = await waitFor(
+    return waitFor(
       () => attempt(rehearsal),
       availability,
       () => closing,
     );
-    // Goes on trying by itself.
-    if (!closing) await logouts?.connect().catch(() => undefined);
-    return warnings;
   };
   /** Tells what an operator should know of the server. One question after the other: a pool would open a connection for each. */
   const lookAround = async (): Promise<void> => {

@@ -185,8 +185,10 @@ export class RedisPool implements RedisLink {
     }
   }
 
+  /** Nobody got a connection in time: others have them all, or they could not be opened in that time. */
   #exhausted(): Error {
     const { maxConnections } = this.#options;
+    if (this.#waits && this.#pool.borrowed < maxConnections) return noAnswer(this.endpoint, this.#maxWaitMs);
     const waited = this.#waits ? ` for ${this.#maxWaitMs} ms` : '';
     return unavailable(
       this.endpoint,

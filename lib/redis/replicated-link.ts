@@ -2,7 +2,7 @@ import { Availability } from './availability.js';
 import { createRedisClient, duplicateOf, type RedisClient, type RedisConnectionOptions } from './client.js';
 import { RedisConnection, type ClientFactory } from './connection.js';
 import type { RedisExecutor } from './executor.js';
-import type { Endpoint } from './failure.js';
+import { cause, causeOf, unavailable, type Endpoint } from './failure.js';
 import { ReplicatedExecutor } from './replicated-executor.js';
 import { ResilientExecutor } from './resilient-executor.js';
 import { MARK_POINT } from './script.js';
@@ -22,7 +22,10 @@ export interface ReplicatedLinkOptions extends RedisConnectionOptions {
 /** The connection that ends of sessions take where replicas must confirm them. */
 export interface ReplicatedLink {
   readonly executor: RedisExecutor;
-  /** Resolves once Redis has answered on it. */
+  /**
+   * Resolves once Redis has answered on it; that there are replicas is not asked for.
+   * @throws SessionStoreUnavailableError also where the server refuses to wait for them.
+   */
   connect(): Promise<void>;
   /** Resolves once replicas have all that the master has acknowledged so far, to whomever. */
   readonly confirm: () => Promise<void>;
@@ -49,7 +52,10 @@ export function createReplicatedLink(
   const executor = new ResilientExecutor(ends, maxCommandsInFlight, availability);
   return {
     executor,
-    connect: () => connection.connect(),
+    connect: async () => {
+      await connection.connect();
+      await assertMayWait(connection);
+    },
     confirm: async () => void (await executor.run(MARK_POINT, [point], [])),
     risk: async (usual) => {
       const role = await usual.call('ROLE').catch(() => undefined);
@@ -65,4 +71,17 @@ export function createReplicatedLink(
       await connection.close();
     },
   };
+}
+
+/** Waits for no replica, which takes no time and is refused as any other wait would be. One that is a replica itself may be a master later. */
+async function assertMayWait(connection: RedisConnection): Promise<void> {
+  try {
+    await connection.call('WAIT', '0', '1');
+  } catch (error) {
+    const { reason, words } = causeOf(error);
+    if (reason === 'REFUSED') return;
+    if (reason !== 'NOPERM' && reason !== 'UNKNOWN_COMMAND') throw error;
+    const what = `${words}, which REDIS_SESSION_LOGOUT_CONFIRMED_BY_REPLICAS needs`;
+    throw unavailable(connection.endpoint, cause(reason, what));
+  }
 }

@@ -99,6 +99,8 @@ export class Subscriber {
 
   #lost(): void {
     clearTimeout(this.#timer);
+    // It has ended, but with Sentinel its connections to the sentinels are left.
+    this.#client?.disconnect();
     if (this.#closed) return;
     this.#hooks.down();
     this.#again(FIRST_PAUSE_MS);

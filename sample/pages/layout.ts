@@ -1,7 +1,9 @@
 import { Injectable } from '@nestjs/common';
 import { html, trusted, type Html } from './html.js';
+import { CUP_ICON } from './icons.js';
 import { NodeInfo } from './node-info.js';
 import { STYLE } from './style.js';
+import { KEEPER } from '../shop/keeper.js';
 import { cartCount, type ShopHttpSession } from '../shop/shop-session.js';
 
 /** The frame around every page: navigation from the session, and the node that answered. */
@@ -28,8 +30,8 @@ export class Layout {
         </head>
         <body>
           <header>
-            <a class="brand" href="/">🍵 Tea by the cup</a>
-            <nav>${this.links(session)}</nav>
+            <a class="brand" href="/">${CUP_ICON} Tea by the cup</a>
+            <nav aria-label="The shop">${this.links(session)}</nav>
           </header>
           <main>
             <h1>${title}</h1>
@@ -56,7 +58,8 @@ export class Layout {
 
   private person({ principal }: ShopHttpSession): Html {
     if (principal === undefined) return html`<a href="/login">Log in</a>`;
-    return html`<a href="/account">${principal}</a>
+    return html`${principal === KEEPER && html`<a href="/admin/sessions">Sessions of all</a>`}
+      <a href="/account">${principal}</a>
       <form method="post" action="/logout"><button class="quiet">Log out</button></form>`;
   }
 }

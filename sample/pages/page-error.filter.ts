@@ -2,7 +2,6 @@ import { Catch, HttpException, type ArgumentsHost, type ExceptionFilter } from '
 import { HttpAdapterHost } from '@nestjs/core';
 import { html } from './html.js';
 import { Layout } from './layout.js';
-import { LoginRequired } from '../shop/account.guard.js';
 
 /** What an exception tells the client: one sentence, or a list where validation found several faults. */
 export function messagesOf(exception: HttpException): readonly string[] {
@@ -14,7 +13,7 @@ export function messagesOf(exception: HttpException): readonly string[] {
   return Array.isArray(message) ? message.map(String) : [String(message)];
 }
 
-/** Shows an error as a page, and sends who must log in first to do so. */
+/** Shows an error as a page. */
 @Catch(HttpException)
 export class PageErrorFilter implements ExceptionFilter<HttpException> {
   constructor(
@@ -26,10 +25,6 @@ export class PageErrorFilter implements ExceptionFilter<HttpException> {
     // The adapter and not Express's response: the sample runs on Fastify too.
     const adapter = this.adapterHost.httpAdapter;
     const response: unknown = host.switchToHttp().getResponse();
-    if (exception instanceof LoginRequired) {
-      adapter.redirect(response, 303, '/login');
-      return;
-    }
     const body = html`<div class="card error">
         ${messagesOf(exception).map((line) => html`<p>${line}</p>`)}
       </div>

@@ -1,8 +1,6 @@
-import { Injectable, UnauthorizedException, type CanActivate, type ExecutionContext } from '@nestjs/common';
+import { Injectable, type CanActivate, type ExecutionContext } from '@nestjs/common';
 import { SessionService } from 'nestjs-redis-session';
-
-/** Nobody is logged in. */
-export class LoginRequired extends UnauthorizedException {}
+import { LoginRequired } from './login-required.js';
 
 /** Lets only those in who are logged in. Guards run before any handler: the service gives them the same session. */
 @Injectable()
@@ -11,7 +9,7 @@ export class AccountGuard implements CanActivate {
 
   async canActivate(context: ExecutionContext): Promise<boolean> {
     const session = await this.sessions.of(context);
-    if (session.principal === undefined) throw new LoginRequired('Log in first.');
+    if (session.principal === undefined) throw new LoginRequired();
     return true;
   }
 }

@@ -26,7 +26,7 @@ export class CartController {
               <table>
                 ${cart.map(row)}
                 <tr>
-                  <th>Total</th>
+                  <th scope="row">Total</th>
                   <td></td>
                   <td class="end price"><strong>${price(total)}</strong></td>
                   <td></td>
@@ -65,7 +65,9 @@ const row = (line: CartLine) => {
     <td class="end price">${price(line.quantity * product.priceCents)}</td>
     <td class="end">
       <form method="post" action="/cart/remove">
-        <button class="quiet" name="product" value="${product.id}">Remove</button>
+        <button class="quiet" name="product" value="${product.id}">
+          Remove<span class="hidden"> ${product.name}</span>
+        </button>
       </form>
     </td>
   </tr>`;

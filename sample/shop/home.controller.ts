@@ -28,7 +28,9 @@ const shelf = (product: Product) => html`
     <span class="soft">${product.note}</span>
     <span class="price">${price(product.priceCents)}</span>
     <form method="post" action="/cart">
-      <button name="product" value="${product.id}">Add to cart</button>
+      <button name="product" value="${product.id}">
+        Add to cart<span class="hidden">: ${product.name}</span>
+      </button>
     </form>
   </div>
 `;

@@ -61,25 +61,25 @@ const details = (order: Order): Html =>
   html`<div class="card">
     <table>
       <tr>
-        <th>Number</th>
+        <th scope="row">Number</th>
         <td>${order.number}</td>
       </tr>
       <tr>
-        <th>What</th>
+        <th scope="row">What</th>
         <td>
           ${order.lines.map((line) => html`${line.quantity} × ${productOf(line.productId).name}<br />`)}
         </td>
       </tr>
       <tr>
-        <th>Status</th>
+        <th scope="row">Status</th>
         <td>${order.status}</td>
       </tr>
       <tr>
-        <th>Taken</th>
+        <th scope="row">Taken</th>
         <td>${moment(order.placedAt)} by ${order.takenBy}</td>
       </tr>
       <tr>
-        <th>Ready</th>
+        <th scope="row">Ready</th>
         <td>
           ${order.readyAt === undefined ? 'in a moment' : html`${moment(order.readyAt)} by ${order.preparedBy}`}
         </td>

@@ -34,7 +34,7 @@ export class SessionController {
           ${rows.map(
             ([name, value]) =>
               html`<tr>
-                <th>${name}</th>
+                <th scope="row">${name}</th>
                 <td>${value}</td>
               </tr>`,
           )}

@@ -23,7 +23,7 @@ export class StatusController {
           ${Object.entries(facts).map(
             ([name, value]) =>
               html`<tr>
-                <th>${name}</th>
+                <th scope="row">${name}</th>
                 <td>${shown(value)}</td>
               </tr>`,
           )}

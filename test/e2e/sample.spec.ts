@@ -11,6 +11,7 @@ import { onCleanup, tempDir } from '../support/cleanup.js';
 import { Browser, type BrowserResponse } from '../support/cookie-jar.js';
 import { freePort } from '../support/free-port.js';
 import { startNode, type NodeProcess } from '../support/node-process.js';
+import { BrowserWith } from './rig/browser-with.js';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 const START = `${ROOT}/sample/dist/start.js`;
@@ -158,6 +159,96 @@ describe('the sample, as npm start runs it', () => {
     const page = await browser.get('/account');
     expect(page.text).toContain('&lt;script&gt;alert(1)&lt;/script&gt;');
     expect(page.text).not.toContain('<script>');
+  });
+
+  describe('your devices', () => {
+    const FIREFOX = 'Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0';
+    const PHONE = 'Mozilla/5.0 (iPhone; CPU iPhone OS 18_0 like Mac OS X) Version/18.0 Mobile Safari/604.1';
+    const csrfIn = (page: BrowserResponse): string =>
+      /name="_csrf" value="([^"]+)"/.exec(page.text)?.[1] ?? '';
+    const idsIn = (page: BrowserResponse): string[] =>
+      [...page.text.matchAll(/name="id" value="([^"]+)"/g)].map(([, id]) => id ?? '');
+    const idOf = async (browser: Browser): Promise<string> =>
+      /id<\/th>\s*<td>([\w-]{47})</.exec((await browser.get('/session')).text)?.[1] ?? '';
+    const onDevice = async (name: string, userAgent: string, password = 'tea'): Promise<Browser> => {
+      const browser = new BrowserWith({ 'user-agent': userAgent }, url);
+      expect((await post(browser, '/login', { name, password })).status).toBe(303);
+      return browser;
+    };
+    const isIn = async (browser: Browser): Promise<boolean> => (await browser.get('/account')).status === 200;
+
+    it('are listed, this one marked, and one or all others are logged out, on both nodes', async () => {
+      const laptop = await onDevice('Mary', FIREFOX);
+      const phone = await onDevice('Mary', PHONE);
+      const tablet = await onDevice('Mary', 'Mozilla/5.0 (Linux; Android 15) Chrome/140.0 Mobile');
+      const page = await laptop.get('/account');
+      expect(page.text).toMatch(/Firefox on Linux<\/strong>\s*<span class="mark">this device</);
+      for (const shown of ['Safari on iPhone', 'Chrome on Android', 'Log out on all others (2)'])
+        expect(page.text).toContain(shown);
+      const phoneId = await idOf(phone);
+      expect(idsIn(page).sort()).toEqual([phoneId, await idOf(tablet)].sort());
+      const ended = await post(laptop, '/account/devices/end', { id: phoneId, _csrf: csrfIn(page) });
+      expect([ended.status, ended.headers.location]).toEqual([303, '/account?ended=one']);
+      expect((await laptop.get('/account?ended=one')).text).toMatch(/role="status">Logged out there\.</);
+      for (let request = 0; request < 2; request++)
+        expect([await isIn(phone), await isIn(tablet), await isIn(laptop)]).toEqual([false, true, true]);
+      await post(laptop, '/account/devices/end-others', { _csrf: csrfIn(page) });
+      for (let request = 0; request < 2; request++)
+        expect([await isIn(tablet), await isIn(laptop)]).toEqual([false, true]);
+      expect(idsIn(await laptop.get('/account'))).toEqual([]);
+    });
+
+    it('are one’s own: of another’s session nothing ends, and nothing is to be found out', async () => {
+      const [mallory, victim] = [await onDevice('Mallory', FIREFOX), await onDevice('Victor', PHONE)];
+      // The buttons, and with them a CSRF token, are there where there are other devices.
+      for (const name of ['Mallory', 'Victor']) await onDevice(name, PHONE);
+      const token = csrfIn(await mallory.get('/account'));
+      const answers: object[] = [];
+      for (const id of [await idOf(victim), 'x'.repeat(47), 'nothing']) {
+        const { status, text, headers } = await post(mallory, '/account/devices/end', { id, _csrf: token });
+        answers.push({ status, text, location: headers.location });
+      }
+      expect(answers[0]).toMatchObject({ status: 303, location: '/account?ended=one' });
+      expect(answers).toEqual(answers.map(() => answers[0]));
+      expect(await isIn(victim)).toBe(true);
+      await post(mallory, '/account/devices/end-others', { _csrf: token });
+      expect(await isIn(victim)).toBe(true);
+      // Nor is anything done by the form of another site, or of another session.
+      const victims = csrfIn(await victim.get('/account'));
+      expect(victims).not.toBe('');
+      for (const wrong of ['', victims, 'x'.repeat(86)]) {
+        const id = await idOf(mallory);
+        expect((await post(mallory, '/account/devices/end', { id, _csrf: wrong })).status).toBe(403);
+        expect((await post(mallory, '/account/devices/end-others', { _csrf: wrong })).status).toBe(403);
+      }
+      const guest = await post(new Browser(url), '/account/devices/end-others');
+      expect(guest.headers.location).toBe('/login');
+    });
+
+    it('are told of by mail when they are new', async () => {
+      await onDevice('Nora', FIREFOX);
+      await onDevice('Nora', FIREFOX);
+      await onDevice('Nora', PHONE);
+      await printed(
+        npm,
+        /\[Mail\].*To "Nora": you were logged in on a new device, Safari on iPhone, 127\.0\.0\.1\./,
+      );
+      expect(npm.output().match(/To "Nora"/g)).toHaveLength(1);
+    });
+
+    it('of everybody are for the keeper, who has a password of their own', async () => {
+      expect((await new Browser(url).get('/admin/sessions')).headers.location).toBe('/login');
+      const usual = await onDevice('Olga', FIREFOX);
+      expect((await usual.get('/admin/sessions')).status).toBe(403);
+      expect((await usual.get('/')).text).not.toContain('/admin/sessions');
+      expect((await post(new Browser(url), '/login', { name: 'keeper', password: 'tea' })).status).toBe(401);
+      const keeper = await onDevice('keeper', FIREFOX, 'kettle');
+      expect((await keeper.get('/')).text).toContain('href="/admin/sessions"');
+      const page = await keeper.get('/admin/sessions?user=Olga');
+      expect(page.text).toContain('1 session.');
+      await post(keeper, '/admin/sessions?user=Olga', { endAll: 'yes', _csrf: csrfIn(page) });
+      expect(await isIn(usual)).toBe(false);
+    });
   });
 
   it('counts each of many visits at once', async () => {

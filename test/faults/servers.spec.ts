@@ -1,8 +1,10 @@
 import { describe, expect, it } from '@jest/globals';
+import { once } from 'node:events';
 import { Agent, request, type IncomingMessage } from 'node:http';
+import { createServer, type AddressInfo, type Socket } from 'node:net';
 import { Redis } from 'ioredis';
 import type { RedisOptions } from 'nestjs-redis-session';
-import { LEAST_PRIVILEGES } from '../../lib/redis/privileges.js';
+import { aclLine } from '../security/acl-line.js';
 import { LogSink } from '../support/apps.js';
 import { onCleanup } from '../support/cleanup.js';
 import { compileApp } from '../support/compile.js';
@@ -20,14 +22,13 @@ const DOWN = { plain: 200, read: 503, write: 503, logout: 503 };
 const PATIENT = { timeoutMs: 5000 };
 
 /** A user for each thing that a server may refuse; each has the documented line otherwise. */
-const without = (command: string): string =>
-  `user no-${command} on >pw ~session:* resetchannels &session:events ${LEAST_PRIVILEGES} -${command}`;
+const without = (command: string): string => `${aclLine(`no-${command}`, 'pw', 'session:')} -${command}`;
 const acl = await startRedis({
   aclFile: [
     'user default on >root ~* &* +@all',
-    `user documented on >pw ~session:* resetchannels &session:events ${LEAST_PRIVILEGES}`,
-    `user elsewhere on >pw ~other:* resetchannels &other:events ${LEAST_PRIVILEGES}`,
-    `user blind on >pw ~session:* resetchannels &session:events ${LEAST_PRIVILEGES} -role -info -ping -quit`,
+    aclLine('documented', 'pw', 'session:'),
+    aclLine('elsewhere', 'pw', 'other:'),
+    `${aclLine('blind', 'pw', 'session:')} -role -info -ping -quit`,
     ...[
       'select',
       'evalsha',
@@ -42,9 +43,10 @@ const acl = await startRedis({
       'rename',
       'hlen',
       'pttl',
+      'wait',
     ].map(without),
     // What SECURITY.md of 0.1 asked for.
-    `user of-0.1 on >pw ~session:* resetchannels ${LEAST_PRIVILEGES} -hlen -pttl -scan -publish -subscribe`,
+    `${aclLine('of-0.1', 'pw', 'session:')} resetchannels -hlen -pttl -scan -publish -subscribe`,
   ],
 });
 const as = (username: string, more: RedisOptions = {}): RedisOptions => ({
@@ -57,6 +59,21 @@ const renamed = async (...commands: string[]): Promise<RedisOptions> => {
   const { host, port } = await startRedis({ args });
   return { host, port, ...PATIENT };
 };
+
+/** Whatever takes connections. */
+async function someServer(talk: (socket: Socket) => void): Promise<RedisOptions> {
+  const sockets = new Set<Socket>();
+  const server = createServer((socket) => {
+    sockets.add(socket.on('error', () => undefined));
+    talk(socket);
+  }).listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  onCleanup(() => {
+    server.close();
+    for (const socket of sockets) socket.destroy();
+  });
+  return { host: '127.0.0.1', port: (server.address() as AddressInfo).port, ...PATIENT };
+}
 
 /** Statuses of requests of three users, and of one without a session. */
 async function statuses(app: FaultApp): Promise<unknown> {
@@ -122,10 +139,49 @@ describe('a server that is not what was asked for: the application does not boot
     ["HLEN refused, which users' lists need", () => as('no-hlen'), /may not use HLEN\./],
     ["PTTL refused, which users' lists need", () => as('no-pttl'), /may not use PTTL\./],
     ['the ACL line of 0.1', () => as('of-0.1'), /may not use PTTL, HLEN\..*ACL of REDIS_SESSION_USERNAME/],
+    [
+      'WAIT refused, which confirmed logouts need',
+      () => as('no-wait', { logoutConfirmedByReplicas: 1 }),
+      /NOPERM for WAIT, which REDIS_SESSION_LOGOUT_CONFIRMED_BY_REPLICAS needs\..*ACL of REDIS_SESSION_USERNAME/,
+    ],
+    [
+      'WAIT renamed, which confirmed logouts need',
+      async () => ({ ...(await renamed('WAIT')), logoutConfirmedByReplicas: 1 }),
+      /WAIT is unknown, which REDIS_SESSION_LOGOUT_CONFIRMED_BY_REPLICAS needs/,
+    ],
     ['TIME and PEXPIRE renamed', () => renamed('TIME', 'PEXPIRE'), /it has no command TIME, PEXPIRE\./],
     ['EVALSHA renamed', () => renamed('EVALSHA'), /EVALSHA is unknown\./],
     ['the keys of another prefix', () => as('elsewhere'), /NOPERM for its key\..*prefix/],
     ['a user that is not there', () => as('nobody'), /WRONGPASS\. Check REDIS_SESSION_USERNAME/],
+    [
+      'a server of HTTP',
+      () => someServer((socket) => socket.once('data', () => socket.end('HTTP/1.1 400 Bad Request\r\n\r\n'))),
+      /does not speak Redis' protocol\. Check REDIS_SESSION_HOST and REDIS_SESSION_PORT: another service/,
+    ],
+    [
+      'a server of SSH',
+      () => someServer((socket) => socket.write('SSH-2.0-OpenSSH_9.2p1\r\n')),
+      /does not speak Redis' protocol/,
+    ],
+    [
+      'a server of HTTP, with a pool',
+      async () => ({
+        ...(await someServer((socket) =>
+          socket.once('data', () => socket.end('HTTP/1.1 400 Bad Request\r\n\r\n')),
+        )),
+        pool: { maxConnections: 3 },
+      }),
+      /does not speak Redis' protocol/,
+    ],
+    ...([1, 3] as const).map((maxConnections): [string, () => Promise<RedisOptions>, RegExp] => [
+      `a server that says nothing, with ${maxConnections} connections at most`,
+      async () => ({
+        ...(await someServer(() => undefined)),
+        timeoutMs: 500,
+        pool: { maxConnections },
+      }),
+      /did not answer in 500 ms\. Check REDIS_SESSION_HOST/,
+    ]),
     ['no credentials', () => ({ host: acl.host, port: acl.port }), /NOAUTH|WRONGPASS/],
     [
       'a host name that is not there',
@@ -168,6 +224,12 @@ describe('a server that refuses what sessions do not need', () => {
     expect(health).not.toHaveProperty('evictedKeys');
     const said = warnings(app).filter((line) => line.includes('ROLE'));
     expect(said).toEqual([expect.stringMatching(/refuses ROLE and INFO, which sessions do not need/)]);
+  });
+
+  it('WAIT, where no logout is to be confirmed', async () => {
+    const app = await startFaultApp(ADAPTER, as('no-wait'));
+    expect(await statuses(app)).toEqual(SERVED);
+    expect(warnings(app)).toEqual([]);
   });
 
   it('where writes are refused for now, it boots, and says so', async () => {
@@ -246,6 +308,23 @@ describe('a server that changes while it is in use: it is told by its name', () 
     if (witness) await recoveryMs(witness);
     expect((await app.health()).status).toBe('up');
     expect(app.log.text()).not.toMatch(/>?pw\b/);
+  });
+
+  it('it evicts sessions: health counts them', async () => {
+    const redis = await startRedis();
+    const admin = adminOf(redis.port);
+    const app = await startFaultApp(ADAPTER, { host: redis.host, port: redis.port, ...PATIENT });
+    const user = await app.loggedIn('a');
+    expect((await app.health()).evictedKeys).toBe(0);
+    await admin.config('SET', 'maxmemory-policy', 'allkeys-lru');
+    await admin.config('SET', 'maxmemory', '1');
+    // Nothing can be written, and everything that was goes.
+    await user.post('/write');
+    await admin.config('SET', 'maxmemory', '0');
+    expect((await user.get('/read')).json()).toEqual({ count: null, who: null });
+    const evicted = Number(/^evicted_keys:(\d+)/m.exec(await admin.info('stats'))?.[1]);
+    expect(evicted).toBeGreaterThan(0);
+    expect(await app.health()).toMatchObject({ status: 'up', evictedKeys: evicted });
   });
 
   it('it closes idle connections: nobody notices, and it is no news', async () => {

@@ -2,6 +2,7 @@ import { describe, expect, it } from '@jest/globals';
 import { readFile } from 'node:fs/promises';
 import { Redis } from 'ioredis';
 import type { SessionModuleOptions } from 'nestjs-redis-session';
+import { LEAST_PRIVILEGES } from '../../lib/redis/privileges.js';
 import { eachAdapter, LogSink } from '../support/apps.js';
 import { onCleanup } from '../support/cleanup.js';
 import { HANDSHAKE_COMMANDS, watchCommands } from '../support/commands.js';
@@ -136,8 +137,9 @@ describe('the documented ACL line', () => {
     expect(text.split('\n')).toEqual(['user default off', aclLine('shop', password, 'shop:session:'), '']);
   });
 
-  it('is the one in SECURITY.md', async () => {
+  it('is the one that the code knows, and stands in SECURITY.md, where refusals send to', async () => {
     const text = await readFile(new URL('../../SECURITY.md', import.meta.url), 'utf8');
     expect(text).toContain(aclLine('app', '<password>', 'session:'));
+    expect(aclLine('app', '<password>', 'session:')).toContain(LEAST_PRIVILEGES);
   });
 });

@@ -1,18 +1,21 @@
 import { beforeAll, describe, expect, it, jest } from '@jest/globals';
 import { Redis } from 'ioredis';
+import { setTimeout as delay } from 'node:timers/promises';
 import { SessionStoreUnavailableError } from '../../lib/core/errors.js';
-import { LEAST_PRIVILEGES } from '../../lib/redis/privileges.js';
+import { RedisSessionIndex } from '../../lib/stores/redis/redis-index.js';
 import { freshId, newSession } from '../contract/builders.js';
 import { PREFIX } from '../contract/redis-rig.js';
+import { describeSessionIndex } from '../contract/session-index.contract.js';
 import { describeSessionStore } from '../contract/session-store.contract.js';
 import { eventually } from '../support/eventually.js';
+import { aclLine } from '../security/acl-line.js';
 import { startRedis, type RedisProcess } from '../support/redis-server.js';
 import { linkTo, nodesOn, storeOn, type Place } from './rig/store-on.js';
 
 const USERS = [
   'user default on >admin-password ~* &* +@all',
-  `user shop on >shop-password ~${PREFIX}* resetchannels &${PREFIX}events ${LEAST_PRIVILEGES}`,
-  `user blind on >blind-password ~${PREFIX}* resetchannels &${PREFIX}events ${LEAST_PRIVILEGES} -info`,
+  aclLine('shop', 'shop-password', PREFIX),
+  `${aclLine('blind', 'blind-password', PREFIX)} -info`,
 ];
 let redis: RedisProcess;
 beforeAll(async () => {
@@ -47,6 +50,16 @@ const shop = (): Place => as('shop', 'shop-password');
 describeSessionStore('a Redis with a user of least privileges', { authenticated: true }, () =>
   nodesOn(shop(), as('default', 'admin-password')),
 );
+
+describeSessionIndex('the index of a user of least privileges', async () => {
+  const node = async (): Promise<RedisSessionIndex> => {
+    const link = linkTo(shop());
+    await link.connect();
+    return new RedisSessionIndex(link.executor, { keyPrefix: PREFIX });
+  };
+  const [index, peer] = [await node(), await node()];
+  return { index, peer, pass: (milliseconds) => delay(milliseconds + 2) };
+});
 
 describe('a user of least privileges', () => {
   it.each([

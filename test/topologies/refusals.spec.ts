@@ -1,14 +1,12 @@
 import { afterEach, beforeAll, describe, expect, it, jest } from '@jest/globals';
-import { execFileSync } from 'node:child_process';
-import { join } from 'node:path';
 import { Redis } from 'ioredis';
-import { LEAST_PRIVILEGES } from '../../lib/redis/privileges.js';
 import { rehearse } from '../../lib/stores/redis/rehearsal.js';
 import { freshId, newSession } from '../contract/builders.js';
 import { LIMITS } from '../contract/contract-rig.js';
 import { keyOf, MARKER_MS, PREFIX } from '../contract/redis-rig.js';
 import { describeSessionStore } from '../contract/session-store.contract.js';
-import { onCleanup, tempDir } from '../support/cleanup.js';
+import { aclSetUser } from '../security/acl-line.js';
+import { onCleanup } from '../support/cleanup.js';
 import { freePort } from '../support/free-port.js';
 import { LogSink } from '../support/log-sink.js';
 import { startRedis, type RedisProcess } from '../support/redis-server.js';
@@ -124,42 +122,9 @@ describe('TLS', () => {
   });
 
   it('whose certificate has expired is told so, and not to look for the server', async () => {
-    const dir = await tempDir();
-    const [key, cert] = [join(dir, 'old.key'), join(dir, 'old.pem')];
-    const openssl = (...args: string[]): unknown =>
-      execFileSync('openssl', args, { cwd: dir, stdio: 'pipe' });
-    openssl(
-      'req',
-      '-newkey',
-      'ec',
-      '-pkeyopt',
-      'ec_paramgen_curve:prime256v1',
-      '-nodes',
-      '-keyout',
-      key,
-      '-out',
-      'old.csr',
-      '-subj',
-      '/CN=redis.internal',
-    );
-    const ca = join(authority.ca, '..');
-    openssl(
-      'x509',
-      '-req',
-      '-in',
-      'old.csr',
-      '-CA',
-      authority.ca,
-      '-CAkey',
-      join(ca, 'ca.key'),
-      '-CAcreateserial',
-      '-out',
-      cert,
-      '-days',
-      '-1',
-    );
+    const expired = await authority.issue('redis.internal', -1);
     const settings = {
-      ...(await start({ cert, key })),
+      ...(await start(expired)),
       ...{ REDIS_SESSION_SSL_CERT: client.cert, REDIS_SESSION_SSL_KEY: client.key },
     };
     const text = await refusal(settings);
@@ -227,20 +192,8 @@ describe('a cluster that serves what it can', () => {
   let cluster: ClusterInstallation;
   beforeAll(async () => {
     cluster = await startCluster(['--cluster-require-full-coverage', 'no']);
-    const rules = LEAST_PRIVILEGES.split(' ');
-    for (const admin of cluster.admins) {
-      await admin.call(
-        'ACL',
-        'SETUSER',
-        'shop',
-        'on',
-        '>shop-password',
-        `~${PREFIX}*`,
-        'resetchannels',
-        `&${PREFIX}events`,
-        ...rules,
-      );
-    }
+    const [name = '', ...words] = aclSetUser('shop', 'shop-password', PREFIX);
+    for (const admin of cluster.admins) await admin.call(name, ...words);
   }, 60_000);
   const settings = (more: Settings = {}): Settings => ({
     REDIS_SESSION_CLUSTER_NODES: cluster.nodes,

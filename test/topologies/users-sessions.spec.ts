@@ -5,19 +5,36 @@ import { RedisSessionIndex } from '../../lib/stores/redis/redis-index.js';
 import { PREFIX } from '../contract/redis-rig.js';
 import { describeSessionIndex } from '../contract/session-index.contract.js';
 import { startPlayground, type Playground } from '../e2e/rig/playground.js';
+import { aclSetUser } from '../security/acl-line.js';
 import { onCleanup } from '../support/cleanup.js';
 import { Browser } from '../support/cookie-jar.js';
 import { startCluster, type ClusterInstallation } from './rig/cluster.js';
 import { eventually } from '../support/eventually.js';
 import { linkTo } from './rig/store-on.js';
 
+const PASSWORD = 'p4ss';
 let cluster: ClusterInstallation;
 beforeAll(async () => {
-  cluster = await startCluster();
+  // One that serves what it can, and whose users may do what the manual says, and nothing else.
+  cluster = await startCluster(['--cluster-require-full-coverage', 'no']);
+  for (const admin of cluster.admins) {
+    for (const [name = '', ...words] of [
+      aclSetUser('index', PASSWORD, PREFIX),
+      aclSetUser('shop', PASSWORD, 'session:'),
+    ]) {
+      await admin.call(name, ...words);
+    }
+  }
 }, 60_000);
 
 async function node(): Promise<RedisSessionIndex> {
-  const link = linkTo({ settings: { REDIS_SESSION_CLUSTER_NODES: cluster.nodes } });
+  const link = linkTo({
+    settings: {
+      REDIS_SESSION_CLUSTER_NODES: cluster.nodes,
+      REDIS_SESSION_USERNAME: 'index',
+      REDIS_SESSION_PASSWORD: PASSWORD,
+    },
+  });
   await link.connect();
   return new RedisSessionIndex(link.executor, { keyPrefix: PREFIX });
 }
@@ -33,7 +50,8 @@ describe("users' sessions on a Redis Cluster", () => {
       const [host = '', port] = address.split(':');
       return { host, port: Number(port) };
     });
-    const app = await startPlayground('fastify', { redis: { cluster: { nodes } } });
+    const redis = { cluster: { nodes }, username: 'shop', password: PASSWORD };
+    const app = await startPlayground('fastify', { redis });
     onCleanup(() => app.close());
     const events: SessionEvent[] = [];
     app.sessions.events.subscribe((event) => events.push(event));

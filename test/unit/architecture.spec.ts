@@ -36,7 +36,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     ...['core/environment.ts', 'core/errors.ts', 'core/members.ts', 'config/settings.ts'],
     ...['nest/nest-log.ts', 'nest/session.service.ts', 'nest/tokens.ts'],
   ],
-  express: ['core/errors.ts', 'core/members.ts', 'http/request-slot.ts', 'views/'],
+  express: ['core/errors.ts', 'core/members.ts', 'http/request-slot.ts', 'views/', 'compat/http-classes.ts'],
   fastify: ['core/errors.ts', 'core/members.ts', 'http/request-slot.ts', 'views/'],
   testing: [
     'core/',
@@ -46,6 +46,11 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     ...['nest/request-session-options.ts', 'nest/tokens.ts'],
   ],
   otel: ['core/diagnostics.ts', 'core/errors.ts'],
+  admin: [
+    ...['core/errors.ts', 'core/members.ts', 'core/token.ts', 'http/request-session.ts'],
+    ...['nest/csrf.guard.ts', 'nest/raw-http.ts', 'nest/session-info.ts', 'nest/session.decorator.ts'],
+    'nest/session.service.ts',
+  ],
   'index.ts': ['core/', 'codecs/', 'config/', 'nest/'],
 };
 
@@ -66,6 +71,7 @@ const MAY_USE: Readonly<Record<string, RegExp>> = {
   fastify: /^node:http$/,
   testing: /^@nestjs\/common$/,
   otel: /^(@opentelemetry\/(api|instrumentation)|node:diagnostics_channel)$/,
+  admin: /^(@nestjs\/(common|core)|node:crypto)$/,
   'index.ts': /^$/,
 };
 
@@ -126,7 +132,7 @@ describe('lib', () => {
 
   it('does not import its own doors', () => {
     const doors =
-      /^(index\.ts|(health|express|fastify|testing|otel)\/index\.ts|nestjs-redis-session(\/.*)?)$/;
+      /^(index\.ts|(health|express|fastify|testing|otel|admin)\/index\.ts|nestjs-redis-session(\/.*)?)$/;
     expect(imports.filter(({ to }) => doors.test(to)).map(told)).toEqual([]);
   });
 

@@ -158,6 +158,7 @@ describe('the build', () => {
       './fastify',
       './testing',
       './otel',
+      './admin',
     ]);
     expect(manifest.files).toContain('dist');
   });

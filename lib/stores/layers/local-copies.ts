@@ -147,7 +147,8 @@ class Order {
     if (this.#base !== undefined && base < this.#base) return;
     this.#base = base;
     if (this.#landed.length > 0) this.#landed = this.#landed.filter(({ at }) => at >= base);
-    this.keep(withAll(record, this.#landed), now, until);
+    // The mark is good as long as Redis has the record, and weighs a third of a small session.
+    this.keep(withAll({ ...record, mark: undefined }, this.#landed), now, until);
   }
 
   /** A write that Redis has executed some time ago. */

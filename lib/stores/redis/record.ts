@@ -9,6 +9,7 @@ import {
 import { tagOf, type SessionId } from '../../core/token.js';
 import type { Argument } from '../../redis/executor.js';
 import { opaque } from './opaque.js';
+import { RecordHead, UNNOTED_SHARE } from './record-head.js';
 
 /**
  * Version of the record's layout. A record of a higher one is left alone: see SessionFormatError. In every version the
@@ -47,7 +48,7 @@ const OWN = '@';
 const OWN_CODE = OWN.charCodeAt(0);
 
 /** What follows the name in `@v`: see scripts.ts. A time of more than 15 digits is none, and no number to count with. */
-const LIMITS = /^(-?\d+) (\d{1,15}) \d+ ([01]) [01]$/;
+const LIMITS = /^(-?\d+) (\d{1,15}) (\d+) ([01]) [01]$/;
 const INFO = /^(\d{1,15}) (\d{1,15}) (\S+) (.*)$/s;
 const USED = /^\d{1,15}$/;
 
@@ -124,7 +125,7 @@ export function readRecord(id: SessionId, reply: readonly Buffer[], now: number)
   const { head = '' } = own;
   const beginning = `${FORMAT_VERSION} ${id.slice(-NAME_LENGTH)} `;
   if (!head.startsWith(beginning)) return strange(id, head);
-  const record = recordOf(head.slice(beginning.length), own, attributes);
+  const record = recordOf(head, beginning.length, own, attributes);
   if (record === undefined)
     return { status: 'unreadable', reason: 'one of its own fields is damaged', damaged: true };
   if (record.absoluteDeadline !== undefined && record.absoluteDeadline <= now) return { status: 'absent' };
@@ -177,17 +178,20 @@ function strange(id: SessionId, head: string): LoadOutcome {
 }
 
 function recordOf(
-  limits: string,
+  head: string,
+  limitsAt: number,
   { used = '', info = '', cookie = '', index = '', kept: keptMark, from }: OwnFields,
   attributes: ReadonlyMap<string, Uint8Array>,
 ): SessionRecord | undefined {
-  const [, idle, until, authenticated] = LIMITS.exec(limits) ?? [];
+  const [, idle, until, copy, authenticated] = LIMITS.exec(head.slice(limitsAt)) ?? [];
   const [, created, login, codec, principal] = INFO.exec(info) ?? [];
   const [, maxAge, sentAt] = COOKIE.exec(cookie) ?? [];
   const maxInactiveInterval = Number(idle);
   // A login has made it a user's, who may have been a guest whose session was kept.
   const kept = keptMark === '1' && login === '0';
-  if (authenticated === undefined || codec === undefined || !USED.test(used)) return undefined;
+  if (idle === undefined || until === undefined || copy === undefined || authenticated === undefined)
+    return undefined;
+  if (codec === undefined || !USED.test(used)) return undefined;
   if (!Number.isSafeInteger(maxInactiveInterval)) return undefined;
   return {
     attributes,
@@ -204,11 +208,9 @@ function recordOf(
     cookieSentAt: sentAt === undefined ? undefined : Number(sentAt),
     indexedAt: USED.test(index) ? Number(index) : undefined,
     ...(from !== undefined && { from }),
+    mark: new RecordHead(head, idle, until, copy, authenticated),
   };
 }
-
-/** Uses that are closer together than this part of a record's idle life need not be noted, however long the touch interval is. */
-export const UNNOTED_SHARE = 10;
 
 /** Whether a use of a loaded record is to be noted; as the script TOUCH decides it, which nodes may race for. */
 export function isTouchDue(

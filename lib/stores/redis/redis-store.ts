@@ -35,6 +35,7 @@ import {
   type OwnField,
   isTouchDue,
 } from './record.js';
+import { headArguments } from './record-head.js';
 import type { MessageSender } from './session-messages.js';
 import { SCRIPT_STATUS, type Script } from '../../redis/script.js';
 import { COMPARE_AND_SET, CREATE, DESTROY, LOOK, RENEW, SAVE, QUARANTINE, TELL, TOUCH } from './scripts.js';
@@ -158,7 +159,13 @@ export class RedisStore implements SessionStore, Quarantine {
 
   async save(id: SessionId, change: SessionChange): Promise<WriteOutcome> {
     const own = await this.#own(id, change);
-    return this.#write(SAVE, [this.#key(id)], withFields(this.#changeArguments(change), change, own));
+    const lasting = isLasting(change);
+    const terms = { idle: change.maxInactiveInterval, lasting, copy: this.#copy(lasting) };
+    const args = headArguments(change.mark, terms, this.#options.touchIntervalMs);
+    args.push(...this.#limits.args);
+    return this.#outcome(
+      (await this.#commands.run(SAVE, [this.#key(id)], withFields(args, change, own))) as unknown[],
+    );
   }
 
   async renew(id: SessionId, renewal: SessionRenewal): Promise<WriteOutcome> {
@@ -329,7 +336,7 @@ export class RedisStore implements SessionStore, Quarantine {
     return messages === undefined ? SILENT : [messages.channel, messages.node];
   }
 
-  #copy(lasting: boolean): Argument {
+  #copy(lasting: boolean): number {
     return lasting ? 0 : (this.#options.anonymousCopySeconds ?? 0);
   }
 

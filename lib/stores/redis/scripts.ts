@@ -1,5 +1,6 @@
 import { NEVER_MS } from '../../core/times.js';
-import { FORMAT_VERSION, LOOK_FIELDS, NAME_LENGTH, UNNOTED_SHARE } from './record.js';
+import { FORMAT_VERSION, LOOK_FIELDS, NAME_LENGTH } from './record.js';
+import { UNNOTED_SHARE } from './record-head.js';
 import { SIZE_PAIR, withinLimits } from './script-limits.js';
 import { NOW, scriptOf, type Script } from '../../redis/script.js';
 
@@ -39,9 +40,11 @@ import { NOW, scriptOf, type Script } from '../../redis/script.js';
  *   that refuses to publish changes nothing of what they do.
  * - What scripts share is text, not functions, which Redis would make anew in each run.
  */
+const IN_TIME = `${NOW}
+if now > tonumber(ARGV[1]) then return {-3, now} end`;
+
 /** ARGV[2], which is the touch interval in ms, is taken out: each script counts what is its own from there on. */
-const UNLESS_LATE = `${NOW}
-if now > tonumber(ARGV[1]) then return {-3, now} end
+const UNLESS_LATE = `${IN_TIME}
 local interval = tonumber(table.remove(ARGV, 2))`;
 
 /** The same, with two arguments more behind the interval: the channel of messages or '', and who writes. */
@@ -61,8 +64,10 @@ const versionOf = (v: string): string => `(tonumber(string.match((${v} or '') ..
 /** The id that a key is for: a key ends in {tag}rest, an id is the same without braces. */
 const idOf = (key: string): string => `string.sub(${key}, -48, -45) .. string.sub(${key}, -43)`;
 
+const PARTS = 'local idle, till, copy, authenticated, nodes';
+/** Into PARTS, which are nil where it is not as it should be. */
 const takeApart = (v: string): string => `
-local idle, till, copy, authenticated, nodes =
+idle, till, copy, authenticated, nodes =
   string.match(${v}, '^(%-?%d+) (%d+) (%d+) ([01]) ([01])$', ${BEGINNING_LENGTH + 1})`;
 const putTogether = (key: string): string =>
   `${beginning(key)} .. idle .. ' ' .. till .. ' ' .. copy .. ' ' .. authenticated .. ' ' .. nodes`;
@@ -74,8 +79,8 @@ if not m[1] then return {-1} end
 if not m[2] then return {-1, ''} end
 return {-1, m[1], tonumber(m[2]) > now and 1 or 0}`;
 
-/** Takes the record of a key apart, or ends with what a write of it replies. */
-const standing = (key: string, v: string, ended: string): string => `
+/** Takes the record of a key apart, into PARTS, or ends with what a write of it replies. */
+const takenApart = (key: string, v: string, ended: string): string => `
 if ${ended} then${hasEnded(key)}
 end
 if not (${isOwn(v, key)}) then
@@ -84,13 +89,16 @@ if not (${isOwn(v, key)}) then
 end${takeApart(v)}
 if not idle then return {0} end`;
 
+const standing = (key: string, v: string, ended: string): string => `
+${PARTS}${takenApart(key, v, ended)}`;
+
 /**
  * Idle life, started anew, as `ttl`: the least of idle time, what is left to the absolute deadline, a copy's short life. Uses that
  * are closer together than `interval`, or a tenth of that life where that is less, are not noted: a record lives so much
  * longer, so that no session ends early; a copy does not, since it is not the session.
  */
 const TTL = `
-local ttl = ${NEVER_MS}
+ttl = ${NEVER_MS}
 if tonumber(idle) > 0 then ttl = math.min(ttl, idle * 1000) end
 if copy ~= '0' then ttl = math.min(ttl, copy * 1000) end
 interval = math.min(interval, math.floor(ttl / ${UNNOTED_SHARE}))
@@ -98,7 +106,11 @@ if copy == '0' then ttl = math.min(ttl + interval, ${NEVER_MS}) end
 if till ~= '0' then ttl = math.min(ttl, till - now) end`;
 
 /** Ends a write. */
-const written = (key: string): string => `${TTL}
+const written = (key: string): string => `
+local ttl${TTL}${expireIn(key)}`;
+
+/** Starts the life of what was written, of `ttl` ms; one that is over ends it. */
+const expireIn = (key: string): string => `
 if ttl <= 0 then
   redis.call('DEL', ${key})
   return {0}
@@ -107,11 +119,15 @@ redis.call('PEXPIRE', ${key}, string.format('%d', ttl))
 return {1, now, tonumber(till)}`;
 
 /** Sets fields of ours and `count` pairs from ARGV[first] on; what comes after those are names to remove. */
-const change = (key: string, own: string, first: number, count: string): string => `
+const change = (key: string, own: string, first: number, count: string, isSized = false): string => {
+  const set = (fields: string): string =>
+    `redis.call('HSET', ${key}, ${fields}, unpack(ARGV, ${first}, math.min(last, ${first + 999})))`;
+  return `
 local last = ${first - 1} + ${count} * 2
-redis.call('HSET', ${key}, ${own}, unpack(ARGV, ${first}, math.min(last, ${first + 999})))
+${isSized ? `if size then ${set(`${own}, '@size', size`)} else ${set(own)} end` : set(own)}
 for i = ${first + 1000}, last, 1000 do redis.call('HSET', ${key}, unpack(ARGV, i, math.min(i + 999, last))) end
 for i = last + 1, #ARGV, 1000 do redis.call('HDEL', ${key}, unpack(ARGV, i, math.min(i + 999, #ARGV))) end`;
+};
 
 /** What has once counted as authenticated, or is kept, is never a short-lived copy again, whatever a write says of itself. */
 const limitCopy = (copy: string): string => `
@@ -141,8 +157,10 @@ export const TOUCH = scriptOf(
   `${NOW}
 local key, interval = KEYS[1], tonumber(ARGV[1])
 local f = redis.call('HMGET', key, '@v', '@used')
-if not (${isOwn('f[1]', 'key')}) then return now end${takeApart('f[1]')}
-if not idle then return now end${TTL}
+if not (${isOwn('f[1]', 'key')}) then return now end
+${PARTS}${takeApart('f[1]')}
+if not idle then return now end
+local ttl${TTL}
 if now - (tonumber(f[2]) or 0) < interval then return now end
 if ttl > 0 then
   redis.call('PEXPIRE', key, string.format('%d', ttl))
@@ -180,20 +198,35 @@ ${written('key')}
 `);
 
 /**
- * Applies a change to a record that exists.
- * KEYS record · ARGV deadline, idle seconds or '' = as it was, authenticated 1 or 0, copy seconds or 0, limit of
- * the size or 0, bytes of each attribute that do not count, count of fields to set, then name and bytes of each,
+ * Applies a change to a record that exists. Who has loaded the record shows its `@v`, and says what that makes of the write: as long
+ * as it is still the same, which is nearly always, nothing has to be read out of it, and it stays as it is.
+ * KEYS record · ARGV deadline, `@v` as it was loaded or '', the life in ms that it stands for and its absolute deadline, for where it is
+ * still so, "interval idle authenticated copy": touch interval in ms, idle seconds or nothing = as it was, 1 or 0, copy seconds
+ * or 0; limit of the size or 0, bytes of each attribute that do not count, count of fields to set, then name and bytes of each,
  * then names to remove.
  * Reply: that of a write.
  */
-export const SAVE = script(`${UNLESS_LATE}
+export const SAVE = script(`${IN_TIME}
 local key = KEYS[1]
-local f = redis.call('HMGET', key, '@v', '@ended', '@size', ARGV[8] or '@size')
-${standing('key', 'f[1]', 'f[2]')}
-${withinLimits('key', 'f[3]', 'f[4]', 5, 8, 'ARGV[7]')}
-${change('key', `'@used', this, ${SIZE_PAIR}`, 8, 'ARGV[7]')}
-${changeLimits('key', 'ARGV[2]', 'ARGV[3]', 'ARGV[4]')}
-${written('key')}
+local f = redis.call('HMGET', key, '@v', '@ended', '@size', ARGV[9] or '@size')
+local isSame = f[1] == ARGV[2] and not f[2]
+${PARTS}
+if not isSame then${takenApart('key', 'f[1]', 'f[2]')}
+end
+${withinLimits('key', 'f[3]', 'f[4]', 6, 9, 'ARGV[8]')}
+${change('key', "'@used', this", 9, 'ARGV[8]', true)}
+if isSame and ARGV[4] == '0' then
+  redis.call('PEXPIRE', key, ARGV[3])
+  return {1, now, 0}
+end
+local ttl
+if isSame then
+  till = ARGV[4]
+  ttl = math.min(ARGV[3], till - now)
+else
+  local interval, newIdle, newAuthenticated, newCopy = string.match(ARGV[5], '^(%S+) (%S*) (%S+) (%S+)$')${changeLimits('key', 'newIdle', 'newAuthenticated', 'newCopy')}${TTL}
+end
+${expireIn('key')}
 `);
 
 /**
@@ -341,5 +374,5 @@ return 1
 `);
 
 function script(lua: string): Script {
-  return scriptOf(lua, { hasDeadline: lua.startsWith(UNLESS_LATE) });
+  return scriptOf(lua, { hasDeadline: lua.startsWith(IN_TIME) });
 }

@@ -10,6 +10,6 @@ export class BrowserWith extends Browser {
   }
 
   override request(method: string, path: string, options: BrowserRequest = {}): Promise<BrowserResponse> {
-    return super.request(method, path, { ...options, headers: this.#headers });
+    return super.request(method, path, { ...options, headers: { ...options.headers, ...this.#headers } });
   }
 }

@@ -15,8 +15,8 @@ export interface KeyPair {
 /** An authority made on the spot. */
 export interface Authority {
   readonly ca: string;
-  /** A certificate for a DNS name, signed by it. */
-  readonly issue: (name: string) => Promise<KeyPair>;
+  /** A certificate for a DNS name, signed by it. @param days How long it is good for; less than 0: it was. Default 1. */
+  readonly issue: (name: string, days?: number) => Promise<KeyPair>;
 }
 
 /** Makes a certificate authority in a temp directory, with openssl. */
@@ -40,12 +40,14 @@ export async function makeAuthority(): Promise<Authority> {
   );
   return {
     ca: file('ca.pem'),
-    issue: async (name) => {
-      const [key, csr, cert, ext] = [`${name}.key`, `${name}.csr`, `${name}.pem`, `${name}.ext`];
+    issue: async (name, days = 1) => {
+      const stem = `${name}.${days}`;
+      const [key, csr, cert, ext] = [`${stem}.key`, `${stem}.csr`, `${stem}.pem`, `${stem}.ext`];
       await writeFile(file(ext), `subjectAltName=DNS:${name}\n`);
       await openssl('req', ...newKey, '-keyout', key, '-out', csr, '-subj', `/CN=${name}`);
       const signer = ['-CA', 'ca.pem', '-CAkey', 'ca.key', '-CAcreateserial'];
-      await openssl('x509', '-req', '-in', csr, ...signer, '-out', cert, '-days', '1', '-extfile', ext);
+      const life = ['-days', String(days)];
+      await openssl('x509', '-req', '-in', csr, ...signer, '-out', cert, ...life, '-extfile', ext);
       return { cert: file(cert), key: file(key) };
     },
   };

@@ -1,5 +1,13 @@
 import { expect, it } from '@jest/globals';
-import { causeOf, causeOfReply, isOutage, isTryAgain, storeUnavailable } from '../../../lib/redis/failure.js';
+import {
+  cause,
+  causeOf,
+  causeOfReply,
+  isOutage,
+  isTryAgain,
+  storeUnavailable,
+  unavailable,
+} from '../../../lib/redis/failure.js';
 
 it.each([
   ['TRYAGAIN Multiple keys request during rehashing of slot', true],
@@ -50,6 +58,12 @@ it.each([
   ['OOM command not allowed', 'OOM', 'OOM', false],
   ['MOVED 866 10.0.0.1:7001', 'MOVED', 'MOVED', false],
   ['ERR secret', 'REFUSED', 'ERR', false],
+  [
+    'DENIED Redis is running in protected mode because secret',
+    'REFUSED',
+    'DENIED: in protected mode it lets nobody in from other machines',
+    false,
+  ],
 ])('the reply "%s" is the reason %s, and nothing else of it is told', (reply, reason, words, outage) => {
   expect(causeOfReply(reply)).toEqual({ reason, words });
   const error = storeUnavailable(Object.assign(new Error(reply), { name: 'ReplyError' }), {
@@ -67,4 +81,33 @@ it('where a client is injected no setting of ours is pointed at', () => {
     expect(message).toContain('redis.client');
     expect(message).not.toContain('REDIS_SESSION_HOST');
   }
+});
+
+it.each([
+  'READONLY',
+  'ECONNREFUSED',
+  'TIMEOUT',
+  'ENOTFOUND',
+  'CONNECTION_LOST',
+  'NOT_REDIS',
+  'UNKNOWN',
+] as const)(
+  'what to do about %s names the settings by which the server was found, and no others',
+  (reason) => {
+    const text = (via: 'client' | 'sentinel' | 'cluster' | 'host'): string =>
+      unavailable({ address: 'r:1', via }, cause(reason)).message;
+    expect(text('client')).toContain('redis.client');
+    expect(text('sentinel')).toContain('REDIS_SESSION_SENTINELS');
+    expect(text('cluster')).toContain('REDIS_SESSION_CLUSTER_NODES');
+    for (const via of ['client', 'sentinel', 'cluster'] as const)
+      expect(text(via)).not.toMatch(/REDIS_SESSION_(HOST|PORT)/);
+    expect(text('host')).toContain('REDIS_SESSION_HOST');
+  },
+);
+
+it('silence over TLS may come of a server that does not speak it', () => {
+  const text = (tls: boolean): string =>
+    unavailable({ address: 'r:1', via: 'host', tls }, cause('TIMEOUT')).message;
+  expect(text(true)).toContain('REDIS_SESSION_SSL_ENABLED');
+  expect(text(false)).not.toContain('TLS');
 });

@@ -1,0 +1,47 @@
+import { IncomingMessage, ServerResponse } from 'node:http';
+
+/** What `http.createServer` makes requests and responses of. */
+export interface HttpClasses {
+  readonly IncomingMessage: typeof IncomingMessage;
+  readonly ServerResponse: typeof ServerResponse;
+}
+
+/** The first Node (V8 13) in which an object with a new prototype is as fast as any other. */
+const FAST_PROTOTYPES_SINCE = 24;
+
+/**
+ * Classes whose objects have these prototypes from birth, so that who sets the very same later changes nothing: up to Node 22 an object
+ * whose prototype has changed is slow for the rest of its life.
+ *
+ * Node's classes of today are functions that can be called upon an object that another one has made, which `class` does not
+ * allow, and `Reflect.construct` makes slower than the change. Undefined where that has come to an end, where these are no
+ * prototypes of requests and responses, or where this Node gains nothing by it.
+ */
+export function httpClassesWith(
+  request: object,
+  response: object,
+  nodeMajor = Number(process.versions.node.split('.')[0]),
+): HttpClasses | undefined {
+  if (nodeMajor >= FAST_PROTOTYPES_SINCE) return undefined;
+  if (!(request instanceof IncomingMessage && response instanceof ServerResponse)) return undefined;
+  const classes = {
+    IncomingMessage: calledBy(IncomingMessage, request),
+    ServerResponse: calledBy(ServerResponse, response),
+  };
+  try {
+    new classes.ServerResponse(new classes.IncomingMessage(undefined as never));
+    return classes;
+  } catch {
+    return undefined;
+  }
+}
+
+/** A function that makes what a class makes, with another prototype. */
+function calledBy<T extends typeof IncomingMessage | typeof ServerResponse>(made: T, prototype: object): T {
+  const make = made as unknown as (this: object, ...args: unknown[]) => void;
+  function Made(this: object, first: unknown, second: unknown): void {
+    make.call(this, first, second);
+  }
+  Made.prototype = prototype;
+  return Made as unknown as T;
+}

@@ -1,0 +1,67 @@
+import type { LoadedMark } from '../../core/store.js';
+import { NEVER_MS } from '../../core/times.js';
+import type { Argument } from '../../redis/executor.js';
+
+/** Uses that are closer together than this part of a record's idle life need not be noted, however long the touch interval is. */
+export const UNNOTED_SHARE = 10;
+
+/** What a write says of the limits of a record. */
+export interface HeadTerms {
+  /** Seconds; undefined: as it was. */
+  readonly idle: number | undefined;
+  /** Whether the session is stored for its whole idle life. */
+  readonly lasting: boolean;
+  /** Seconds that the record lives where it is not, or 0. */
+  readonly copy: number;
+}
+
+/**
+ * `@v` as it was loaded. A save that would leave it as it is shows it to Redis, with what follows from it: as long as those are the
+ * bytes that are there, the script need not work that out. See SAVE in scripts.ts.
+ */
+export class RecordHead {
+  readonly text: string;
+  readonly idle: string;
+  /** Absolute deadline, epoch milliseconds, or 0. */
+  readonly until: string;
+  readonly copy: string;
+  readonly authenticated: string;
+
+  constructor(text: string, idle: string, until: string, copy: string, authenticated: string) {
+    this.text = text;
+    this.idle = idle;
+    this.until = until;
+    this.copy = copy;
+    this.authenticated = authenticated;
+  }
+
+  /** Whether such a write leaves it as it is; as `changeLimits` in scripts.ts decides it. */
+  isKeptBy({ idle, lasting, copy }: HeadTerms): boolean {
+    if (idle !== undefined && String(idle) !== this.idle) return false;
+    if (this.authenticated === '1') return this.copy === '0';
+    return !lasting && String(copy) === this.copy;
+  }
+
+  /** The idle life of the record from a use on, in milliseconds; as `TTL` in scripts.ts has it. */
+  lifeMs(touchIntervalMs: number): number {
+    const idle = Number(this.idle);
+    const copy = Number(this.copy);
+    let life = NEVER_MS;
+    if (idle > 0) life = Math.min(life, idle * 1000);
+    if (copy > 0) return Math.min(life, copy * 1000);
+    const unnoted = Math.min(touchIntervalMs, Math.floor(life / UNNOTED_SHARE));
+    return Math.min(life + unnoted, NEVER_MS);
+  }
+}
+
+/** The arguments of SAVE that come behind its deadline. */
+export function headArguments(
+  mark: LoadedMark | undefined,
+  terms: HeadTerms,
+  touchIntervalMs: number,
+): Argument[] {
+  const { idle = '', lasting, copy } = terms;
+  const said = `${touchIntervalMs} ${idle} ${lasting ? 1 : 0} ${copy}`;
+  if (!(mark instanceof RecordHead && mark.isKeptBy(terms))) return ['', '', '', said];
+  return [mark.text, mark.lifeMs(touchIntervalMs), mark.until, said];
+}
