@@ -1,8 +1,10 @@
 import { fork } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { Balancer } from './launcher/balancer.js';
-import { findRedisServer, startPrivateRedis, type PrivateRedis } from './launcher/redis-finder.js';
-import { chooseRedis, portOf, readSettings } from './launcher/settings.js';
+import { thisMachine } from './launcher/machine.js';
+import { startPrivateRedis, type PrivateRedis } from './launcher/private-redis.js';
+import { findRedisSource } from './launcher/redis-source.js';
+import { chooseRedis, mayInstall, portOf, readSettings } from './launcher/settings.js';
 import { Supervised } from './launcher/supervised.js';
 import { type NodeReady } from './main.js';
 
@@ -15,10 +17,13 @@ interface Plan {
 
 const TWO_NODES = ['node-a', 'node-b'];
 const ONE_NODE = ['node-a'];
+/** Where somebody sits at a terminal, they can refuse an installation so long. */
+const GRACE_MS = process.stdout.isTTY ? 5000 : 0;
 
 const settings = readSettings(fileURLToPath(new URL('../.env', import.meta.url)), process.env);
 const balancer = new Balancer();
 const nodes: Supervised<NodeReady>[] = [];
+const stopping = new AbortController();
 let redis: PrivateRedis | undefined;
 let planning: Promise<Plan> | undefined;
 let stopped: Promise<void> | undefined;
@@ -28,8 +33,9 @@ const say = (text: string): void => void process.stdout.write(`${text}\n`);
 /** Stops everything, the nodes before the Redis that they still save to. */
 function stop(exitCode: number): Promise<void> {
   stopped ??= (async () => {
+    // Also calls off what is being installed, downloaded or started at this moment.
+    stopping.abort();
     await balancer.close();
-    // A Redis that is being started at this moment is to be stopped too.
     await planning?.catch(() => undefined);
     await Promise.all(nodes.map((node) => node.stop()));
     await redis?.stop();
@@ -39,7 +45,8 @@ function stop(exitCode: number): Promise<void> {
   return stopped;
 }
 
-async function plan(): Promise<Plan> {
+/** @param installs Whether a Redis may be installed where there is none. */
+async function plan(installs: boolean): Promise<Plan> {
   const choice = chooseRedis(settings);
   switch (choice.kind) {
     case 'named':
@@ -57,20 +64,22 @@ async function plan(): Promise<Plan> {
         ],
       };
     case 'undecided': {
-      const program = await findRedisServer(settings.PATH);
-      if (program === undefined) {
+      const machine = thisMachine(settings.PATH, stopping.signal, GRACE_MS, say);
+      const source = await findRedisSource(machine, installs);
+      if (source.kind === 'none') {
         return {
           nodeNames: ONE_NODE,
           environment: { REDIS_SESSION_ENABLED: 'false' },
           story: [
             'Memory mode: no setting names a Redis, and there is no redis-server on the PATH.',
+            ...source.reasons.map((reason) => `  ${reason}`),
             'One node runs; its sessions end with it. To see two nodes share sessions, install Redis',
             '(apt-get install redis-server, brew install redis) or name one:',
             '  REDIS_SESSION_URL=redis://localhost:6379 npm start',
           ],
         };
       }
-      redis = await startPrivateRedis(program, say);
+      redis = await startPrivateRedis(source, stopping.signal, say);
       return {
         nodeNames: TWO_NODES,
         environment: {
@@ -79,8 +88,8 @@ async function plan(): Promise<Plan> {
           REDIS_SESSION_PORT: String(redis.port),
         },
         story: [
-          `Redis: a private one, port ${redis.port}, pid ${redis.pid}, gone when this stops.`,
-          `  See the keys: redis-cli -p ${redis.port} --scan`,
+          `Redis: a private one, port ${redis.port}, ${redis.what}, gone when this stops.`,
+          `  See the keys: ${redis.keys}`,
         ],
       };
     }
@@ -108,6 +117,7 @@ function createNode(name: string, environment: Record<string, string>): Supervis
 
 async function start(): Promise<void> {
   const port = portOf(settings);
+  const installs = mayInstall(settings, process.argv.slice(2));
   // Before anything else is started: a port that is taken ends the run at once.
   const listening = await balancer.listen(port).catch((error: NodeJS.ErrnoException) => {
     throw new Error(
@@ -116,7 +126,8 @@ async function start(): Promise<void> {
         : `Port ${port} cannot be listened on (${error.code ?? error.message}). Choose another: PORT=3001 npm start`,
     );
   });
-  planning = plan();
+  if (stopped !== undefined) return;
+  planning = plan(installs);
   const { nodeNames, environment, story } = await planning;
   if (stopped !== undefined) return;
   nodes.push(...nodeNames.map((name) => createNode(name, environment)));
@@ -139,6 +150,8 @@ for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
     void stop(0);
   });
 }
+// Whoever read along has gone: `npm start | head`.
+process.stdout.on('error', () => void stop(0));
 // npm runs scripts through a shell. One that is killed passes nothing on, and would leave all of this behind.
 if (process.env.npm_lifecycle_event !== undefined) {
   const parent = process.ppid;

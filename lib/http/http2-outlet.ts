@@ -161,6 +161,9 @@ export class Http2Outlet implements Outlet {
     if (!this.ended) breakOffLater(this.#response);
     if (stream.headRequest === true) return void this.#respond(list, EMPTY_PAYLOAD);
     this.#respond(list, 0);
-    node._write.call(stream, body, 'utf8', () => node._final.call(stream, () => undefined));
+    node._write.call(stream, body, 'utf8', () => {
+      // A response without a body (204) has ended its stream before, which Node may have taken down by now.
+      if (!stream.destroyed) node._final.call(stream, () => undefined);
+    });
   }
 }

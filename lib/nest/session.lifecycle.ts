@@ -75,10 +75,13 @@ export class SessionLifecycle
   async onModuleInit(): Promise<void> {
     assertDeferrable();
     this.#attach();
-    for (const line of this.banner) this.#logger.log(line);
-    for (const warning of this.#settings.warnings) this.#logger.warn(warning);
-    const connected = this.#connect();
-    if (this.#settings.redis.startup !== 'background') await connected;
+    const { usesRedis, redis } = this.#settings;
+    // Within the time of a few commands it is known how the banner ends. Where Redis may take longer, the banner tells first
+    // what is waited for.
+    const mustBeThere = usesRedis && redis.startup === 'fail';
+    if (!mustBeThere) this.#announce();
+    const connected = this.#connect(mustBeThere);
+    if (mustBeThere || redis.startup !== 'background') await connected;
   }
 
   /** The first of the hooks: requests are still accepted, and may take as long as they like. */
@@ -118,15 +121,24 @@ export class SessionLifecycle
     });
   }
 
-  async #connect(): Promise<void> {
+  /** One entry of several lines, which no other's lines come between, and what an operator should look at. */
+  #announce(success?: string): void {
+    this.#logger.log([...this.banner, ...(success === undefined ? [] : [success])].join('\n'));
+    for (const warning of this.#settings.warnings) this.#logger.warn(warning);
+  }
+
+  async #connect(announces: boolean): Promise<void> {
     try {
       await this.#backend.connect();
     } catch (error) {
+      if (announces) this.#announce();
       // Where main() lets it pass, Node prints it with the line of source it was thrown at, and no logger sees it.
       this.#logger.error(error instanceof Error ? error.message : 'unknown failure');
       throw error;
     }
-    if (this.#settings.usesRedis && !this.#stopped) this.#logger.log(successLine(this.#settings));
+    const success = this.#settings.usesRedis && !this.#stopped ? successLine(this.#settings) : undefined;
+    if (announces) this.#announce(success);
+    else if (success !== undefined) this.#logger.log(success);
   }
 
   #attach(): void {

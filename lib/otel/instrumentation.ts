@@ -4,7 +4,7 @@ import { SessionMetrics } from './metrics.js';
 import { OperationObserver, WaitObserver } from './observers.js';
 
 /** What a span is made by, and this package's version, which manifest.spec compares with package.json. */
-const SCOPE = { name: 'nestjs-redis-session', version: '0.1.0' };
+export const SCOPE = { name: 'nestjs-redis-session', version: '0.2.0' }; // x-release-please-version
 
 /** How {@link SessionInstrumentation} works. */
 export interface SessionInstrumentationConfig extends InstrumentationConfig {

@@ -1,4 +1,5 @@
 import { Cluster, Redis, type RedisOptions } from 'ioredis';
+import { quietReadyCheck } from '../compat/quiet-ready-check.js';
 import { QuietSentinelConnector } from '../compat/quiet-sentinel-connector.js';
 import type { Endpoint } from './failure.js';
 import { graceMs } from './stall-detector.js';
@@ -106,6 +107,10 @@ function addressOf(options: RedisConnectionOptions): string {
 
 /** Makes a client that is not connected yet. The one place that knows ioredis's options. */
 export function createRedisClient(options: RedisConnectionOptions, hooks: ClientHooks = {}): RedisClient {
+  return quietReadyCheck(newClient(options, hooks));
+}
+
+function newClient(options: RedisConnectionOptions, hooks: ClientHooks): RedisClient {
   const { cluster, sentinel } = options;
   if (cluster !== undefined) {
     const { natMap } = cluster;
@@ -202,7 +207,7 @@ export function nodeOptions(options: RedisConnectionOptions): CommonOptions {
 
 /** A client of our own that goes where another one goes, which is no cluster; with the options that our promises depend on. */
 export function duplicateOf(client: RedisClient, timeoutMs: number, hooks: ClientHooks): Redis {
-  return (client as Redis).duplicate(commonOptions({ timeoutMs }, hooks));
+  return quietReadyCheck((client as Redis).duplicate(commonOptions({ timeoutMs }, hooks)));
 }
 
 function tlsOptions(tls: NonNullable<RedisConnectionOptions['tls']>): NonNullable<RedisOptions['tls']> {

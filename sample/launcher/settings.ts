@@ -1,5 +1,5 @@
 import { existsSync, readFileSync } from 'node:fs';
-import { parseEnv } from 'node:util';
+import { parseArgs, parseEnv } from 'node:util';
 
 type Environment = Record<string, string | undefined>;
 
@@ -37,6 +37,13 @@ export function chooseRedis(settings: Environment): RedisChoice {
   }
   const setting = REDIS_NAMES.find(isSet) ?? switched;
   return setting === undefined ? { kind: 'undecided' } : { kind: 'named', setting };
+}
+
+/** Whether a Redis may be installed or downloaded where there is none. @param args The arguments of the launcher. */
+export function mayInstall(settings: Environment, args: readonly string[]): boolean {
+  const { values } = parseArgs({ args: [...args], options: { 'no-install': { type: 'boolean' } } });
+  const refusal = settings.SAMPLE_NO_INSTALL ?? '';
+  return values['no-install'] !== true && (refusal === '' || NO.test(refusal));
 }
 
 /** The port of the shop. Throws if PORT is not one. */

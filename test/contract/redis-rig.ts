@@ -18,8 +18,11 @@ export function keyOf(id: SessionId): string {
   return `${PREFIX}{${tagOf(id)}}${id.slice(4)}`;
 }
 
+/** What a command may take where a test is not about that: a busy machine is no outage. */
+const PATIENCE_MS = 20_000;
+
 /** A connected client, ended when the test file ends. */
-export async function connect(port: number, timeoutMs = 20_000): Promise<RedisClient> {
+export async function connect(port: number, timeoutMs = PATIENCE_MS): Promise<RedisClient> {
   const client = createRedisClient({ host: '127.0.0.1', port, database: 0, timeoutMs });
   client.on('error', () => undefined);
   onCleanup(() => client.disconnect());
@@ -35,7 +38,7 @@ export async function redisStore(
     wrap?: (commands: RedisCommands) => RedisCommands;
   } = {},
 ): Promise<RedisStore> {
-  const { timeoutMs = 20_000, wrap = (commands) => commands, ...rest } = options;
+  const { timeoutMs = PATIENCE_MS, wrap = (commands) => commands, ...rest } = options;
   const client = await connect(port, timeoutMs);
   return new RedisStore(
     wrap(new RedisCommands(client, { address: `127.0.0.1:${port}`, via: 'host' }, timeoutMs)),

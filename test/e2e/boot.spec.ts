@@ -1,4 +1,4 @@
-import { describe, expect, it } from '@jest/globals';
+import { afterEach, describe, expect, it, jest } from '@jest/globals';
 import { RedisSessionModule } from 'nestjs-redis-session';
 import { inspect } from 'node:util';
 import { bannerLines } from '../../lib/config/banner.js';
@@ -6,6 +6,7 @@ import { resolveSettings } from '../../lib/config/resolve.js';
 import { adapters, eachAdapter, LogSink, startApp } from '../support/apps.js';
 import { watchCommands } from '../support/commands.js';
 import { Browser } from '../support/cookie-jar.js';
+import { eventually } from '../support/eventually.js';
 import { freePort } from '../support/free-port.js';
 import { startRedis } from '../support/redis-server.js';
 import { startProxy } from '../support/tcp-proxy.js';
@@ -16,29 +17,40 @@ const RING = 'Tr0ub4dor-horse-battery-lamp-moon-7';
 
 const SUCCESS = 'Successful! Redis-based sessions will expire after 1800 seconds.';
 
-/** What the module says of itself at boot. */
+/** Nest's own, which tell of modules and routes. */
+const NEST = new Set([
+  'NestFactory',
+  'InstanceLoader',
+  'RoutesResolver',
+  'RouterExplorer',
+  'NestApplication',
+]);
+
+/** Whatever is not Nest's and is shown unless the application asks for less, in order. */
 function bootLog(logger: LogSink): string[] {
   return logger.entries
-    .filter(({ context }) => context === 'RedisSessionModule')
+    .filter(({ context, level }) => !NEST.has(context ?? '') && level !== 'debug' && level !== 'verbose')
     .map(({ level, message }) => (level === 'log' ? message : `${level}: ${message}`));
 }
 
-/** Calls back with each message as it is logged. */
-class LiveLog extends LogSink {
-  constructor(onMessage: (message: string) => void) {
-    super();
-    const log = this.log;
-    this.log = (message, ...rest) => {
-      log(message, ...rest);
-      onMessage(String(message));
-    };
+/** What is printed by no logger. */
+function printedBeside(): () => string {
+  const texts: string[] = [];
+  for (const method of ['log', 'info', 'warn', 'error'] as const) {
+    jest.spyOn(console, method).mockImplementation((...parts: unknown[]) => void texts.push(inspect(parts)));
   }
+  return () => texts.join('\n');
 }
 
+afterEach(() => {
+  jest.restoreAllMocks();
+});
+
 eachAdapter('the banner', (adapter) => {
-  it('shows each setting in effect for Redis, secrets masked, and the success at its end', async () => {
+  it('is the one entry of a boot: each setting in effect for Redis, secrets masked, and the success at its end', async () => {
     const redis = await startRedis({ password: SECRET });
     const logger = new LogSink();
+    const printed = printedBeside();
     const settings = {
       ...at(redis),
       REDIS_SESSION_PASSWORD: SECRET,
@@ -50,7 +62,8 @@ eachAdapter('the banner', (adapter) => {
       resolveSettings({}, (name) => (settings as Record<string, unknown>)[name]),
       'RedisSessionInterceptor attached to every HTTP handler, the deferred response behind it',
     );
-    expect(bootLog(logger)).toEqual([...banner, SUCCESS]);
+    expect(bootLog(logger)).toEqual([[...banner, SUCCESS].join('\n')]);
+    expect(printed()).toBe('');
     for (const masked of ['PASSWORD', 'SECRETS']) {
       expect(banner).toContain(`[✓] REDIS_SESSION_${masked}: - Set -`);
     }
@@ -67,7 +80,7 @@ eachAdapter('the banner', (adapter) => {
     );
     expect(banner).toContain('Set REDIS_SESSION_ENABLED=true to keep them in Redis.');
     expect(bootLog(logger)).toEqual([
-      ...banner,
+      banner.join('\n'),
       'warn: Without effect: REDIS_SESSION_HOST. Sessions live in this process; ' +
         'set REDIS_SESSION_ENABLED=true to keep them in Redis.',
     ]);
@@ -78,21 +91,34 @@ eachAdapter('the banner', (adapter) => {
     const proxy = await startProxy(redis.port);
     const watch = await watchCommands(redis.port, { ignore: [] });
     proxy.stall();
-    let resolve = (): void => undefined;
-    const bannerEnd = new Promise<void>((done) => (resolve = done));
-    const logger = new LiveLog((message) => {
-      if (message.includes('REDIS_SESSION_SECRETS')) resolve();
-    });
+    const logger = new LogSink();
     const started = startApp(adapter, configured({ ...at(proxy), REDIS_SESSION_TIMEOUT: '5000' }), {
       logger,
     });
-    await bannerEnd;
-    expect(bootLog(logger)).not.toContain(SUCCESS);
+    await eventually('it asks Redis', () => (proxy.connections > 0 ? true : undefined));
+    expect(logger.text()).not.toContain(SUCCESS);
     expect((await watch.take()).map(({ name }) => name)).not.toContain('PING');
     proxy.unstall();
     await started;
-    expect(bootLog(logger).at(-1)).toBe(SUCCESS);
+    expect(bootLog(logger).at(-1)?.split('\n').at(-1)).toBe(SUCCESS);
     expect((await watch.take()).map(({ name }) => name)).toContain('PING');
+  });
+
+  it('comes before the wait for a Redis that may take long, and the success after it', async () => {
+    const port = await freePort();
+    const logger = new LogSink();
+    const settings = { ...at({ host: '127.0.0.1', port }), REDIS_SESSION_STARTUP: 'wait' };
+    const started = startApp(adapter, configured(settings), { logger });
+    await eventually('it has looked for Redis', () =>
+      bootLog(logger).some((entry) => entry.includes('ECONNREFUSED')) ? true : undefined,
+    );
+    const [banner = '', ...warnings] = bootLog(logger);
+    expect(banner).toContain('[✓] REDIS_SESSION_STARTUP: wait');
+    expect(banner).not.toContain(SUCCESS);
+    expect(warnings).toEqual([expect.stringMatching(/^warn: .*ECONNREFUSED/)]);
+    await startRedis({ port });
+    await started;
+    expect(bootLog(logger).slice(2)).toEqual([expect.stringContaining('is back'), SUCCESS]);
   });
 });
 
@@ -103,7 +129,8 @@ describe('the application does not start', () => {
     try {
       await startApp('express', configured(settings), { logger });
     } catch (error) {
-      expect(bootLog(logger)).not.toContain(SUCCESS);
+      // What was tried is told, and not that it went well.
+      expect(logger.text()).not.toContain(SUCCESS);
       return {
         message: (error as Error).message,
         all: `${inspect(error, { showHidden: true, depth: 10 })}\n${logger.text()}`,

@@ -70,7 +70,7 @@ eachAdapter('the health indicator', (adapter) => {
     expect(latencyMs).toBeGreaterThan(0);
     expect(latencyMs).toBeLessThan(2000);
     const logged = logger.entries.filter(({ context }) => context === 'RedisSessionModule');
-    expect(logged.map(({ message }) => message).slice(0, -1)).toEqual(banner);
+    expect(logged.flatMap(({ message }) => message.split('\n')).slice(0, -1)).toEqual(banner);
     expect(banner).toContain(`[✓] REDIS_SESSION_PORT: ${redis.port}`);
     expect(banner).toContain('[✓] REDIS_SESSION_PASSWORD: - Set -');
     expect(response.text).not.toContain(PASSWORD);

@@ -210,7 +210,7 @@ eachAdapter('the life of a request', (adapter) => {
       }
     }
     expect(await takeTraffic(watch)).toEqual([]);
-  });
+  }, 120_000);
 
   it.each([
     ['unknown', 'A'.repeat(47)],

@@ -106,6 +106,15 @@ describe('the sample, as npm start runs it', () => {
     expect(npm.output()).toContain('Successful! Redis-based sessions will expire after 1800 seconds.');
   });
 
+  it('logs the banner as one entry, and nothing else but what Nest tells of itself', () => {
+    const ofNest = /\[(NestFactory|InstanceLoader|RoutesResolver|RouterExplorer|NestApplication)\]/;
+    const entries = npm
+      .output()
+      .split('\n')
+      .filter((line) => /^\[node-a\] \[Nest\]/.test(line) && !ofNest.test(line));
+    expect(entries).toEqual([expect.stringMatching(/LOG \[RedisSessionModule\] Redis-based sessions$/)]);
+  });
+
   it('keeps a guest’s cart across the nodes, and through the login', async () => {
     const browser = new Browser(url);
     for (const product of ['assam', 'cake', 'assam']) {

@@ -20,9 +20,14 @@ describe('a process', () => {
   });
   const start = (settings: Readonly<Record<string, string>>): Promise<NodeProcess> =>
     startNode(script, { env: { NO_COLOR: '1', ...settings } });
-  /** Whatever is neither a line of Nest's logger nor the application's own. */
+  /** Whatever is neither a line of Nest's logger, nor one of the banner, nor the application's own. */
   const pastTheLogger = (output: string): string[] =>
-    output.split('\n').filter((line) => !/^(\[Nest\] .*|\s+\[✓\] .*|listening at .*|)$/.test(line));
+    output
+      .split('\n')
+      .filter(
+        (line) =>
+          !/^(\[Nest\] .*|\[✓\] .*|Successful! .*|.* attached to every .*|listening at .*|)$/.test(line),
+      );
 
   it('that cannot start says why through the logger, in one line, before Node does', async () => {
     const port = String(await freePort());

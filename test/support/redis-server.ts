@@ -45,6 +45,9 @@ export interface RedisProcess {
   readonly restart: () => Promise<void>;
 }
 
+/** The program: another version, or Valkey, by its path in REDIS_SERVER. */
+export const REDIS_SERVER = process.env['REDIS_SERVER'] || 'redis-server';
+
 const HOST = '127.0.0.1';
 const READY_WITHIN_MS = 100_000;
 const POLL_MS = 5;
@@ -113,11 +116,11 @@ async function launch(port: number, dir: string, options: RedisOptions): Promise
 
 async function startServer(args: readonly string[]): Promise<ManagedChild> {
   try {
-    return await startChild('redis-server', args);
+    return await startChild(REDIS_SERVER, args);
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
     throw new Error(
-      'Test rig: redis-server is not installed, and these tests need a real one: apt-get install -y redis-server',
+      `Test rig: ${REDIS_SERVER} is not there, and these tests need a real one: apt-get install -y redis-server`,
       { cause: error },
     );
   }

@@ -3,10 +3,16 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { isBuiltin } from 'node:module';
 import { join } from 'node:path';
 import ts from 'typescript';
+import { SCOPE } from '../../lib/otel/instrumentation.js';
 import { buildInto, ROOT } from '../e2e/fixtures/build.js';
 import { tempDir } from '../support/cleanup.js';
 
 interface Manifest {
+  readonly name: string;
+  readonly version: string;
+  readonly repository: { readonly url: string };
+  readonly homepage: string;
+  readonly bugs: string;
   readonly type: string;
   readonly license: string;
   readonly engines: Record<string, string>;
@@ -101,6 +107,16 @@ describe('package.json', () => {
     expect(manifest.type).toBe('module');
     expect(manifest.engines['node']).toBe('^20.19.0 || ^22.12.0 || >=24.0.0');
     expect(manifest.license).toBe('MIT');
+  });
+
+  it('names one repository, from which the provenance of a release is told', () => {
+    const repository = /^git\+(.*)\.git$/.exec(manifest.repository.url)?.[1] ?? '';
+    expect(manifest.homepage.startsWith(repository)).toBe(true);
+    expect(manifest.bugs).toBe(`${repository}/issues`);
+  });
+
+  it('has the version that telemetry tells', () => {
+    expect(SCOPE).toEqual({ name: manifest.name, version: manifest.version });
   });
 });
 

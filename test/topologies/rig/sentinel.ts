@@ -5,7 +5,7 @@ import { redisClient } from '../../support/redis-client.js';
 import { startChild } from '../../support/child-process.js';
 import { tempDir } from '../../support/cleanup.js';
 import { freePort } from '../../support/free-port.js';
-import { startRedis, type RedisProcess } from '../../support/redis-server.js';
+import { REDIS_SERVER, startRedis, type RedisProcess } from '../../support/redis-server.js';
 import { eventually } from '../../support/eventually.js';
 
 export const MASTER_NAME = 'sessions';
@@ -78,7 +78,7 @@ async function startOne(masterPort: number, downAfterMs: number): Promise<number
     `sentinel failover-timeout ${MASTER_NAME} 3000`,
   ];
   await writeFile(config, lines.join('\n') + '\n');
-  await startChild('redis-server', [config, '--sentinel']);
+  await startChild(REDIS_SERVER, [config, '--sentinel']);
   return port;
 }
 
