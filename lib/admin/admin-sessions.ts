@@ -5,7 +5,7 @@ import type { SessionInfo } from '../nest/session-info.js';
 import { SessionService } from '../nest/session.service.js';
 
 /** Which part of which list. */
-export interface Range {
+interface Range {
   /** Whose sessions; undefined: everybody's. */
   readonly principal: string | undefined;
   /** The last session of the part before. */

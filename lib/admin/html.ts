@@ -4,7 +4,7 @@ export class Html {
 }
 
 /** What may stand in a template: text is escaped, markup is not, `undefined` and `false` show nothing. */
-export type HtmlValue = string | number | Html | undefined | false | readonly HtmlValue[];
+type HtmlValue = string | number | Html | undefined | false | readonly HtmlValue[];
 
 const ESCAPES: Readonly<Record<string, string>> = {
   '&': '&amp;',

@@ -68,23 +68,5 @@ code { font: .75rem/1.5 ui-monospace, monospace; overflow-wrap: anywhere; }
 /** The element around it, which no formatter of templates may touch: its hash is that of every character. */
 export const STYLE_ELEMENT = `<style>${STYLE}</style>`;
 
-const HASH = createHash('sha256').update(STYLE).digest('base64');
-
-/**
- * Sent with each answer of the page. Its one style is known by its hash and it has no script, so that what a client has put into a
- * name could do nothing even if it got into the markup.
- */
-export const PAGE_HEADERS: Readonly<Record<string, string>> = {
-  'Content-Type': 'text/html; charset=utf-8',
-  'Content-Security-Policy': `default-src 'none'; style-src 'sha256-${HASH}'; img-src data:; form-action 'self'; base-uri 'none'; frame-ancestors 'none'`,
-  'X-Frame-Options': 'DENY',
-  'X-Content-Type-Options': 'nosniff',
-  'Referrer-Policy': 'same-origin',
-  'Cache-Control': 'no-store',
-};
-
-/** Sent with each answer of the JSON API. */
-export const API_HEADERS: Readonly<Record<string, string>> = {
-  'X-Content-Type-Options': 'nosniff',
-  'Cache-Control': 'no-store',
-};
+/** The one style that the page may have, for its Content-Security-Policy. */
+export const STYLE_SOURCE = `'sha256-${createHash('sha256').update(STYLE).digest('base64')}'`;

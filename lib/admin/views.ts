@@ -6,7 +6,7 @@ import { STYLE_ELEMENT } from './style.js';
 import { deviceName } from './user-agent.js';
 
 /** What the page shows. */
-export interface AdminView {
+interface AdminView {
   /** What was searched for: a user, or a session's id; undefined: everybody is listed. */
   readonly search: string | undefined;
   /** The sessions are the one that `search` is the id of. */

@@ -40,7 +40,7 @@ interface UserSessionsOptions {
 }
 
 /** What is known of a session that is about to be written. */
-export interface ReservedSession extends Pick<IndexAddition, 'replaces' | 'keepsLogin' | 'device'> {
+interface ReservedSession extends Pick<IndexAddition, 'replaces' | 'keepsLogin' | 'device'> {
   /** Nothing is lost if its record is written, and ended again: it comes from no other. */
   readonly isNew?: boolean | undefined;
 }

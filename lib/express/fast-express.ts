@@ -3,9 +3,13 @@ import { httpClassesWith, type HttpClasses } from '../compat/http-classes.js';
 
 /** The part of Nest's ExpressAdapter that is of interest here. */
 export interface ExpressAdapterLike {
+  /** Express' application. */
   getInstance(): { readonly request: object; readonly response: object };
+  /** Makes the server; Nest calls it once. */
   initHttpServer(options: ServerOptions): void;
+  /** The server, once it has been made. */
   getHttpServer(): unknown;
+  /** Puts another server in its place. */
   setHttpServer(server: unknown): void;
 }
 

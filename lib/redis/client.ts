@@ -52,8 +52,7 @@ export interface RedisConnectionOptions extends RedisAddress {
  * Where a cluster's nodes are for us, by the `host:port` that they call themselves (behind NAT, in containers); as
  * ioredis's option of that name.
  */
-type NatMapping =
-  Readonly<Record<string, RedisAddress>> | ((announced: string) => RedisAddress | null);
+type NatMapping = Readonly<Record<string, RedisAddress>> | ((announced: string) => RedisAddress | null);
 
 /** What the owner of a client may want to hear of it. */
 export interface ClientHooks {

@@ -54,7 +54,11 @@ export interface ResilientLink {
 }
 
 /** Builds it. Nothing is connected yet. */
-export function createRedisLink(options: RedisLinkOptions, use: LinkUse, log: AvailabilityLog): ResilientLink {
+export function createRedisLink(
+  options: RedisLinkOptions,
+  use: LinkUse,
+  log: AvailabilityLog,
+): ResilientLink {
   const { client, maxCommandsInFlight, logoutConfirmedByReplicas } = options;
   const endpoint = client === undefined ? endpointOf(options) : endpointOfClient(client);
   const availability = new Availability(endpoint, log);

@@ -78,7 +78,7 @@ export class CrowdNodes {
   /** Ends all of them. Rejects where one could not be started again. */
   async stop(): Promise<void> {
     this.#isStopping = true;
-    await Promise.all(this.#nodes.map((node) => node?.process.kill('SIGKILL')));
+    for (const node of this.#nodes) await node?.process.kill('SIGKILL');
     await Promise.all(this.#guards);
   }
 

@@ -36,4 +36,6 @@ export function aclSetUser(...user: Parameters<typeof aclLine>): string[] {
 }
 
 /** Names of the commands it allows. */
-export const ALLOWED = DOCUMENTED_RULES.split(' ').flatMap((rule) => (rule.startsWith('+') ? [rule.slice(1)] : []));
+export const ALLOWED = DOCUMENTED_RULES.split(' ').flatMap((rule) =>
+  rule.startsWith('+') ? [rule.slice(1)] : [],
+);

@@ -2,7 +2,10 @@ import { Redis, type CommonRedisOptions } from 'ioredis';
 import { onCleanup } from './cleanup.js';
 
 /** A client of the test's own, which comes back when its server does, and is closed when the test file ends. */
-export function redisClient(port: number, options: Pick<CommonRedisOptions, 'db' | 'username' | 'password'> = {}): Redis {
+export function redisClient(
+  port: number,
+  options: Pick<CommonRedisOptions, 'db' | 'username' | 'password'> = {},
+): Redis {
   const client = new Redis({
     host: '127.0.0.1',
     port,

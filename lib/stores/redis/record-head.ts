@@ -6,7 +6,7 @@ import type { Argument } from '../../redis/executor.js';
 export const UNNOTED_SHARE = 10;
 
 /** What a write says of the limits of a record. */
-export interface HeadTerms {
+interface HeadTerms {
   /** Seconds; undefined: as it was. */
   readonly idle: number | undefined;
   /** Whether the session is stored for its whole idle life. */

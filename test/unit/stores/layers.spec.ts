@@ -160,7 +160,9 @@ describe('the observing layer', () => {
 
   it('leaves health checks alone, which tell of their failures themselves', async () => {
     const told: unknown[] = [];
-    await expect(new ObservedStore(failing(), 'memory', (error) => told.push(error)).health()).rejects.toBe(failure);
+    await expect(new ObservedStore(failing(), 'memory', (error) => told.push(error)).health()).rejects.toBe(
+      failure,
+    );
     expect(told).toEqual([]);
   });
 
