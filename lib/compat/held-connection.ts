@@ -18,7 +18,10 @@ interface Guard {
    * changes with each response is replaced again and again, and the garbage collector takes what is left in the old ones for alive.
    */
   readonly waiting: NodeResponse[];
-  /** Of those the one that had the connection when it began to wait: what is behind another is broken off with it, as in plain Node. */
+  /**
+   * Of those the one whose turn it is: what is behind another is broken off with it, as in plain Node. As what has been destroyed
+   * while it was behind, and destroys the connection when it gets it.
+   */
   first: NodeResponse | undefined;
   /** Somebody has destroyed the connection since the response that it carries was ended. */
   isDoomed: boolean;
@@ -41,11 +44,17 @@ export function holdConnection(response: NodeResponse): () => void {
   const guard = socket[GUARD] ?? guardOf(socket);
   guard.waiting.push(response);
   if (response.socket !== null) guard.first = response;
+  else response.once('socket', () => process.nextTick(comesFirst, guard, response));
   return () => {
     if (guard.first === response) guard.first = undefined;
     guard.waiting.splice(guard.waiting.indexOf(response), 1);
     if (guard.isDoomed && !isHeld(socket, guard)) socket.destroySoon();
   };
+}
+
+/** It has got its connection, and in plain Node its bytes have left now. */
+function comesFirst(guard: Guard, response: NodeResponse): void {
+  if (guard.waiting.includes(response)) guard.first = response;
 }
 
 /** Whether the response that a connection carries was ended, and waits. */

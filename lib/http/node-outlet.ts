@@ -161,10 +161,14 @@ export class NodeOutlet implements Outlet, PatchedMethods {
     while (finished && socket !== null && socket.writableCorked > 0) socket.uncork();
   }
 
-  /** Whether nothing can be sent any more. That it is `destroyed` says nothing: see above. */
+  /**
+   * Whether nothing can be sent any more. That it is `destroyed` says nothing: see above. One that was ended behind another, and
+   * destroyed there, is Node's to judge: up to Node 22 it breaks the connection off when its turn comes, from 24 on it is sent.
+   */
   get #isGone(): boolean {
-    const { closed, destroyed, socket } = this.#response;
-    return closed || (socket?.destroyed ?? destroyed);
+    const { closed, destroyed, finished, req, socket } = this.#response;
+    if (socket !== null) return socket.destroyed;
+    return finished ? req.socket.destroyed : closed || destroyed;
   }
 
   #begin(): void {

@@ -170,6 +170,10 @@ export const CASES: Readonly<Record<string, Program>> = {
     ...after(end('two'), { do: 'settle' }),
     behind: true,
   },
+  'a response that is destroyed after its end, while another one is before it': {
+    ...after(end('two'), { do: 'destroy', error: false }),
+    behind: true,
+  },
   'server.close() after the end': after(end('x'), { do: 'closeServer' }),
   'closeIdleConnections() after the end': after(end('x'), { do: 'closeIdleConnections' }),
   'a destroy in the middle': after(write('one'), { do: 'destroy', error: false }, end('two')),

@@ -109,10 +109,13 @@ export function connectionMayGoOn(session: Observation): boolean {
 
 /**
  * A pipe into an ended response is taken apart when that has left, and is never put together where it has. `end(); await a
- * turn; pipe`: with a save under way `unpipe` is emitted.
+ * turn; pipe`: with a save under way `unpipe` is emitted, and on Node 22 and 24 the source is read on, and fails where it would.
  */
 export function lateUnpipes(plain: Observation, session: Observation): string[] {
-  return stepsAfterTheEnd(plain, session, / (pipe|pipeline|echo)$/).length > 0 ? ['unpipe'] : [];
+  const late = stepsAfterTheEnd(plain, session, / (pipe|pipeline|echo)$/);
+  return late.length > 0
+    ? ['unpipe', ...late.map((callback) => callback.replace(/callback$/, 'source'))]
+    : [];
 }
 
 /**
