@@ -23,6 +23,11 @@ function careless(program: Program): Program {
   return { ...program, careless: true };
 }
 
+/** On a connection that is not kept. */
+function onceOnly(program: Program): Program {
+  return { ...program, request: { ...program.request, connection: 'close' } };
+}
+
 const text = (one: string): { readonly text: string } => ({ text: one });
 const end = (one: string): Step => ({ do: 'end', chunk: text(one), callback: true });
 const write = (one: string): Step => ({ do: 'write', chunk: text(one), callback: true });
@@ -170,10 +175,10 @@ export const CASES: Readonly<Record<string, Program>> = {
     ...after(end('two'), { do: 'settle' }),
     behind: true,
   },
-  'a response that is destroyed after its end, while another one is before it': {
-    ...after(end('two'), { do: 'destroy', error: false }),
+  'a second answer while another response is before it, and nobody catches': careless({
+    ...onceOnly(after({ do: 'end', chunk: text(''), callback: false }, { do: 'answer', as: 'text' })),
     behind: true,
-  },
+  }),
   'server.close() after the end': after(end('x'), { do: 'closeServer' }),
   'closeIdleConnections() after the end': after(end('x'), { do: 'closeIdleConnections' }),
   'a destroy in the middle': after(write('one'), { do: 'destroy', error: false }, end('two')),
