@@ -202,6 +202,9 @@ describe('npm start on a bare machine', () => {
   });
 });
 
+/** What does not end by itself while a test runs; but where nobody ends it, it does. */
+const FOREVER = 'n=0; while [ $n -lt 6000 ]; do sleep 0.05; n=$((n + 1)); done';
+
 describe.each(['SIGINT', 'SIGTERM'] as const)('%s while it starts leaves nothing', (signal) => {
   async function stops(launcher: NodeProcess): Promise<void> {
     launcher.signal(signal);
@@ -215,7 +218,7 @@ describe.each(['SIGINT', 'SIGTERM'] as const)('%s while it starts leaves nothing
     ['apt-get update', 'update'],
     ['apt-get install', 'install'],
   ])('during %s, which is interrupted and waited for', async (_what, step) => {
-    const wait = `trap 'echo "${step} is interrupted"; exit 130' INT; echo "${step} runs"; while :; do sleep 0.05; done`;
+    const wait = `trap 'echo "${step} is interrupted"; exit 130' INT; echo "${step} runs"; ${FOREVER}`;
     await script('apt-get', `case "$1" in ${step}) ${wait};; esac`);
     await script('sudo', 'shift; exec "$@"');
     await script('docker', DOCKER());
@@ -236,7 +239,7 @@ describe.each(['SIGINT', 'SIGTERM'] as const)('%s while it starts leaves nothing
   });
 
   it('while a Redis starts that never gets ready', async () => {
-    await script('redis-server', 'echo "slow"; while :; do sleep 0.05; done');
+    await script('redis-server', `echo "slow"; ${FOREVER}`);
     const launcher = await start();
     await eventually('it was started', async () => (existsSync(callsFile()) ? true : undefined));
     await stops(launcher);

@@ -33,7 +33,13 @@ eachAdapter("Users' sessions", (adapter) => {
   ])('%s', (_where, options) => {
     let nodes: Playground[] = [];
     const start = async (more: SessionModuleOptions = {}): Promise<Playground> => {
-      const node = await startPlayground(adapter, { ...redisAt(redis), ...options, ...more });
+      const node = await startPlayground(adapter, {
+        ...redisAt(redis),
+        // Each use is noted.
+        touchIntervalSeconds: 0,
+        ...options,
+        ...more,
+      });
       nodes.push(node);
       return node;
     };

@@ -155,7 +155,7 @@ function takeApart(reply: readonly Buffer[], attributes: Map<string, Uint8Array>
   return own;
 }
 
-/** What a marker says. One of 0.1 does not say when that was: it counts as recent for as long as it is there. */
+/** What a tombstone says. One of 0.1 does not say when that was: it counts as recent for as long as it is there. */
 function ended({ ended: at, next, follow }: OwnFields, now: number): NotThere {
   const longAgo = at !== '1' && now - Number(at) >= TOMBSTONE_MS;
   if (next === undefined) return { status: 'ended', longAgo };

@@ -150,7 +150,7 @@ export class RedisStore implements SessionStore, Quarantine {
     );
   }
 
-  /** Writes a session that another store had as it is, unless a record or a marker is there already. */
+  /** Writes a session that another store had as it is, unless a record or a tombstone is there already. */
   restore(id: SessionId, session: RestoredSession): Promise<WriteOutcome> {
     const { cookieMaxAge, cookieSentAt } = session;
     const own = cookieSentAt === undefined ? [] : [cookieField(cookieMaxAge, cookieSentAt)];

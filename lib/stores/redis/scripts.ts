@@ -22,7 +22,7 @@ import { NOW, scriptOf, type Script } from '../../redis/script.js';
  * - `@index` when the index of users' sessions was told of it last: see index-scripts.ts. Written like an attribute.
  * - `@size` attributes × 2^30 + bytes of their names and values: at least what there is. Missing until the first save that
  *   sets something; 0.1 leaves it as it is.
- * A marker, or tombstone, stands for a session that has ended: `@ended` when (0.1 wrote 1), `@next` the id that it was
+ * A tombstone stands for a session that has ended: `@ended` when (0.1 wrote 1), `@next` the id that it was
  * renewed to, and `@follow` if that was no login: until when the old id is served as the new one, 0 for not at all.
  *
  * Common ground:
@@ -72,7 +72,7 @@ idle, till, copy, authenticated, nodes =
 const putTogether = (key: string): string =>
   `${beginning(key)} .. idle .. ' ' .. till .. ' ' .. copy .. ' ' .. authenticated .. ' ' .. nodes`;
 
-/** Ends a write that has met a marker. */
+/** Ends a write that has met a tombstone. */
 const hasEnded = (key: string): string => `
 local m = redis.call('HMGET', ${key}, '@next', '@follow')
 if not m[1] then return {-1} end
@@ -230,9 +230,9 @@ ${expireIn('key')}
 `);
 
 /**
- * Moves a record to a new id with a change, and leaves a marker under the old one.
+ * Moves a record to a new id with a change, and leaves a tombstone under the old one.
  * KEYS old record, new record · ARGV deadline, idle seconds or '', authenticated 1 or 0, copy seconds or 0, limit of
- * the size or 0, bytes of each attribute that do not count, life of the marker in ms, the same where nodes may hold
+ * the size or 0, bytes of each attribute that do not count, life of the tombstone in ms, the same where nodes may hold
  * copies in memory, grace in ms, principal or '' = no login,
  * absolute timeout in seconds from now (0 = none, only with a login), count of fields to set, then name and bytes of
  * each, then names to remove.
@@ -290,17 +290,17 @@ ${written('key')}
 `);
 
 /**
- * Removes a session, and where it was renewed meanwhile, what it became, under whichever id, and leaves a marker of each.
- * Works on a full Redis, since what is removed comes first. A marker that is there already stays for as long as it would
+ * Removes a session, and where it was renewed meanwhile, what it became, under whichever id, and leaves a tombstone of each.
+ * Works on a full Redis, since what is removed comes first. A tombstone that is there already stays for as long as it would
  * have, so that nobody keeps one alive by logging out again, but leads nowhere any more. A late end would take with it the
  * login that followed the refused one, so it has a deadline like any write.
  *
- * All of it is one step, or nothing is done: where a marker leads to an id whose key is none of KEYS, the reply names it,
- * and the caller asks again with that key as well. A caller that dies in between has ended nothing, and the marker
+ * All of it is one step, or nothing is done: where a tombstone leads to an id whose key is none of KEYS, the reply names it,
+ * and the caller asks again with that key as well. A caller that dies in between has ended nothing, and the tombstone
  * still leads to the session, so that the next try finds it.
- * KEYS record, then where its markers lead to as far as the caller knows · ARGV deadline, what a key begins with before the
- * tag, life of a marker in ms, the same where nodes may hold copies in memory, which is where an unknown id gets one too
- * (0: no node does), life of the marker of any unknown id (0: none), 1 to follow logins or 0, what is told of it.
+ * KEYS record, then where its tombstones lead to as far as the caller knows · ARGV deadline, what a key begins with before the
+ * tag, life of a tombstone in ms, the same where nodes may hold copies in memory, which is where an unknown id gets one too
+ * (0: no node does), life of the tombstone of any unknown id (0: none), 1 to follow logins or 0, what is told of it.
  * Reply: {1, now, what was found}: 1: removed, 2: removed under another id, -1: it had ended before, 0: there was none;
  * or {1, now, 0, id, n}: nothing is done yet, since the n-th of the keys leads to that id; or {-3, now}: too late.
  */
@@ -356,7 +356,7 @@ return 1
 
 /**
  * Moves what is under a session's key out of the way, if it is not a sound record of that session: a reply that was
- * read as such may have been meant for another request. Leaves markers, and records of a newer version, alone.
+ * read as such may have been meant for another request. Leaves tombstones, and records of a newer version, alone.
  * KEYS record, where to · ARGV life there in ms, 1 if the record names its own session and is damaged, or 0.
  * Reply: 1 if it was moved.
  */
