@@ -99,7 +99,7 @@ const ROWS: Row[] = [
     begins: 'without a session',
     use: (session) => session.authenticate('anna'),
     commands: ['name', 'create'],
-    roundTrips: 2,
+    roundTrips: 1,
   },
   {
     request: 'logs in once more',

@@ -80,6 +80,8 @@ async function perform(
   const times = { maxInactiveInterval: 60, absoluteTimeout: 0 };
   const steps: (() => Promise<unknown>)[] = [
     onList(ADD_ENTRY, id, 60_000, '', 0, '', 0, 0),
+    // The first entry of a list asks for less.
+    onList(ADD_ENTRY, newId, 60_000, '', 0, '', 0, 0),
     onList(ENTER_ENTRY, id, 60_000, 0),
     () => store.create(id, { ...times, attributes: ONE, codec: 'rehearsal', authenticated: true }),
     () => store.load(id, { touch: false }),
@@ -88,7 +90,7 @@ async function perform(
     () => store.compareAndSet(id, 'saved', BYTES, undefined, true),
     () => store.renew(id, { ...BASE, set: ONE, newId }),
     () => store.destroy(newId),
-    onList(REMOVE_ENTRIES, 0, id),
+    onList(REMOVE_ENTRIES, 0, id, newId),
   ];
   let passing: SessionStoreUnavailableError | undefined;
   try {
