@@ -91,7 +91,7 @@ eachAdapter('globalInterceptor', (adapter) => {
     expect((await browser.get('/session')).json<SessionView>().attributes).toEqual({ fruit: 'apple' });
     const attached = logger.messages().filter((message) => message.includes(' attached to '));
     expect(attached).toHaveLength(1);
-    expect(attached[0]?.startsWith('RedisSessionInterceptor attached')).toBe(on);
+    expect(/^RedisSessionInterceptor attached/m.test(attached[0] ?? '')).toBe(on);
   });
 });
 

@@ -75,6 +75,7 @@ describe('every key that a script touches', () => {
     await index.add(anna, freshId(), { lifeMs: 60_000, limit: 1, evict: true });
     await index.enter(anna, freshId(), { lifeMs: 60_000, loginAt: 1 });
     const [name] = index.namesOf(anna) as [IndexName];
+    await index.stands(name, freshId());
     await index.end(name);
     await index.remove(name, ids);
     await client.set('sess:1', '{"cookie":{}}');
