@@ -45,6 +45,8 @@ export interface IndexAddition {
   readonly device?: SessionDevice | undefined;
   /** How many sessions the user may have, this one included; undefined: any. */
   readonly limit?: number | undefined;
+  /** What the store is asked for next relies on it, and does not wait: where the index {@link SessionIndex.isOrdered}. */
+  readonly isFollowed?: boolean | undefined;
   /** At the limit: the oldest logins beyond it are named, and this one is added. Default: it is not added. */
   readonly evict?: boolean | undefined;
 }

@@ -91,10 +91,11 @@ export class UserSessions {
     let named: Promise<unknown> | undefined;
     if (limit > 0) await this.#addInPlace(principal, id, addition, limit);
     else {
-      named = index.add(principal, id, addition);
       // Where both go the same way, one after the other, the record need not wait for the answer.
-      if (!isNew || index.isOrdered !== true) await named;
-      else named.catch(nothing);
+      const isFollowed = isNew && index.isOrdered === true;
+      named = index.add(principal, id, { ...addition, isFollowed });
+      if (isFollowed) named.catch(nothing);
+      else await named;
     }
     return {
       written: () => this.#written(principal, id, startedAt, more.replaces, named),

@@ -53,6 +53,8 @@ export class RedisCommands implements RedisExecutor {
   readonly #nodeCauses: NodeCauses;
   #batching = false;
   readonly #idle = new IdlePause();
+  /** Scripts with a deadline that the server at the other end of this connection has run. */
+  readonly #known = new Set<string>();
 
   constructor(client: RedisClient, endpoint: Endpoint, timeoutMs: number, events: CommandEvents = {}) {
     this.client = client;
@@ -60,6 +62,7 @@ export class RedisCommands implements RedisExecutor {
     this.timeoutMs = timeoutMs;
     this.#events = events;
     this.state = new ConnectionState(client, endpoint, events);
+    client.on('close', () => this.#known.clear());
     this.#clocks = new ServerClocks(client);
     this.#nodeCauses = new NodeCauses(client);
     this.#deadlines = new Deadlines(
@@ -69,8 +72,8 @@ export class RedisCommands implements RedisExecutor {
     );
   }
 
-  get isOrdered(): boolean {
-    return !this.client.isCluster;
+  isOrdered(script: Script): boolean {
+    return !this.client.isCluster && this.#known.has(script.sha1);
   }
 
   /**
@@ -181,9 +184,13 @@ export class RedisCommands implements RedisExecutor {
         if (status === SCRIPT_STATUS.written || status === SCRIPT_STATUS.late) {
           this.#clocks.of(this.nodeOf(key)).observe(Number(reply[1]), askedAt);
         }
-        if (status !== SCRIPT_STATUS.late || turn.left <= DEADLINE_MARGIN_MS) return reply;
+        this.#known.add(script.sha1);
+        const isOver = script.isSentOnce === true || turn.left <= DEADLINE_MARGIN_MS;
+        if (status !== SCRIPT_STATUS.late || isOver) return reply;
       } catch (error) {
         if (isKnown && isUnknownScript(error)) {
+          this.#known.delete(script.sha1);
+          if (script.isSentOnce === true) throw error;
           isKnown = false;
           continue;
         }

@@ -45,8 +45,8 @@ export class RedisConnection implements RedisLink {
     return this.#commands.client;
   }
 
-  get isOrdered(): boolean {
-    return this.#commands.isOrdered;
+  isOrdered(script: Script): boolean {
+    return this.#commands.isOrdered(script);
   }
 
   load(key: string): Promise<[Buffer[], number | undefined]> {

@@ -38,8 +38,8 @@ export class ResilientExecutor implements RedisExecutor {
     return this.#inner.timeoutMs;
   }
 
-  get isOrdered(): boolean {
-    return this.#inner.isOrdered === true;
+  isOrdered(script: Script): boolean {
+    return this.#inner.isOrdered?.(script) === true;
   }
 
   load(key: string): Promise<[Buffer[], number | undefined]> {

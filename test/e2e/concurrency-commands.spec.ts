@@ -236,15 +236,18 @@ eachAdapter('What a request costs', (adapter) => {
       session.value = 1;
     });
     await node.visit(browser, (session) => (session.value = 2));
-    const reading = await inputBytesOf(redis.port, () =>
-      node.visit(browser, (session) => JSON.stringify(session)),
-    );
-    const writing = await inputBytesOf(redis.port, () =>
-      node.visit(browser, (session) => {
-        JSON.stringify(session);
-        session.value = 3;
-      }),
-    );
+    // The least of some: now and then something in the background, a look at the server's clock, comes on top.
+    let [reading, writing] = [Infinity, Infinity];
+    for (let n = 3; n < 6; n += 1) {
+      const read = (): Promise<unknown> => node.visit(browser, (session) => JSON.stringify(session));
+      const write = (): Promise<unknown> =>
+        node.visit(browser, (session) => {
+          JSON.stringify(session);
+          session.value = n;
+        });
+      reading = Math.min(reading, await inputBytesOf(redis.port, read));
+      writing = Math.min(writing, await inputBytesOf(redis.port, write));
+    }
     expect(writing - reading).toBeGreaterThan(0);
     expect(writing - reading).toBeLessThan(300);
   });

@@ -1,4 +1,4 @@
-import { NOW, scriptOf } from '../../redis/script.js';
+import { NOW, scriptOf, type Script } from '../../redis/script.js';
 
 /**
  * The scripts of the index of users' sessions, each with its contract above it. What they have in common with those of the
@@ -88,6 +88,9 @@ return {1, now, beyond}
 `,
   { hasDeadline: true },
 );
+
+/** The same where the record is sent behind it, and must not come to be before its entry. */
+export const ADD_ENTRY_ONCE: Script = { ...ADD_ENTRY, isSentOnce: true };
 
 /**
  * Adds the entry of a session that exists, or keeps the one that is there for longer.

@@ -14,7 +14,14 @@ import type { Argument, RedisExecutor } from '../../redis/executor.js';
 import { asPattern, scanned } from '../../redis/scan.js';
 import { SCRIPT_STATUS, type Script } from '../../redis/script.js';
 import { ValueKey } from '../layers/key-ring.js';
-import { ADD_ENTRY, END_ENTRIES, ENTER_ENTRY, REMOVE_ENTRIES, STANDS } from './index-scripts.js';
+import {
+  ADD_ENTRY,
+  ADD_ENTRY_ONCE,
+  END_ENTRIES,
+  ENTER_ENTRY,
+  REMOVE_ENTRIES,
+  STANDS,
+} from './index-scripts.js';
 import { opaque } from './opaque.js';
 
 /** What of the settings concerns the index. */
@@ -63,7 +70,7 @@ export class RedisSessionIndex implements SessionIndex {
   }
 
   get isOrdered(): boolean {
-    return this.#commands.isOrdered === true;
+    return this.#commands.isOrdered?.(ADD_ENTRY) === true;
   }
 
   namesOf(principal: string): readonly IndexName[] {
@@ -75,10 +82,10 @@ export class RedisSessionIndex implements SessionIndex {
   }
 
   async add(principal: string, id: SessionId, addition: IndexAddition): Promise<IndexAdded> {
-    const { lifeMs, replaces, keepsLogin = false, device, limit = 0, evict = false } = addition;
+    const { lifeMs, replaces, keepsLogin = false, device, limit = 0, evict = false, isFollowed } = addition;
     const [name] = this.namesOf(principal) as [IndexName];
     const [status, now, rest] = await this.#run(
-      ADD_ENTRY,
+      isFollowed === true ? ADD_ENTRY_ONCE : ADD_ENTRY,
       [this.#key(name)],
       [
         id,
