@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { Browser, type BrowserResponse } from '../support/cookie-jar.js';
 import { Chance } from '../model/users-program.js';
 import type { Shown } from './crowd-node.js';
@@ -45,6 +46,8 @@ export interface CrowdOptions {
 
 /** No request comes near it, whatever the machine does. */
 const HANGS_AFTER_MS = 60_000;
+/** Between two looks for a node that lives. */
+const AGAIN_MS = 20;
 /** 0: the node died over it. 409: ended meanwhile, or an id that another request had just changed. */
 const EXPECTED = new Set([0, 200, 409]);
 
@@ -98,7 +101,11 @@ export class Crowd {
   async run(goesOn: (steps: number) => boolean): Promise<void> {
     let steps = 0;
     const one = async (): Promise<void> => {
-      while (goesOn((steps += 1))) await this.#step();
+      while (goesOn((steps += 1))) {
+        // All may be dead at once, and the turn of this process is needed to start others.
+        while (this.#options.urls().length === 0) await delay(AGAIN_MS);
+        await this.#step();
+      }
     };
     await Promise.all(Array.from({ length: this.#options.atOnce }, one));
   }
