@@ -15,9 +15,14 @@ describe.each(['bare', 'express', 'fastify'] as const)('%s', (target) => {
   });
 
   it(`holds nothing of ${RESPONSES} responses that were streamed, cut off, or refused by the store`, async () => {
-    const [before, after] = await court.holdingsAround(target, RESPONSES);
-    expect(after.descriptors - before.descriptors).toBeLessThan(DESCRIPTOR_NOISE);
-    expect(after.listeners).toBe(before.listeners);
-    expect(after.heapBytes - before.heapBytes).toBeLessThan(HEAP_NOISE_BYTES);
+    const growths: number[] = [];
+    // Twice: the first time code is compiled as well, as much as a loaded machine comes to. A leak grows by the same again.
+    for (let round = 0; round < 2; round += 1) {
+      const [before, after] = await court.holdingsAround(target, RESPONSES);
+      expect(after.descriptors - before.descriptors).toBeLessThan(DESCRIPTOR_NOISE);
+      expect(after.listeners).toBe(before.listeners);
+      growths.push(after.heapBytes - before.heapBytes);
+    }
+    expect(Math.min(...growths)).toBeLessThan(HEAP_NOISE_BYTES);
   }, 600_000);
 });
