@@ -168,7 +168,9 @@ export class NodeOutlet implements Outlet, PatchedMethods {
   get #isGone(): boolean {
     const { closed, destroyed, finished, req, socket } = this.#response;
     if (socket !== null) return socket.destroyed;
-    return finished ? req.socket.destroyed : closed || destroyed;
+    // A request that did not come over a connection, as where a function of a cloud calls the application, has none.
+    const connection = req.socket as { readonly destroyed: boolean } | null;
+    return finished && connection !== null ? connection.destroyed : closed || destroyed;
   }
 
   #begin(): void {
