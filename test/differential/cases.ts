@@ -138,6 +138,12 @@ export const CASES: Readonly<Record<string, Program>> = {
     request: { ...handler().request, method: 'HEAD' },
   },
   'a 204': after({ do: 'statusCode', code: 204 }, end('')),
+  'a 204 that is ended a turn later': after(
+    { do: 'writeHead', code: 204, headers: NO_HEADERS },
+    { do: 'turn', turns: 1 },
+    end(''),
+    { do: 'settle' },
+  ),
   'a 304': after({ do: 'statusCode', code: 304 }, end('')),
   'a request that expects to be told to continue': {
     ...after({ do: 'readBody' }, end('x')),

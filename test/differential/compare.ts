@@ -66,6 +66,7 @@ function inSteps(program: Program, plain: Observation, session: Observation): Di
   const uncorked = mayBeUncorked(program) && !plain.kept;
   const pending = (step: StepRecord): string =>
     uncorked ? step.pending.replace(/"writableCorked":\d+/, '') : step.pending;
+  let endedLater: string | undefined;
   for (const [at, before] of plain.steps.entries()) {
     const now = session.steps[at];
     // What the application is told after a save was refused is the 503's.
@@ -77,7 +78,9 @@ function inSteps(program: Program, plain: Observation, session: Observation): Di
     if (open && isLeftOpen && before.outcome !== now.outcome) return found;
     if (before.outcome !== now.outcome && !writeMayReturnFalse(before, now) && !open)
       found.push(atStep('step', before, now, 'outcome'));
-    if (before.state !== now.state && !open) found.push(atStep('state', before, now, 'state'));
+    if (open && before.state !== now.state) endedLater = now.state;
+    if (before.state !== now.state && !open && now.state !== endedLater)
+      found.push(atStep('state', before, now, 'state'));
     if (before.link !== now.link && !cut && !mayBeOnItsConnection(before, now))
       found.push(atStep('state', before, now, 'link'));
     if (pending(before) !== pending(now) && !program.behind && !cut && !pendingMayDiffer(now))
