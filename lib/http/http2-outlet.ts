@@ -23,7 +23,7 @@ export class Http2Outlet implements Outlet {
   readonly #stream: PatchedStream;
   readonly #deferral: Deferral;
   readonly #respond: StreamHandle['respond'];
-  #head: { readonly list: HeaderList; readonly options: number } | undefined;
+  #head: { readonly list: HeaderList; readonly options: number; readonly isAll: boolean } | undefined;
   /** The one call that the stream waits for; `done` tells it that it may go on. */
   #pending: { readonly run: () => void; readonly done: () => void } | undefined;
   #ending = false;
@@ -63,10 +63,11 @@ export class Http2Outlet implements Outlet {
 
   replace(answer: ErrorAnswer): void {
     const stream = this.#stream;
+    const isAll = this.#head?.isAll === true;
     this.#head = undefined;
     this.#swallow();
     if (stream.destroyed) return;
-    this.#sendAnswer(answer);
+    this.#sendAnswer(isAll && stream.headRequest !== true ? { ...answer, body: '' } : answer, isAll);
     forgiveLateWrites(this.#response);
     this.#takePending()?.done();
   }
@@ -81,7 +82,8 @@ export class Http2Outlet implements Outlet {
     const waits = this.#deferral.begin(this.#ending);
     this.#goesOn();
     if (!waits) return this.#respond(this.#withOwn(list), options);
-    this.#head = { list, options };
+    // Without a body (`end()` alone, a HEAD request, a 204) Node has ended the stream, which takes nothing but headers now.
+    this.#head = { list, options, isAll: this.#stream.writableEnded };
     this.#hold();
     return 0;
   }
@@ -144,7 +146,8 @@ export class Http2Outlet implements Outlet {
     );
   }
 
-  #sendAnswer({ statusCode, headers, body }: ErrorAnswer): void {
+  /** @param isAll Nothing follows the headers. */
+  #sendAnswer({ statusCode, headers, body }: ErrorAnswer, isAll: boolean): void {
     const stream = this.#stream;
     const node = methodsOf(stream);
     const all: OwnHeader[] = [[':status', String(statusCode)]];
@@ -159,10 +162,9 @@ export class Http2Outlet implements Outlet {
     );
     const list = withHeaders(['', 0], all);
     if (!this.ended) breakOffLater(this.#response);
-    if (stream.headRequest === true) return void this.#respond(list, EMPTY_PAYLOAD);
-    this.#respond(list, 0);
+    if (this.#respond(list, isAll ? EMPTY_PAYLOAD : 0) < 0) return void stream.destroy();
+    if (isAll) return;
     node._write.call(stream, body, 'utf8', () => {
-      // A response without a body (204) has ended its stream before, which Node may have taken down by now.
       if (!stream.destroyed) node._final.call(stream, () => undefined);
     });
   }

@@ -1,5 +1,7 @@
 import type { EventEmitter } from 'node:events';
+import type { Http2ServerResponse } from 'node:http2';
 import type { Readable } from 'node:stream';
+import { isHttp2Response } from '../compat/http2-stream.js';
 
 /** How long whoever still writes to a response that an error has replaced may take to end it. */
 const END_WITHIN_MS = 5000;
@@ -11,7 +13,15 @@ const END_WITHIN_MS = 5000;
  */
 export function forgiveLateWrites(response: EventEmitter): void {
   response.on('error', noop);
+  if (isHttp2Response(response)) outliveLateWrites(response);
   response.on('unpipe', (source: Readable) => process.nextTick(destroyOrphan, source));
+}
+
+/** Over HTTP/2 Node breaks off a response that somebody writes to after its end: what its client has not got yet is lost. */
+function outliveLateWrites(response: Http2ServerResponse): void {
+  const destroy = response.destroy.bind(response);
+  response.destroy = (error?: NodeJS.ErrnoException) =>
+    error?.code === 'ERR_STREAM_WRITE_AFTER_END' ? response : destroy(error);
 }
 
 function noop(): void {

@@ -1,4 +1,4 @@
-import type { Program, Step } from './program.js';
+import type { Program, SessionDeed, Step } from './program.js';
 
 const NO_HEADERS = { form: 'none' } as const;
 const OPEN: readonly Step[] = [{ do: 'open' }, { do: 'touch' }];
@@ -28,9 +28,15 @@ function onceOnly(program: Program): Program {
   return { ...program, request: { ...program.request, connection: 'close' } };
 }
 
+const deed = (which: SessionDeed, awaited: boolean): Step => ({ do: 'session', deed: which, awaited });
 const text = (one: string): { readonly text: string } => ({ text: one });
 const end = (one: string): Step => ({ do: 'end', chunk: text(one), callback: true });
 const write = (one: string): Step => ({ do: 'write', chunk: text(one), callback: true });
+
+/** Answers otherwise with a session. */
+export function betrayed(by: 'header' | 'body' | 'event'): Program {
+  return after({ do: 'betray', by }, end('x'));
+}
 
 /** What was seen to go wrong once, or is easy to get wrong. Each is a name, and what a handler does. */
 export const CASES: Readonly<Record<string, Program>> = {
@@ -137,6 +143,7 @@ export const CASES: Readonly<Record<string, Program>> = {
     ),
     request: { ...handler().request, method: 'HEAD' },
   },
+  'an end without a body': after({ do: 'end', callback: true }),
   'a 204': after({ do: 'statusCode', code: 204 }, end('')),
   'a 204 that is ended a turn later': after(
     { do: 'writeHead', code: 204, headers: NO_HEADERS },
@@ -180,6 +187,13 @@ export const CASES: Readonly<Record<string, Program>> = {
   }),
   'a producer that waits for drain': after({ do: 'produce', chunks: 4, bytes: 90_000 }, end('x')),
   'callbacks of writes': after(write('one'), { do: 'settle' }, write('two'), { do: 'written' }, end('three')),
+
+  // The session itself.
+  'a login that is awaited, and the end': handler({ do: 'open' }, deed('login', true), end('x')),
+  'a login that nobody awaits, and the end': handler({ do: 'open' }, deed('login', false), end('x')),
+  'a logout that nobody awaits, and the end': after(deed('logout', false), end('x')),
+  'a logout, and what follows it': after(deed('logout', true), { do: 'touch' }, end('x')),
+  'a renewal in a stream': after(write('one'), deed('renew with grace', true), end('two')),
 
   // The connection.
   'a response behind another one': {

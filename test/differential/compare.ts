@@ -17,6 +17,7 @@ import {
   mayBeOnItsConnection,
   pendingMayDiffer,
   streamMayBeOpenLonger,
+  timeoutMayNotCome,
   withoutDrains,
   withoutGone,
   writeMayReturnFalse,
@@ -100,7 +101,10 @@ function atStep(
 
 function inEvents(plain: Observation, session: Observation): Difference[] {
   if (bytesMayBeMissing(plain, session)) return [];
-  if (session.refused) return untold(plain, session, [...plain.callbacks, 'close']);
+  if (session.refused) {
+    const called = plain.callbacks.filter((name) => !timeoutMayNotCome(session, name));
+    return untold(plain, session, [...called, 'close']);
+  }
   const ends = lateEnds(plain, session);
   const late = [...ends, ...lateInterims(plain, session), ...lateUnpipes(plain, session)];
   const ordered = ({ events }: Observation): string => {

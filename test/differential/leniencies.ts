@@ -155,6 +155,14 @@ export function streamMayBeOpenLonger(session: Observation, now: StepRecord): bo
 }
 
 /**
+ * A stream of HTTP/2 has a timeout of its own, which ends with it. `write('x'); setTimeout()`: where the save fails, the response is
+ * over with its 503, and no timeout comes.
+ */
+export function timeoutMayNotCome(session: Observation, callback: string): boolean {
+  return session.multiplexed && callback.endsWith(' setTimeout callback');
+}
+
+/**
  * A head that was rendered, and of which no byte has left, can still become a 503. `write('')` on a HEAD request, a change, `end()`:
  * `headersSent` was true when the session changed.
  */

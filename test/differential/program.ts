@@ -54,6 +54,8 @@ export type Step =
   // Its session.
   | { readonly do: 'open' | 'touch' }
   | { readonly do: 'session'; readonly deed: SessionDeed; readonly awaited: boolean }
+  /** Something else with a session than without, which has to be seen: no random program does it. */
+  | { readonly do: 'betray'; readonly by: 'header' | 'body' | 'event' }
   // Headers and status.
   | { readonly do: 'setHeader' | 'appendHeader'; readonly name: string; readonly value: HeaderValue }
   | { readonly do: 'removeHeader' | 'getHeader' | 'hasHeader'; readonly name: string }

@@ -40,6 +40,8 @@ export async function runProgram(
   client.begin(program, `${PROGRAM_PATH}/${way}`, cookie);
 
   const ending = await endingOf(scene, stage, plain);
+  // What ends the connection from here on is this rig.
+  scene.over();
   const kept = await afterwards(site, client, ending);
   await until(() => client.caughtUp, LONG);
   client.bye();

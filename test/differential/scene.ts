@@ -38,7 +38,7 @@ export interface Surroundings {
 }
 
 /** A connection of HTTP/1.1 or a stream of HTTP/2. */
-type Destroyable = Pick<Socket, 'destroyed' | 'destroy'>;
+type Destroyable = Pick<Socket, 'destroyed' | 'destroy' | 'writableFinished'>;
 
 let runs = 0;
 
@@ -57,6 +57,8 @@ export class Scene {
   readonly faults: string[] = [];
   /** Streams that bring a body and have not come to their end. */
   producing = 0;
+  /** What the session was asked for that is not done, or was not a moment ago. A response waits for that too. */
+  deedsUnderWay = 0;
   /** Whether the handler has come to its end. */
   settled = false;
   /** The program cut the response off while it waited for a save. */
@@ -72,6 +74,7 @@ export class Scene {
   #connection: Socket | undefined;
   #closed = false;
   #finished = false;
+  #over = false;
 
   constructor(program: Program, state: State, surroundings: Surroundings, mustComeToItsEnd: boolean) {
     this.program = program;
@@ -96,12 +99,24 @@ export class Scene {
   #watchDestroy(connection: Destroyable): void {
     const destroy = connection.destroy.bind(connection);
     connection.destroy = (error) => {
-      if (!connection.destroyed) {
-        this.connectionCut = !this.#finished || this.response.shouldKeepAlive;
+      if (!connection.destroyed && !this.#over) {
+        this.connectionCut = !this.#isOver(connection);
         this.connectionCutWhileHeld = this.held;
       }
       return destroy(error);
     };
+  }
+
+  /** Whether the response had come to its end, so that nothing is lost. A stream of HTTP/2 is destroyed before it is told so. */
+  #isOver({ writableFinished }: Destroyable): boolean {
+    return this.#connection === undefined
+      ? writableFinished
+      : this.#finished && !this.response.shouldKeepAlive;
+  }
+
+  /** All that the program and its client do to the connection is done. */
+  over(): void {
+    this.#over = true;
   }
 
   get exchange(): Exchange {
@@ -130,7 +145,7 @@ export class Scene {
 
   /** Whether the response may wait for a save at this moment. */
   get held(): boolean {
-    return this.surroundings.store?.busy ?? false;
+    return this.deedsUnderWay > 0 || (this.surroundings.store?.busy ?? false);
   }
 
   /** Does something to the response that cuts it off. */

@@ -2,9 +2,10 @@ import type { Deeds } from './deeds.js';
 import { SETTLE_TURNS, turns } from './patience.js';
 import type { SessionDeed } from './program.js';
 import type { OpenedSession, Scene } from './scene.js';
+import { RELEASE_TURNS } from './store-control.js';
 
 /** Steps that do more to the session than to read it and to change it. */
-export const SESSION_STEPS: Deeds<'session'> = {
+export const SESSION_STEPS: Deeds<'session' | 'betray'> = {
   session: ({ scene, response }, { deed, awaited }) => {
     const { opened, state } = scene;
     if (opened !== undefined && state !== 'read') {
@@ -17,15 +18,25 @@ export const SESSION_STEPS: Deeds<'session'> = {
     // As long without a session as with one.
     return turns(SETTLE_TURNS);
   },
+
+  betray: ({ scene, response }, { by }) => {
+    const which = scene.opened === undefined ? 'plain' : 'other';
+    if (by === 'header') response.setHeader('X-A', which);
+    else if (by === 'body') response.write(which);
+    else scene.event(which);
+  },
 };
 
 /** What a session says to a deed that comes too late is another suite's business. */
 async function done(scene: Scene, session: OpenedSession, deed: SessionDeed): Promise<void> {
+  scene.deedsUnderWay += 1;
   try {
     await DEEDS[deed](session, scene);
   } catch {
     // The handler goes on: what it is owed is seen by the response.
   }
+  await turns(RELEASE_TURNS);
+  scene.deedsUnderWay -= 1;
 }
 
 const DEEDS: Readonly<Record<SessionDeed, (session: OpenedSession, scene: Scene) => unknown>> = {

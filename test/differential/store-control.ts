@@ -19,7 +19,7 @@ const PACES: Readonly<Record<State, Pace>> = {
 };
 
 /** Turns that a response may take to leave after its save is done. */
-const RELEASE_TURNS = 3;
+export const RELEASE_TURNS = 3;
 const WRITES = ['create', 'save', 'renew', 'compareAndSet', 'destroy'] as const;
 
 /** Decides when a store answers, and how. */
