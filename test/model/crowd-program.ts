@@ -13,7 +13,8 @@ export type Act =
   | { readonly do: 'write'; readonly name: Name }
   | { readonly do: 'login'; readonly who: Person }
   | { readonly do: 'regenerate'; readonly graceSeconds: number }
-  | { readonly do: 'save' | 'logout' };
+  /** `form`: a page with a CSRF token, which the browser may send with any later request. */
+  | { readonly do: 'save' | 'logout' | 'form' };
 
 /** A request to one of two nodes. */
 export interface Sent {
@@ -45,7 +46,7 @@ const act: fc.Arbitrary<Act> = fc.oneof(
     weight: 1,
     arbitrary: fc.record({ do: fc.constant('regenerate' as const), graceSeconds: fc.constantFrom(0, 30) }),
   },
-  { weight: 1, arbitrary: fc.constant<Act>({ do: 'save' }) },
+  { weight: 1, arbitrary: fc.constantFrom<Act>({ do: 'save' }, { do: 'form' }) },
 );
 
 /** A logout comes last: what begins after it is another session, and another test's. */

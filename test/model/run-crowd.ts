@@ -28,6 +28,7 @@ export class CrowdRun {
   readonly #lineages = new Map<SessionToken, Lineage>();
   /** Tokens whose session has expired: nobody can tell a late request of theirs from a stranger's. */
   readonly #expired = new Set<SessionToken>();
+  readonly #forms: { readonly csrf: string; readonly token: SessionToken; readonly isLive: boolean }[] = [];
   #own: SessionToken | undefined;
   #foreign: SessionToken | undefined;
   #moment = 0;
@@ -96,6 +97,7 @@ export class CrowdRun {
     const rivals = tokens.length > 1 && tokens.every((token) => this.#isLatest(token));
     const session = await this.#node(node).open(tokens, client);
     visit.look(session);
+    this.checkForms(session, visit);
     if (rivals && alone && sent === this.#sent && session.phase === 'stored')
       this.history.wrong.push(`a request of ${visit.start} brought two live sessions and was one of them`);
     for (const act of acts) {
@@ -150,6 +152,22 @@ export class CrowdRun {
     this.#lineages.set(token, lineage);
   }
 
+  /** A page was given out for a token. */
+  form(csrf: string, token: SessionToken, isLive: boolean): void {
+    this.#forms.push({ csrf, token, isLive });
+  }
+
+  /** A page is good for requests with the token that it was made for alone, and for each of them while that is its session. */
+  checkForms(managed: ManagedSession, { tokens, start }: Visit): void {
+    for (const { csrf, token, isLive } of this.#forms) {
+      const passes = managed.isCsrfToken(csrf);
+      if (passes && !tokens.includes(token))
+        this.history.wrong.push(`a request of ${start} passes with the form of another's token`);
+      if (!passes && isLive && managed.phase === 'stored' && managed.state.token === token)
+        this.history.wrong.push(`a request of ${start} does not pass with the form of its own session`);
+    }
+  }
+
   #end(lineage: Lineage): void {
     if (!this.history.ends.has(lineage)) this.history.ends.set(lineage, this.tick());
   }
@@ -186,7 +204,7 @@ class Visit {
 
   /** Whether it did nothing that gives out a cookie of its own right. */
   get isStraggler(): boolean {
-    return this.did.every((act) => act === 'write' || act === 'save');
+    return this.did.every((act) => act === 'write' || act === 'save' || act === 'form');
   }
 
   look(managed: ManagedSession): void {
@@ -250,6 +268,12 @@ class Visit {
         return session.regenerateId({ graceSeconds: act.graceSeconds });
       case 'save':
         return session.save();
+      case 'form': {
+        const csrf = session.csrfToken();
+        const { endedToken, token } = managed.state;
+        const isLive = managed.phase === 'new' || managed.phase === 'stored';
+        return this.#run.form(csrf, managed.phase === 'detached' ? (endedToken ?? token) : token, isLive);
+      }
       case 'logout':
         await session.destroy();
         if (before !== undefined) this.#loggedOut.push(before);
