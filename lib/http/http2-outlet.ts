@@ -8,7 +8,7 @@ import {
   type StreamMethods,
 } from '../compat/http2-stream.js';
 import type { Deferral, ErrorAnswer, OwnHeader, Outlet } from './deferral.js';
-import { breakOffLater, forgiveLateWrites } from './late-writers.js';
+import { breakOffLater, forgiveLateWrites, outliveLateWrites } from './late-writers.js';
 import { isReplaced } from './replaced-headers.js';
 
 type PatchedStream = ServerHttp2Stream & StreamMethods & { readonly headRequest?: boolean };
@@ -26,6 +26,7 @@ export class Http2Outlet implements Outlet {
   #head: { readonly list: HeaderList; readonly options: number; readonly isAll: boolean } | undefined;
   /** The one call that the stream waits for; `done` tells it that it may go on. */
   #pending: { readonly run: () => void; readonly done: () => void } | undefined;
+  #waits = false;
   #ending = false;
   #statusCode: number | undefined;
   #begun = false;
@@ -40,6 +41,8 @@ export class Http2Outlet implements Outlet {
     if (handle !== undefined) handle.respond = (list, options) => this.#begin(list, options);
     const end = response.end.bind(response) as End;
     response.end = (...args: unknown[]) => this.#end(end, args);
+    // What leaves at once in plain Node is not to be lost because somebody goes on writing while it waits.
+    outliveLateWrites(response, () => this.#waits && this.ended);
     this.begun = response.headersSent;
     if (this.begun) this.#goesOn();
   }
@@ -106,6 +109,7 @@ export class Http2Outlet implements Outlet {
   }
 
   #hold(): void {
+    this.#waits = true;
     const stream = this.#stream;
     const node = methodsOf(stream);
     const keep = (done: () => void, run: () => void): void => void (this.#pending = { run, done });
@@ -124,6 +128,7 @@ export class Http2Outlet implements Outlet {
   }
 
   #letPass(): void {
+    this.#waits = false;
     for (const name of ['_write', '_writev', '_final'] as const) Reflect.deleteProperty(this.#stream, name);
   }
 

@@ -13,15 +13,18 @@ const END_WITHIN_MS = 5000;
  */
 export function forgiveLateWrites(response: EventEmitter): void {
   response.on('error', noop);
-  if (isHttp2Response(response)) outliveLateWrites(response);
+  if (isHttp2Response(response)) outliveLateWrites(response, () => true);
   response.on('unpipe', (source: Readable) => process.nextTick(destroyOrphan, source));
 }
 
-/** Over HTTP/2 Node breaks off a response that somebody writes to after its end: what its client has not got yet is lost. */
-function outliveLateWrites(response: Http2ServerResponse): void {
+/**
+ * Over HTTP/2 Node breaks off a response that somebody writes to after its end: what its client has not got yet is lost.
+ * @param isSpared Whether it is to go on.
+ */
+export function outliveLateWrites(response: Http2ServerResponse, isSpared: () => boolean): void {
   const destroy = response.destroy.bind(response);
   response.destroy = (error?: NodeJS.ErrnoException) =>
-    error?.code === 'ERR_STREAM_WRITE_AFTER_END' ? response : destroy(error);
+    error?.code === 'ERR_STREAM_WRITE_AFTER_END' && isSpared() ? response : destroy(error);
 }
 
 function noop(): void {

@@ -143,6 +143,11 @@ export const CASES: Readonly<Record<string, Program>> = {
     ),
     request: { ...handler().request, method: 'HEAD' },
   },
+  'a write after the end': after(end('one'), write('two')),
+  'a pipe after the end of an answer to HEAD': {
+    ...after(end(''), { do: 'pipe', chunks: 1, bytes: 1, pace: 'at once', fails: false, awaited: true }),
+    request: { ...handler().request, method: 'HEAD' },
+  },
   'an end without a body': after({ do: 'end', callback: true }),
   'a 204': after({ do: 'statusCode', code: 204 }, end('')),
   'a 204 that is ended a turn later': after(

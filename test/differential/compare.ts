@@ -1,4 +1,5 @@
 import {
+  breaksItselfOff,
   bodyMayBeCutElsewhere,
   bytesMayBeMissing,
   connectionMayGoOn,
@@ -100,7 +101,7 @@ function atStep(
 }
 
 function inEvents(plain: Observation, session: Observation): Difference[] {
-  if (bytesMayBeMissing(plain, session)) return [];
+  if (bytesMayBeMissing(plain, session) || breaksItselfOff(plain, session)) return [];
   if (session.refused) {
     const called = plain.callbacks.filter((name) => !timeoutMayNotCome(session, name));
     return untold(plain, session, [...called, 'close']);
@@ -156,7 +157,7 @@ function inFaults(plain: Observation, session: Observation): Difference[] {
 }
 
 function inBytes(plain: Observation, session: Observation): Difference[] {
-  if (bytesMayBeMissing(plain, session)) return [];
+  if (bytesMayBeMissing(plain, session) || breaksItselfOff(plain, session)) return [];
   const lateInterim = lateInterims(plain, session).length > 0;
   const [before, now] = [answersOf(plain.received), answersOf(session.received)].map((each) => ({
     stray: each.stray,

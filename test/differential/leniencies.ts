@@ -155,6 +155,15 @@ export function streamMayBeOpenLonger(session: Observation, now: StepRecord): bo
 }
 
 /**
+ * Over HTTP/2 plain Node breaks off a response that somebody writes to after its end, though a part of it may not have left yet.
+ * `end('one'); write('two')`: with a save under way the response is whole, or the lost part would be all of it.
+ */
+export function breaksItselfOff(plain: Observation, session: Observation): boolean {
+  const late = stepsAfterTheEnd(plain, session, / (write|written|produce|pipe|pipeline|echo)$/);
+  return session.multiplexed && plain.connectionCut && late.length > 0;
+}
+
+/**
  * A stream of HTTP/2 has a timeout of its own, which ends with it. `write('x'); setTimeout()`: where the save fails, the response is
  * over with its 503, and no timeout comes.
  */

@@ -9,8 +9,7 @@ export const SESSION_STEPS: Deeds<'session' | 'betray'> = {
   session: ({ scene, response }, { deed, awaited }) => {
     const { opened, state } = scene;
     if (opened !== undefined && state !== 'read') {
-      // An `update()` that is refused is told to its caller alone.
-      scene.touchedInTime ||= deed !== 'update' && !response.headersSent;
+      scene.touchedInTime ||= OWED.has(deed) && !response.headersSent;
       void done(scene, opened, deed);
     }
     if (!awaited) return undefined;
@@ -26,6 +25,15 @@ export const SESSION_STEPS: Deeds<'session' | 'betray'> = {
     else scene.event(which);
   },
 };
+
+/** Who asks for these is owed an error if they fail, awaited or not. That `save()` or `update()` is refused is told to its caller alone. */
+const OWED: ReadonlySet<SessionDeed> = new Set([
+  'login',
+  'remembered login',
+  'renew',
+  'renew with grace',
+  'logout',
+]);
 
 /** What a session says to a deed that comes too late is another suite's business. */
 async function done(scene: Scene, session: OpenedSession, deed: SessionDeed): Promise<void> {
