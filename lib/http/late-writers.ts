@@ -23,8 +23,13 @@ export function forgiveLateWrites(response: EventEmitter): void {
  */
 export function outliveLateWrites(response: Http2ServerResponse, isSpared: () => boolean): void {
   const destroy = response.destroy.bind(response);
-  response.destroy = (error?: NodeJS.ErrnoException) =>
-    error?.code === 'ERR_STREAM_WRITE_AFTER_END' && isSpared() ? response : destroy(error);
+  response.destroy = (error?: NodeJS.ErrnoException) => {
+    if (error?.code !== 'ERR_STREAM_WRITE_AFTER_END' || !isSpared()) return destroy(error);
+    // A stream closes when its request has been read as well, which a pipe from that to here would hold up for ever.
+    response.req.unpipe(response);
+    response.req.resume();
+    return response;
+  };
 }
 
 function noop(): void {

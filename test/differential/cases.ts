@@ -148,6 +148,10 @@ export const CASES: Readonly<Record<string, Program>> = {
     ...after(end(''), { do: 'pipe', chunks: 1, bytes: 1, pace: 'at once', fails: false, awaited: true }),
     request: { ...handler().request, method: 'HEAD' },
   },
+  'an echo after the answer': {
+    ...after({ do: 'answer', as: 'text' }, { do: 'touch' }, { do: 'echo' }),
+    request: { ...handler().request, method: 'POST', body: 40_000 },
+  },
   'an end without a body': after({ do: 'end', callback: true }),
   'a 204': after({ do: 'statusCode', code: 204 }, end('')),
   'a 204 that is ended a turn later': after(

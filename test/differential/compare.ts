@@ -64,7 +64,8 @@ function inAnswers(program: Program, plain: Observation, session: Observation): 
 
 function inSteps(program: Program, plain: Observation, session: Observation): Difference[] {
   const found: Difference[] = [];
-  const cut = linkMayDiffer(plain, session) || lateInterims(plain, session).length > 0;
+  const late = lateInterims(plain, session).length > 0 || breaksItselfOff(plain, session);
+  const cut = linkMayDiffer(plain, session) || late;
   const uncorked = mayBeUncorked(program) && !plain.kept;
   const pending = (step: StepRecord): string =>
     uncorked ? step.pending.replace(/"writableCorked":\d+/, '') : step.pending;

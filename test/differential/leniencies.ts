@@ -159,9 +159,14 @@ export function streamMayBeOpenLonger(session: Observation, now: StepRecord): bo
  * `end('one'); write('two')`: with a save under way the response is whole, or the lost part would be all of it.
  */
 export function breaksItselfOff(plain: Observation, session: Observation): boolean {
-  const late = stepsAfterTheEnd(plain, session, / (write|written|produce|pipe|pipeline|echo)$/);
-  return session.multiplexed && plain.connectionCut && late.length > 0;
+  // Not by the response itself: who compresses what is written ends it a moment later.
+  const end = session.steps.findIndex(({ step }) => / (end|answer)$/.test(step));
+  const late = end >= 0 && session.steps.slice(end + 1).some(({ step }) => LATE_WRITE.test(step));
+  const broken = plain.connectionCut || plain.received.includes('[closed with 2]');
+  return session.multiplexed && broken && !session.connectionCut && late;
 }
+
+const LATE_WRITE = / (write|written|produce|pipe|pipeline|echo)$/;
 
 /**
  * A stream of HTTP/2 has a timeout of its own, which ends with it. `write('x'); setTimeout()`: where the save fails, the response is

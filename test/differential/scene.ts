@@ -92,7 +92,17 @@ export class Scene {
     const { socket, stream } = exchange.request as IncomingMessage & { stream?: Destroyable };
     // Streams of HTTP/2 share a connection, and do not hand it out.
     if (stream === undefined) this.#connection = socket;
+    else this.#watchBreak(response);
     this.#watchDestroy(stream ?? socket);
+  }
+
+  /** Sees who gives a response up, be it the framework: a stream of HTTP/2 does not tell that from its end. */
+  #watchBreak(response: ServerResponse): void {
+    const destroy = response.destroy.bind(response);
+    response.destroy = (error) => {
+      this.cutWhileHeld ||= this.held;
+      return destroy(error);
+    };
   }
 
   /** Sees who destroys the connection: Node itself does it after `finish`, where it is not to be kept. */
