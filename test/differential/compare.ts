@@ -43,8 +43,8 @@ export function differences(
   session: Observation,
 ): Difference[] {
   if (endsTheProcess(plain)) return [];
-  const expects503 =
-    isFailing(state) && session.refused && session.touchedInTime && !bytesMayBeMissing(plain, session);
+  const mayBeLost = bytesMayBeMissing(plain, session) || bodyMayBeCutElsewhere(program, session);
+  const expects503 = isFailing(state) && session.refused && session.touchedInTime && !mayBeLost;
   return [
     ...inSteps(program, plain, session),
     ...inEvents(plain, session),
