@@ -49,8 +49,8 @@ export class RedisConnection implements RedisLink {
     return this.#commands.isOrdered(script);
   }
 
-  load(key: string): Promise<[Buffer[], number | undefined]> {
-    return this.#commands.load(key);
+  load(key: string, only?: readonly string[]): Promise<[Buffer[], number | undefined]> {
+    return this.#commands.load(key, only);
   }
 
   run(script: Script, keys: readonly string[], args: readonly Argument[]): Promise<unknown> {

@@ -74,8 +74,8 @@ export class ReplicatedExecutor implements RedisExecutor {
     return this.#connection.timeAt(key);
   }
 
-  load(key: string): ReturnType<RedisExecutor['load']> {
-    return this.#connection.load(key);
+  load(key: string, only?: readonly string[]): ReturnType<RedisExecutor['load']> {
+    return this.#connection.load(key, only);
   }
 
   call(name: string, ...args: string[]): Promise<unknown> {
@@ -191,8 +191,8 @@ export class EndsApart implements RedisExecutor {
     return this.#usual.timeAt(key);
   }
 
-  load(key: string): ReturnType<RedisExecutor['load']> {
-    return this.#usual.load(key);
+  load(key: string, only?: readonly string[]): ReturnType<RedisExecutor['load']> {
+    return this.#usual.load(key, only);
   }
 
   run(script: Script, keys: readonly string[], args: readonly Argument[]): Promise<unknown> {

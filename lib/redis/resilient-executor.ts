@@ -42,9 +42,9 @@ export class ResilientExecutor implements RedisExecutor {
     return this.#inner.isOrdered?.(script) === true;
   }
 
-  load(key: string): Promise<[Buffer[], number | undefined]> {
+  load(key: string, only?: readonly string[]): Promise<[Buffer[], number | undefined]> {
     const breaker = this.#breakerOf(key);
-    return this.#refused(breaker) ?? breaker.watch(this.#inner.load(key));
+    return this.#refused(breaker) ?? breaker.watch(this.#inner.load(key, only));
   }
 
   run(script: Script, keys: readonly string[], args: readonly Argument[]): Promise<unknown> {
