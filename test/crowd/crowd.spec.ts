@@ -16,7 +16,7 @@ import { join } from 'node:path';
 const IS_FULL = process.env['SESSION_TEST_CROWD'] === 'full';
 const CRASHES = Number(process.env['SESSION_TEST_CRASHES'] ?? (IS_FULL ? 84 : 4));
 const SIZE = IS_FULL
-  ? { users: 200, devices: 5, atOnce: 32, steps: CRASHES * 250 }
+  ? { users: 200, devices: 5, atOnce: 32, steps: CRASHES * 125 }
   : { users: 12, devices: 3, atOnce: 12, steps: 700 };
 const SEED = Number(process.env['SESSION_TEST_SEED'] ?? 1);
 const NODES = 3;
