@@ -322,7 +322,8 @@ export class RedisStore implements SessionStore, Quarantine {
   #own(id: SessionId, change: OwnChange): OwnField[] | Promise<OwnField[]> {
     const isTimed = change.cookie?.sent === true || change.indexed === true;
     // The server's, as all times of a record are.
-    if (isTimed) return this.#commands.timeAt(this.#key(id)).then((now) => ownFields(change, Math.floor(now)));
+    if (isTimed)
+      return this.#commands.timeAt(this.#key(id)).then((now) => ownFields(change, Math.floor(now)));
     return ownFields(change, 0);
   }
 
