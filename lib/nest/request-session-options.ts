@@ -1,5 +1,5 @@
 import { resolveCodec } from '../codecs/choice.js';
-import type { ResolvedSettings } from '../config/settings.js';
+import type { SessionSettings } from '../config/settings.js';
 import type { SessionEnvironment } from '../core/environment.js';
 import type { SessionEvents } from '../core/events.js';
 import { KeyedLock } from '../core/keyed-lock.js';
@@ -22,7 +22,7 @@ type Parts = Pick<SessionBackend, 'store' | 'index' | 'oldSessions' | 'confirmEn
 
 /** Puts together what the sessions of all requests share. */
 export function createRequestSessionOptions(
-  settings: ResolvedSettings,
+  settings: SessionSettings,
   backend: Parts,
   events: SessionEvents,
 ): RequestSessionOptions {
@@ -37,12 +37,12 @@ export function createRequestSessionOptions(
   };
 }
 
-function deviceReader(device: ResolvedSettings['device']): RequestSessionOptions['device'] {
+function deviceReader(device: SessionSettings['device']): RequestSessionOptions['device'] {
   if (device === false) return undefined;
   return ({ source = {} }) => shortened((device ?? deviceOf)(source));
 }
 
-function useClock({ now }: ResolvedSettings): UseClock {
+function useClock({ now }: SessionSettings): UseClock {
   return {
     now,
     // Does not keep the process alive.
@@ -50,7 +50,7 @@ function useClock({ now }: ResolvedSettings): UseClock {
   };
 }
 
-function createTransport({ cookie, secrets, transport, oldLibraries }: ResolvedSettings): TokenTransport {
+function createTransport({ cookie, secrets, transport, oldLibraries }: SessionSettings): TokenTransport {
   if (transport.header !== undefined) return new HeaderTransport(transport.header, secrets);
   const log = nestLog('SessionCookie');
   const dropped = (): void => log.warn(DROPPED_COOKIE_WARNING, 'dropped cookie');
@@ -60,7 +60,7 @@ function createTransport({ cookie, secrets, transport, oldLibraries }: ResolvedS
 
 /** Puts together what sessions work with. */
 export function createEnvironment(
-  settings: ResolvedSettings,
+  settings: SessionSettings,
   { store, index, oldSessions, confirmEnds }: Parts,
   events: SessionEvents,
 ): SessionEnvironment {
