@@ -2,7 +2,7 @@ import { RESERVED_MEMBERS } from '../core/members.js';
 import type { SettingPath } from './catalog.js';
 import type { Given, Issue } from './given.js';
 import { YES_OR_NO } from './kinds.js';
-import { faultsOf, oldLibrariesOf } from './migration.js';
+import { migrationIssues, oldLibrariesOf } from './migration.js';
 import { parseRedisUrl } from './redis-url.js';
 import type { SessionSettings } from './settings.js';
 
@@ -194,7 +194,7 @@ function migration(settings: SessionSettings, issues: Issue[]): void {
   const { migrateFrom, usesRedis, transport, cookie } = settings;
   // What is no object at all has been told of.
   if (typeof migrateFrom !== 'object') return;
-  const faults = faultsOf(migrateFrom);
+  const faults = migrationIssues(migrateFrom);
   const refuse = (place: string, text: string): void =>
     void issues.push({ label: `migrateFrom${place}`, text });
   for (const { place, text } of faults) refuse(place, text);

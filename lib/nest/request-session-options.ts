@@ -6,6 +6,7 @@ import { KeyedLock } from '../core/keyed-lock.js';
 import { SessionManager } from '../core/manager.js';
 import { UserSessions } from '../core/user-sessions.js';
 import { Bag } from '../core/bag.js';
+import type { SessionDevice } from '../core/session-index.js';
 import { SessionsInUse, type UseClock } from '../core/sessions-in-use.js';
 import type { RequestSessionOptions } from '../http/request-session.js';
 import { OldCookieTransport } from '../http/old-cookies.js';
@@ -14,8 +15,17 @@ import { HeaderTransport } from '../http/token-transport-header.js';
 import type { TokenTransport } from '../http/token-transport.js';
 import type { SessionBackend } from '../stores/backend.js';
 import { nestLog } from './nest-log.js';
-import { deviceOf, shortened } from './device.js';
 import { asHttpException } from './session.exceptions.js';
+
+/** Of a user agent, and of whatever else a client says of itself. */
+const MOST_CHARACTERS = 256;
+
+interface AnyRequest {
+  /** Express: by `trust proxy`, Fastify: by `trustProxy`. */
+  readonly ip?: unknown;
+  readonly socket?: { readonly remoteAddress?: unknown } | undefined;
+  readonly headers?: { readonly 'user-agent'?: unknown } | undefined;
+}
 
 /** What sessions need of a backend. */
 type Parts = Pick<SessionBackend, 'store' | 'index' | 'oldSessions' | 'confirmEnds'>;
@@ -99,4 +109,23 @@ export function createEnvironment(
     asThrown: asHttpException,
     isAuthenticated: settings.isAuthenticated,
   };
+}
+
+/** Where a request came from, by its framework's own trust in proxies. */
+function deviceOf({ ip, socket, headers }: AnyRequest): SessionDevice {
+  return { address: textOf(ip ?? socket?.remoteAddress), userAgent: textOf(headers?.['user-agent']) };
+}
+
+/** A device with nothing in it that is longer than a list needs; undefined where there is nothing at all. */
+function shortened(device: SessionDevice | undefined): SessionDevice | undefined {
+  const [address, userAgent] = [cut(device?.address), cut(device?.userAgent)];
+  return address === undefined && userAgent === undefined ? undefined : { address, userAgent };
+}
+
+function cut(text: string | undefined): string | undefined {
+  return text?.slice(0, MOST_CHARACTERS).toWellFormed() || undefined;
+}
+
+function textOf(value: unknown): string | undefined {
+  return typeof value === 'string' ? value : undefined;
 }

@@ -113,7 +113,7 @@ export class SessionLifecycle
   /** Never rejects. */
   async #unfinished(): Promise<void> {
     const { timeoutMs } = this.#settings.redis;
-    await within(this.#service.idle(), timeoutMs, () => new Error('timeout')).catch(() => {
+    await within(this.#service.idle(), timeoutMs).catch(() => {
       this.#logger.warn(
         `Operations of sessions were still under way ${timeoutMs} ms after the last request and are given up. ` +
           'Await what jobs do with sessions in a beforeApplicationShutdown hook.',

@@ -22,7 +22,7 @@ import {
 import { IdlePause } from './idle-pause.js';
 import { NodeCauses } from './node-causes.js';
 import { SCRIPT_STATUS, TIME_OF, type Script } from './script.js';
-import { ServerClocks } from './server-clocks.js';
+import { ServerClocks } from './server-clock.js';
 
 /** Redis gives a write up before we do, though clocks are read in whole milliseconds and timers may run a little early. */
 export const DEADLINE_MARGIN_MS = 5;

@@ -1,8 +1,7 @@
 import type { Redis } from 'ioredis';
-import type { NetConnectOpts } from 'node:net';
+import { connect, type NetConnectOpts } from 'node:net';
 import { isCluster, type RedisClient } from './client.js';
-import { cause, causeOf, telling, unavailable, type Cause, type Endpoint } from './failure.js';
-import { lastWordsOf } from './last-words.js';
+import { cause, causeOf, causeOfReply, telling, unavailable, type Cause, type Endpoint } from './failure.js';
 
 /** What the owner of a connection may want to hear of it. */
 export interface ConnectionEvents {
@@ -15,6 +14,8 @@ export interface ConnectionEvents {
 /** What ioredis's errors carry of the command that was refused. */
 type CommandError = Error & { readonly command?: { readonly name?: string | undefined } | undefined };
 
+/** A server that has something to say says it at once. */
+const PATIENCE_MS = 250;
 /** How often a database that could not be selected is asked for again. */
 const RESELECT_INTERVAL_MS = 250;
 
@@ -238,4 +239,24 @@ function waiting(): { decided: Promise<void>; decide: (error?: Error) => void } 
   // Whoever waited may have given up.
   decided.catch(() => undefined);
   return { decided, decide };
+}
+
+/**
+ * Why a server hangs up, if it says so: one that has too many clients answers a new one before it is asked anything, and
+ * closes. Whoever writes to it meanwhile, as every client does, gets a broken pipe and never reads the answer, so this
+ * one only listens. Never rejects.
+ */
+function lastWordsOf(address: NetConnectOpts): Promise<Cause | undefined> {
+  return new Promise((resolve) => {
+    const socket = connect({ ...address, timeout: PATIENCE_MS });
+    const done = (words?: Cause): void => {
+      socket.destroy();
+      resolve(words);
+    };
+    socket.once('data', (bytes) => {
+      const [, refusal] = /^-([^\r\n]{1,200})/.exec(bytes.toString('latin1')) ?? [];
+      done(refusal === undefined ? undefined : causeOfReply(refusal));
+    });
+    for (const end of ['error', 'timeout', 'close']) socket.once(end, () => done());
+  });
 }

@@ -123,6 +123,14 @@ export function isOutage(error: unknown): error is SessionStoreUnavailableError 
   return error instanceof SessionStoreUnavailableError && OUTAGES.has(error.reason);
 }
 
+/** Whether the server has this command or this key not for us, or not at all: asking again changes nothing. */
+export function isForbidden(error: unknown): error is SessionStoreUnavailableError {
+  return (
+    error instanceof SessionStoreUnavailableError &&
+    (error.reason === 'NOPERM' || error.reason === 'UNKNOWN_COMMAND')
+  );
+}
+
 /** Whether a better reason may be known elsewhere. */
 export function isVague({ reason }: Pick<Cause, 'reason'>): boolean {
   return VAGUE.has(reason);

@@ -132,7 +132,7 @@ export class RedisPool implements RedisLink {
   async #close(): Promise<void> {
     clearInterval(this.#idleTests);
     const orderly = this.#pool.drain().then(() => this.#pool.clear());
-    await within(orderly, this.timeoutMs, () => new Error('timeout')).catch(() => undefined);
+    await within(orderly, this.timeoutMs).catch(() => undefined);
     for (const connection of this.#connections) connection.abandon();
   }
 

@@ -64,7 +64,7 @@ export class PooledConnection {
       (error: unknown) => !isOutage(error),
     );
     const patienceMs = this.#isSuspect ? graceMs(timeoutMs) : timeoutMs;
-    const answers = await within(answer, patienceMs, () => new Error('silent')).catch(() => false);
+    const answers = await within(answer, patienceMs).catch(() => false);
     if (answers) this.#isSuspect = false;
     return answers;
   }
@@ -82,7 +82,7 @@ export class PooledConnection {
   /** Ends it once what was sent has been answered; never rejects. */
   async close(): Promise<void> {
     const { timeoutMs } = this.commands;
-    if (this.isOpen) await within(this.#client.quit(), timeoutMs, () => new Error('timeout')).catch(noop);
+    if (this.isOpen) await within(this.#client.quit(), timeoutMs).catch(noop);
     this.abandon();
   }
 
