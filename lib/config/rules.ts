@@ -194,11 +194,11 @@ function migration(settings: SessionSettings, issues: Issue[]): void {
   const { migrateFrom, usesRedis, transport, cookie } = settings;
   // What is no object at all has been told of.
   if (typeof migrateFrom !== 'object') return;
-  const faults = migrationIssues(migrateFrom);
+  const wrong = migrationIssues(migrateFrom);
   const refuse = (place: string, text: string): void =>
     void issues.push({ label: `migrateFrom${place}`, text });
-  for (const { place, text } of faults) refuse(place, text);
-  if (faults.length > 0) return;
+  for (const { place, text } of wrong) refuse(place, text);
+  if (wrong.length > 0) return;
   if (!usesRedis)
     refuse('', 'needs sessions in Redis, where those of before are: set REDIS_SESSION_ENABLED=true');
   if (transport.header !== undefined)

@@ -186,6 +186,18 @@ export function noAnswer(endpoint: Endpoint, timeoutMs: number): SessionStoreUna
   );
 }
 
+/** A write reached the server after its deadline and was not applied, though there was time to send it again. */
+export function tooLate(
+  { endpoint, timeoutMs }: { readonly endpoint: Endpoint; readonly timeoutMs: number },
+  what: string,
+): SessionStoreUnavailableError {
+  return unavailable(
+    endpoint,
+    cause('LATE'),
+    `Redis at ${endpoint.address} got to ${what} later than ${timeoutMs} ms after it was sent and did not apply it`,
+  );
+}
+
 /**
  * Whether a cluster asks for patience: of the keys of one slot, which is being moved, some are on either node. ioredis
  * tries a few times itself, by whichever node, and then says so in words of its own. All that it heard were refusals.
