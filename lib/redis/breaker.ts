@@ -91,6 +91,8 @@ export class Breaker {
   readonly #failed = (error: unknown): void => {
     this.#server.settled();
     if (isOutage(error)) this.#last = error;
+    // What is only slow is told by whoever asked.
+    if (isOutage(error) && error.reason !== 'TIMEOUT') this.#server.availability.failed(causeOf(error));
     if (this.#policy.state !== CircuitState.Closed) return;
     this.#failing = true;
     // Thrown at once, so that it is counted before whoever asks can ask again.

@@ -288,8 +288,9 @@ export class RedisCommands implements RedisExecutor {
   #failed(error: unknown, node?: string): Error {
     const { endpoint, cause } = this.#knownOf(node);
     const failure = storeUnavailable(error, endpoint, cause);
-    // Without a connection that comes back nobody would tell that it did.
-    if (!this.state.isReady && isConnectionFailure(failure)) {
+    // Without a connection that comes back nobody would tell that it did. Of a cluster it is not known yet whether all of it is gone.
+    const isUndecided = this.client.isCluster && this.state.isUndecided;
+    if (!this.state.isReady && !isUndecided && isConnectionFailure(failure)) {
       this.#events.failed?.(this.state.cause ?? { reason: failure.reason, words: 'the connection is lost' });
     }
     return failure;

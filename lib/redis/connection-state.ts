@@ -1,7 +1,16 @@
 import type { Redis } from 'ioredis';
 import { connect, type NetConnectOpts } from 'node:net';
 import { isCluster, type RedisClient } from './client.js';
-import { cause, causeOf, causeOfReply, telling, unavailable, type Cause, type Endpoint } from './failure.js';
+import {
+  cause,
+  causeOf,
+  causeOfReply,
+  isVague,
+  telling,
+  unavailable,
+  type Cause,
+  type Endpoint,
+} from './failure.js';
 
 /** What the owner of a connection may want to hear of it. */
 export interface ConnectionEvents {
@@ -37,6 +46,8 @@ export class ConnectionState {
   #cause: Cause | undefined;
   /** Of the last round of sentinels. */
   #sentinels: Cause | undefined;
+  /** Of a cluster: why its nodes were of no use in the attempt under way, by their names. */
+  readonly #nodes = new Map<string, Cause>();
   #isInDatabase = true;
   #reselectedAt = -Infinity;
   /** The next close is our own doing. */
@@ -53,11 +64,17 @@ export class ConnectionState {
     if (client.status === 'ready') this.#phase = 'ready';
     // Also keeps ioredis from printing errors, which hold commands, on its own.
     client.on('error', (error: CommandError) => this.#erred(error));
-    client.on('node error', (error: unknown) => this.#note(causeOf(error)));
+    client.on('node error', (error: unknown, name: string) => {
+      const found = causeOf(error);
+      this.#nodes.set(name, telling(this.#nodes.get(name), found));
+      this.#note(found);
+    });
+    client.on('loading', () => this.#note(cause('LOADING')));
     client.on('sentinelError', (error: unknown) => this.#sentinelErred(error));
     client.on('connecting', () => {
       this.#found = undefined;
       this.#peer = undefined;
+      this.#nodes.clear();
     });
     client.on('connect', () => this.#connected());
     client.on('ready', () => this.#opened());
@@ -75,6 +92,11 @@ export class ConnectionState {
 
   get isReady(): boolean {
     return this.#phase === 'ready' && this.#client.status === 'ready' && this.#isWritable;
+  }
+
+  /** It was lost, and nobody knows yet whether it can be opened again. */
+  get isUndecided(): boolean {
+    return this.#phase === 'undecided';
   }
 
   /** Undefined: commands can be sent. Else settles once that is known, and rejects with why they cannot. */
@@ -213,10 +235,22 @@ export class ConnectionState {
 
   #fail(): void {
     this.#phase = 'failed';
-    this.#cause = this.#found ?? cause('CONNECTION_LOST');
+    this.#cause = this.#ofAllNodes() ?? this.#found ?? cause('CONNECTION_LOST');
     this.#sentinels = undefined;
     this.#settle(this.#failure());
     this.#events.failed?.(this.#cause);
+  }
+
+  /** Of a cluster whose nodes are all gone, where that is all there is to say; one that is slow is asked again. */
+  #ofAllNodes(): Cause | undefined {
+    const known = this.#found;
+    if (!isCluster(this.#client) || (known && (!isVague(known) || known.reason === 'TIMEOUT')))
+      return undefined;
+    const each = [...this.#nodes].map(([name, { words }]) => `${name} (${words})`);
+    return cause(
+      'CLUSTER_DOWN',
+      `no node of the cluster answers: ${each.join(', ') || 'none could be asked'}`,
+    );
   }
 
   #settle(error?: Error): void {

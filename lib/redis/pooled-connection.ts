@@ -20,25 +20,18 @@ export class PooledConnection {
   /** Another connection to the server was not answered: this one is asked before it is lent. */
   #isSuspect = false;
 
-  private constructor(make: ClientFactory, endpoint: Endpoint, timeoutMs: number) {
+  constructor(make: ClientFactory, endpoint: Endpoint, timeoutMs: number) {
     this.#client = make({ reconnect: false, onReadOnly: () => this.spoil() });
     this.commands = new RedisCommands(this.#client, endpoint, timeoutMs);
   }
 
-  static async open(
-    make: ClientFactory,
-    endpoint: Endpoint,
-    timeoutMs: number,
-    ping: boolean,
-  ): Promise<PooledConnection> {
-    const connection = new PooledConnection(make, endpoint, timeoutMs);
+  async open(ping: boolean): Promise<void> {
     try {
-      await connection.commands.open({ ping });
+      await this.commands.open({ ping });
     } catch (reason) {
-      connection.#client.disconnect();
-      connection.#failed = { reason, at: performance.now() };
+      this.#client.disconnect();
+      this.#failed = { reason, at: performance.now() };
     }
-    return connection;
   }
 
   /** Why it could not be opened; undefined: it was. */
