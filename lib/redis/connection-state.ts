@@ -246,7 +246,9 @@ export class ConnectionState {
     const known = this.#found;
     if (!isCluster(this.#client) || (known && (!isVague(known) || known.reason === 'TIMEOUT')))
       return undefined;
-    const each = [...this.#nodes].map(([name, { words }]) => `${name} (${words})`);
+    const each = [...this.#nodes].map(([name, { reason, words }]) =>
+      reason === 'CONNECTION_LOST' ? name : `${name} (${words})`,
+    );
     return cause(
       'CLUSTER_DOWN',
       `no node of the cluster answers: ${each.join(', ') || 'none could be asked'}`,

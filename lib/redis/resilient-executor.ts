@@ -37,12 +37,12 @@ export class ResilientExecutor extends ForwardingExecutor {
 
   override load(key: string): Promise<[Buffer[], number | undefined]> {
     const breaker = this.#breakerOf(key);
-    return this.#refused(breaker) ?? breaker.watch(this.inner.load(key));
+    return this.#refused(breaker) ?? breaker.serve(this.inner.load(key));
   }
 
   override run(script: Script, keys: readonly string[], args: readonly Argument[]): Promise<unknown> {
     const breaker = this.#breakerOf(keys[0]);
-    return this.#refused(breaker) ?? breaker.watch(this.inner.run(script, keys, args));
+    return this.#refused(breaker) ?? breaker.serve(this.inner.run(script, keys, args));
   }
 
   override call(name: string, ...args: string[]): Promise<unknown> {
@@ -59,7 +59,7 @@ export class ResilientExecutor extends ForwardingExecutor {
 
   override timeAt(key: string): Promise<number> {
     const breaker = this.#breakerOf(key);
-    return this.#refused(breaker) ?? breaker.watch(this.inner.timeAt(key));
+    return this.#refused(breaker) ?? breaker.serve(this.inner.timeAt(key));
   }
 
   /** Nothing is sent any more. */

@@ -39,9 +39,7 @@ async function loadingServer(): Promise<LoadingServer> {
   });
   const asked = (...words: string[]): Promise<string> =>
     exchange(port, [words], (text) => text.endsWith('\r\n')).catch(() => '');
-  await eventually('it loads', async () =>
-    (await asked('PING')).startsWith('-LOADING') ? true : undefined,
-  );
+  await eventually('it loads', async () => ((await asked('PING')).startsWith('-LOADING') ? true : undefined));
   return {
     redis: { host, port, timeoutMs: TIMEOUT_MS },
     finish: async () => {
