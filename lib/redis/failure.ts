@@ -296,7 +296,8 @@ const REMEDIES: Readonly<Record<StoreUnavailableReason, string | ((endpoint: End
     'Say where they are from here in redis.cluster.natMap, or give the nodes another cluster-announce-ip.',
   CLUSTER_SLOTS_UNASSIGNED:
     'Sessions in the others cannot be served: assign all 16384 (redis-cli --cluster fix).',
-  CLUSTER_DOWN: PLACE,
+  CLUSTER_DOWN: (endpoint) =>
+    `Check ${PLACES[isOwn(endpoint) ? 'cluster' : 'client']}, and that the nodes are up and can be reached from here.`,
   NOPERM: (endpoint) =>
     `Check the ACL of ${isOwn(endpoint) ? 'REDIS_SESSION_USERNAME' : "redis.client's user"}: SECURITY.md has the line to give to Redis, and its keys begin with the prefix.`,
   UNKNOWN_COMMAND:

@@ -128,7 +128,7 @@ describe('a cluster that changes while it is in use', () => {
       fault: async ({ servers }) => void (await Promise.all(servers.map((server) => server.kill()))),
       ...{ first: DOWN, others: DOWN },
       cause:
-        /no node of the cluster answers: 127\.0\.0\.1:\d+.*, 127\.0\.0\.1:\d+.*REDIS_SESSION_CLUSTER_NODES, and that the server is up/,
+        /no node of the cluster answers: 127\.0\.0\.1:\d+.*, 127\.0\.0\.1:\d+.*REDIS_SESSION_CLUSTER_NODES, and that the nodes are up/,
     },
   };
 
