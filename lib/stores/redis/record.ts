@@ -27,6 +27,15 @@ export function keyOf(keyPrefix: string, id: SessionId): string {
   return `${keyPrefix}{${tag}}${id.slice(tag.length)}`;
 }
 
+const RECORD_KEY = /^\{([A-Za-z0-9_-]{4})\}([A-Za-z0-9_-]{43})$/;
+
+/** The session whose record lies under a key; undefined: it is no record's, or not with that prefix. */
+export function idIn(keyPrefix: string, key: string): SessionId | undefined {
+  if (!key.startsWith(keyPrefix)) return undefined;
+  const [, tag, rest] = RECORD_KEY.exec(key.slice(keyPrefix.length)) ?? [];
+  return tag === undefined || rest === undefined ? undefined : ((tag + rest) as SessionId);
+}
+
 /** How many letters of its id a record repeats, from the end: 144 bits of a hash. */
 export const NAME_LENGTH = 24;
 
