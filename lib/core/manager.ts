@@ -71,7 +71,7 @@ export class SessionManager {
     let session: ManagedSession;
     try {
       const [token, ...others] = tokens;
-      if (token === undefined) session = await Promise.resolve(this.#fresh(client, 'new'));
+      if (token === undefined) session = await Promise.resolve(this.#fresh(client));
       else if (others.length > 0) session = await this.#openAny(tokens, client);
       else {
         const handle = { id: idOf(token), token };
@@ -137,8 +137,7 @@ export class SessionManager {
   #made(handle: Brought, outcome: LoadOutcome, client: ResponseContext): ManagedSession {
     const { id, token } = handle;
     this.#tell(id, outcome);
-    if (outcome.status !== 'found')
-      return this.#fresh(client, isRecentEnd(outcome) ? 'detached' : 'new', token);
+    if (outcome.status !== 'found') return this.#fresh(client, token, outcome);
     this.#assertReadable(outcome.record.codec, id);
     this.#environment.log.verbose(`Session ${id}: loaded.`);
     return ManagedSession.stored(this.#environment, handle, outcome, client);
@@ -157,7 +156,7 @@ export class SessionManager {
     for (const [{ id }, outcome] of looks) this.#tell(id, outcome);
     if (only !== undefined) return this.#openOne(only.token, client);
     const ended = looks.find(([, outcome]) => isRecentEnd(outcome));
-    return this.#fresh(client, ended === undefined ? 'new' : 'detached', ended?.[0].token);
+    return this.#fresh(client, ended?.[0].token, ended?.[1]);
   }
 
   /** Not a use: a session whose cookie stands beside another's is not kept alive by that. */
@@ -192,8 +191,11 @@ export class SessionManager {
     return outcome.status === 'found' ? this.#environment.users?.used(id, outcome) : undefined;
   }
 
-  #fresh(client: ResponseContext, phase: 'new' | 'detached', endedToken?: SessionToken): ManagedSession {
-    return ManagedSession.fresh(this.#environment, client, phase, { endedToken });
+  /** @param endedToken What the request came with, for which the store has nothing but that outcome. */
+  #fresh(client: ResponseContext, endedToken?: SessionToken, outcome?: LoadOutcome): ManagedSession {
+    const phase = outcome !== undefined && isRecentEnd(outcome) ? 'detached' : 'new';
+    const isEndKnown = outcome?.status === 'ended';
+    return ManagedSession.fresh(this.#environment, client, phase, { endedToken, isEndKnown });
   }
 
   /** Tells of a token that opens nothing. */

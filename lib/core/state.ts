@@ -87,8 +87,10 @@ export class SessionState implements RefusalListener {
   /** The store has been written to through this object, so that a policy which asks for a write is content. */
   written = false;
   cookie: CookieInstruction | undefined;
-  /** That of a session which has ended, and with which the request came. Opens nothing. */
+  /** With which the request came, and which opens nothing. */
   endedToken: SessionToken | undefined;
+  /** Whether that was a session's, as the store knows. Otherwise anybody may have made it up. */
+  isEndKnown = false;
   /** Live sessions whose tokens the request brought beside each other, so that none of them is its own. */
   rivals: readonly BroughtSession[] = [];
   readonly #environment: SessionEnvironment;
@@ -327,7 +329,10 @@ export class SessionState implements RefusalListener {
   /** This object has ended it: what follows is a new, empty session. */
   beginAnew(phase: 'new' | 'detached' | 'destroyed'): void {
     const { now, rules, codec } = this.#environment;
-    if (this.phase === 'stored' || this.phase === 'gone') this.endedToken = this.#token;
+    if (this.phase === 'stored' || this.phase === 'gone') {
+      this.endedToken = this.#token;
+      this.isEndKnown = true;
+    }
     this.phase = phase;
     this.isNew = true;
     // Where nothing can follow, it keeps its id for messages.
