@@ -22,7 +22,7 @@ import {
 import { IdlePause } from './idle-pause.js';
 import { NodeCauses } from './node-causes.js';
 import { SCRIPT_STATUS, TIME_OF, type Script } from './script.js';
-import { ServerClocks } from './server-clocks.js';
+import { ServerClocks } from './server-clock.js';
 
 /** Redis gives a write up before we do, though clocks are read in whole milliseconds and timers may run a little early. */
 export const DEADLINE_MARGIN_MS = 5;
@@ -290,8 +290,9 @@ export class RedisCommands implements RedisExecutor {
   #failed(error: unknown, node?: string): Error {
     const { endpoint, cause } = this.#knownOf(node);
     const failure = storeUnavailable(error, endpoint, cause);
-    // Without a connection that comes back nobody would tell that it did.
-    if (!this.state.isReady && isConnectionFailure(failure)) {
+    // Without a connection that comes back nobody would tell that it did. Of a cluster it is not known yet whether all of it is gone.
+    const isUndecided = this.client.isCluster && this.state.isUndecided;
+    if (!this.state.isReady && !isUndecided && isConnectionFailure(failure)) {
       this.#events.failed?.(this.state.cause ?? { reason: failure.reason, words: 'the connection is lost' });
     }
     return failure;
