@@ -38,13 +38,14 @@ export function issueCsrfToken(
 
 /**
  * Whether a client's text is a CSRF token of this session. An anonymous request whose cookie opens nothing may have one
- * that was given out for that cookie, also when the tombstone is gone by now: filling in a form takes time. Where a
+ * that was given out for that cookie, for as long as the store knows that this was a session's. Of a cookie that nobody knows
+ * there is none: who can set a cookie (a sub-domain, somebody on the network) has made it up, and its CSRF token with it. Where a
  * browser holds several live sessions, it may be of any of them: it could not log in otherwise, which ends them.
  */
 export function isCsrfTokenOf(state: SessionState, given: unknown): boolean {
   if (state.phase === 'stored') return isCodeOf(state.token, given, 'live');
   if (state.rivals.some(({ token }) => isCodeOf(token, given, 'live'))) return true;
-  return state.endedToken !== undefined && isCodeOf(state.endedToken, given, 'ended');
+  return state.isEndKnown && state.endedToken !== undefined && isCodeOf(state.endedToken, given, 'ended');
 }
 
 /**

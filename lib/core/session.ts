@@ -64,7 +64,7 @@ export class ManagedSession {
     environment: SessionEnvironment,
     client: ResponseContext,
     phase: 'new' | 'detached',
-    brought: Partial<Pick<SessionState, 'endedToken' | 'rivals'>> = {},
+    brought: Partial<Pick<SessionState, 'endedToken' | 'isEndKnown' | 'rivals'>> = {},
   ): ManagedSession {
     const times = newTimes(environment.now(), environment.rules);
     const state = Object.assign(new SessionState(environment, phase, times), brought);

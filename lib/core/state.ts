@@ -35,6 +35,12 @@ export interface SessionHandle {
   readonly inGrace?: boolean | undefined;
 }
 
+/** A token that nobody has yet, and its id. */
+export interface NewName {
+  readonly token: SessionToken;
+  readonly id: SessionId;
+}
+
 /** The limits that a write has sent, as they were then. */
 export interface WrittenLimits {
   /** Seconds. */
@@ -81,8 +87,10 @@ export class SessionState implements RefusalListener {
   /** The store has been written to through this object, so that a policy which asks for a write is content. */
   written = false;
   cookie: CookieInstruction | undefined;
-  /** That of a session which has ended, and with which the request came. Opens nothing. */
+  /** With which the request came, and which opens nothing. */
   endedToken: SessionToken | undefined;
+  /** Whether that was a session's, as the store knows. Otherwise anybody may have made it up. */
+  isEndKnown = false;
   /** Live sessions whose tokens the request brought beside each other, so that none of them is its own. */
   rivals: readonly BroughtSession[] = [];
   readonly #environment: SessionEnvironment;
@@ -156,10 +164,10 @@ export class SessionState implements RefusalListener {
     return (this.#token ??= newToken(this.#environment.random));
   }
 
-  /** The next id asked for is another one, or that of `next`. Only for a session that no store knows. */
-  forgetId(next?: SessionToken): void {
-    this.#token = next;
-    this.#id = undefined;
+  /** The next id asked for is another one, or `next`. Only for a session that no store knows. */
+  forgetId(next?: NewName): void {
+    this.#token = next?.token;
+    this.#id = next?.id;
   }
 
   /** Takes over a loaded record. */
@@ -187,13 +195,13 @@ export class SessionState implements RefusalListener {
 
   /** The store has acknowledged a change and a new name. */
   renewed(
-    token: SessionToken,
+    { token, id }: NewName,
     difference: AttributeDifference | undefined,
     written: Written,
     limits: WrittenLimits,
   ): void {
     this.#token = token;
-    this.#id = idOf(token);
+    this.#id = id;
     this.settled(difference, written, limits);
     this.offerCookie();
   }
@@ -321,7 +329,10 @@ export class SessionState implements RefusalListener {
   /** This object has ended it: what follows is a new, empty session. */
   beginAnew(phase: 'new' | 'detached' | 'destroyed'): void {
     const { now, rules, codec } = this.#environment;
-    if (this.phase === 'stored' || this.phase === 'gone') this.endedToken = this.#token;
+    if (this.phase === 'stored' || this.phase === 'gone') {
+      this.endedToken = this.#token;
+      this.isEndKnown = true;
+    }
     this.phase = phase;
     this.isNew = true;
     // Where nothing can follow, it keeps its id for messages.

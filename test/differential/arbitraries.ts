@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import {
   ANSWERS,
   EVENTS,
+  SESSION_DEEDS,
   type Chunk,
   type GivenHeaders,
   type HeaderValue,
@@ -171,6 +172,8 @@ const wrapStep = step('wrap', { by: fc.constantFrom('header', 'transform', 'foot
 const listenStep = step('listen', { to: fc.constantFrom(...EVENTS) });
 const answerStep = step('answer', { as: fc.constantFrom(...ANSWERS) });
 
+const sessionStep = step('session', { deed: fc.constantFrom(...SESSION_DEEDS), awaited: fc.boolean() });
+
 const anyStep = fc.oneof(
   { weight: 8, arbitrary: headStep },
   { weight: 6, arbitrary: bodyStep },
@@ -180,6 +183,7 @@ const anyStep = fc.oneof(
   { weight: 1, arbitrary: wrapStep },
   { weight: 2, arbitrary: answerStep },
   { weight: 1, arbitrary: step(['open', 'touch']) },
+  { weight: 2, arbitrary: sessionStep },
 );
 
 const ending: fc.Arbitrary<Step[]> = fc.oneof(
@@ -210,6 +214,7 @@ const steps = fc
       [{ do: 'open' }],
       [],
     ),
+    fc.array(sessionStep, { maxLength: 1 }),
     fc.array(anyStep, { maxLength: 8 }),
     fc.constantFrom<Step[]>([{ do: 'touch' }], [], [], []),
     ending,

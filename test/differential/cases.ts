@@ -128,7 +128,22 @@ export const CASES: Readonly<Record<string, Program>> = {
     end('x'),
   ),
   'a HEAD request': { ...after(end('body')), request: { ...handler().request, method: 'HEAD' } },
+  'a HEAD request that is answered a second time': {
+    ...after(
+      write(''),
+      { do: 'turn', turns: 1 },
+      { do: 'answer', as: 'text' },
+      { do: 'produce', chunks: 1, bytes: 700 },
+    ),
+    request: { ...handler().request, method: 'HEAD' },
+  },
   'a 204': after({ do: 'statusCode', code: 204 }, end('')),
+  'a 204 that is ended a turn later': after(
+    { do: 'writeHead', code: 204, headers: NO_HEADERS },
+    { do: 'turn', turns: 1 },
+    end(''),
+    { do: 'settle' },
+  ),
   'a 304': after({ do: 'statusCode', code: 304 }, end('')),
   'a request that expects to be told to continue': {
     ...after({ do: 'readBody' }, end('x')),
@@ -179,6 +194,12 @@ export const CASES: Readonly<Record<string, Program>> = {
     ...onceOnly(after({ do: 'end', chunk: text(''), callback: false }, { do: 'answer', as: 'text' })),
     behind: true,
   }),
+  'a cork after the end': after(end('one'), { do: 'cork' }),
+  'a cork after the end, while another response is before it': {
+    ...after(end('one'), { do: 'cork' }),
+    behind: true,
+  },
+  'the same on a connection that is not kept': { ...onceOnly(after(end(''), { do: 'cork' })), behind: true },
   'server.close() after the end': after(end('x'), { do: 'closeServer' }),
   'closeIdleConnections() after the end': after(end('x'), { do: 'closeIdleConnections' }),
   'a destroy in the middle': after(write('one'), { do: 'destroy', error: false }, end('two')),

@@ -54,7 +54,8 @@ export function differences(
 
 function inAnswers(program: Program, plain: Observation, session: Observation): Difference[] {
   if (bodyMayBeCutElsewhere(program, session) || interimsMayBeInOrder(program)) return [];
-  if (mayBeUncorked(program) && session.kept && !plain.kept) return [];
+  const stopped = session.kept ? !plain.kept : plain.ending !== 'closed' && session.ending === 'closed';
+  if (mayBeUncorked(program) && stopped) return [];
   const found = inBytes(plain, session);
   return mayBe503InTime(session) && inUnavailable(program, plain, session).length === 0 ? [] : found;
 }
@@ -65,17 +66,21 @@ function inSteps(program: Program, plain: Observation, session: Observation): Di
   const uncorked = mayBeUncorked(program) && !plain.kept;
   const pending = (step: StepRecord): string =>
     uncorked ? step.pending.replace(/"writableCorked":\d+/, '') : step.pending;
+  let endedLater: string | undefined;
   for (const [at, before] of plain.steps.entries()) {
     const now = session.steps[at];
     // What the application is told after a save was refused is the 503's.
     if (now?.refused === true) return found;
     if (now === undefined) return [...found, { kind: 'step', plain: before.step, session: 'not reached' }];
     const open = streamMayBeOpenLonger(session, now);
-    // Who does not catch it does nothing more.
-    if (open && program.careless && before.outcome !== now.outcome) return found;
+    // Who does not catch it does nothing more, and a framework whose answer was refused has not ended the response.
+    const isLeftOpen = program.careless || / answer$/.test(before.step);
+    if (open && isLeftOpen && before.outcome !== now.outcome) return found;
     if (before.outcome !== now.outcome && !writeMayReturnFalse(before, now) && !open)
       found.push(atStep('step', before, now, 'outcome'));
-    if (before.state !== now.state && !open) found.push(atStep('state', before, now, 'state'));
+    if (open && before.state !== now.state) endedLater = now.state;
+    if (before.state !== now.state && !open && now.state !== endedLater)
+      found.push(atStep('state', before, now, 'state'));
     if (before.link !== now.link && !cut && !mayBeOnItsConnection(before, now))
       found.push(atStep('state', before, now, 'link'));
     if (pending(before) !== pending(now) && !program.behind && !cut && !pendingMayDiffer(now))

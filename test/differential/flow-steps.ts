@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import type { Deed, Deeds } from './deeds.js';
-import { SHORT, turns, until } from './patience.js';
+import { SETTLE_TURNS, SHORT, turns, until } from './patience.js';
 import { wrapResponse } from './wrappers.js';
 
 /** What a handler throws that fails. */
@@ -110,8 +110,6 @@ export const FLOW_STEPS: Deeds<
   },
 };
 
-/** In which a save is done and its response has left. */
-const SETTLE_TURNS = 8;
 const FIRES_MS = 3;
 const NEVER_MS = 60_000;
 

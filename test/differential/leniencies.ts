@@ -146,7 +146,9 @@ export function failureMayStay(plainCode: number, sessionCode: number): boolean 
 /**
  * A stream of HTTP/2 closes when its last bytes have left, and a closed one ignores calls that an open one refuses. `answer();
  * await a turn; writeHead(9999)` on a HEAD request: plain Node returns, and while the answer waits for a save it throws
- * ERR_HTTP2_HEADERS_SENT. `writeHead(204); pipe` ends the response with a save under way, and finds it closed in plain Node.
+ * ERR_HTTP2_HEADERS_SENT; so does `answer()` of Fastify then, and leaves the response open. `writeHead(204); await a turn; end()`
+ * ends the response with a save under way, and does nothing in plain Node, of which the state tells from then on.
+ * `writeHead(204); pipe` ends it with a save under way, and finds it closed in plain Node.
  */
 export function streamMayBeOpenLonger(session: Observation, now: StepRecord): boolean {
   return session.multiplexed && now.held && now.state.includes('"headersSent":true');
@@ -188,7 +190,7 @@ const INTERIMS: ReadonlySet<string> = new Set(['continue', 'processing', 'earlyH
 
 /**
  * Who corks a response after its end stops its connection in plain Node; an end that waits uncorks it again when it leaves.
- * `answer(); cork()`.
+ * `answer(); cork()`; `end(); cork()` behind another response, also where the connection is not kept.
  */
 export function mayBeUncorked({ steps }: Program): boolean {
   return steps.some((step) => step.do === 'cork');

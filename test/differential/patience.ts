@@ -11,6 +11,9 @@ export const SHORT: Patience = { turns: 150, ms: 15 };
 /** For what has to happen. */
 export const LONG: Patience = { turns: 1000, ms: 1500 };
 
+/** In which a save is done and its response has left. */
+export const SETTLE_TURNS = 8;
+
 /** For timers, and for what their callbacks begin. */
 const DUE_TURNS = 5;
 

@@ -5,9 +5,10 @@ import { HEAD_STEPS } from './head-steps.js';
 import { nameOf } from './observation.js';
 import type { Step } from './program.js';
 import type { Scene } from './scene.js';
+import { SESSION_STEPS } from './session-steps.js';
 import { described } from './values.js';
 
-const STEPS: Deeds<Step['do']> = { ...HEAD_STEPS, ...BODY_STEPS, ...FLOW_STEPS };
+const STEPS: Deeds<Step['do']> = { ...HEAD_STEPS, ...BODY_STEPS, ...FLOW_STEPS, ...SESSION_STEPS };
 
 /**
  * The handler of a program: does its steps one after the other, those that need no time in the same tick. Rejects as a

@@ -35,10 +35,25 @@ export type EventName = (typeof EVENTS)[number];
 
 export const ANSWERS = ['text', 'json', 'redirect', 'status'] as const;
 
+/** What a handler can do with its session, beside reading and changing it. */
+export const SESSION_DEEDS = [
+  'login',
+  'remembered login',
+  'renew',
+  'renew with grace',
+  'logout',
+  'keep',
+  'csrf',
+  'save',
+  'update',
+] as const;
+export type SessionDeed = (typeof SESSION_DEEDS)[number];
+
 /** One thing that a handler does. */
 export type Step =
   // Its session.
   | { readonly do: 'open' | 'touch' }
+  | { readonly do: 'session'; readonly deed: SessionDeed; readonly awaited: boolean }
   // Headers and status.
   | { readonly do: 'setHeader' | 'appendHeader'; readonly name: string; readonly value: HeaderValue }
   | { readonly do: 'removeHeader' | 'getHeader' | 'hasHeader'; readonly name: string }

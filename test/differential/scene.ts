@@ -1,5 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
+import type { HttpSession } from '../../lib/index.js';
 import { nameOf, type StepRecord } from './observation.js';
 import type { Program, State } from './program.js';
 import type { StoreControl } from './store-control.js';
@@ -11,9 +12,7 @@ export interface Bag {
 }
 
 /** A session, as far as programs use one. */
-export interface OpenedSession extends Bag {
-  readonly id: string;
-}
+export type OpenedSession = HttpSession<Bag>;
 
 /** What an application has of one request, on whatever framework. */
 export interface Exchange {

@@ -1,9 +1,10 @@
 import { beforeAll, expect, it } from '@jest/globals';
-import { randomBytes } from 'node:crypto';
+import { createHmac, randomBytes } from 'node:crypto';
+import { newToken } from '../../lib/core/token.js';
 import { eachAdapter } from '../support/apps.js';
 import type { Browser, BrowserResponse } from '../support/cookie-jar.js';
 import { startRedis } from '../support/redis-server.js';
-import { idOf, startBank, type Bank } from './bank.js';
+import { idOf, principalOf, startBank, type Bank } from './bank.js';
 
 const redis = await startRedis();
 
@@ -86,6 +87,64 @@ eachAdapter('CSRF', (adapter) => {
     const browser = bank.browser();
     expect((await browser.get('/transfer')).text).toBe('listed');
     expect((await browser.post('/transfer/webhook')).text).toBe('hooked');
+  });
+
+  it('who never got the answer to a login passes with the token that the form has then', async () => {
+    const browser = bank.browser();
+    await formToken(browser);
+    const cookie = `sid=${browser.cookie('sid')}`;
+    await browser.post('/login');
+    const straggler = bank.browser();
+    const { csrf } = (await straggler.get('/form', { cookie })).json<{ csrf: string }>();
+    const headers = { 'x-csrf-token': csrf };
+    expect((await straggler.post('/transfer', undefined, { cookie, headers })).status).toBe(201);
+  });
+
+  // What a sub-domain, or somebody on the network, can do: set a cookie, and have the browser send a form of theirs.
+  it('a token made up together with the cookie is refused', async () => {
+    const tossed = newToken();
+    const pad = Buffer.alloc(32);
+    for (const purpose of ['csrf', 'csrf ended']) {
+      const code = createHmac('sha256', tossed).update(purpose).digest();
+      const headers = { 'x-csrf-token': Buffer.concat([pad, code]).toString('base64url') };
+      const sent = await bank.browser().post('/transfer', undefined, { cookie: `sid=${tossed}`, headers });
+      expect([purpose, sent.status]).toEqual([purpose, 403]);
+    }
+  });
+
+  it('a session of their own beside that of who is logged in passes, and acts for nobody', async () => {
+    const [ann, eve] = [bank.browser(), bank.browser()];
+    await ann.post('/login?as=ann');
+    const headers = { 'x-csrf-token': await formToken(eve) };
+    const cookie = `sid=${eve.cookie('sid')}; sid=${ann.cookie('sid')}`;
+    expect((await bank.browser().post('/transfer', undefined, { cookie, headers })).status).toBe(201);
+    expect(await principalOf(bank.browser(), cookie)).toBeUndefined();
+    expect(await principalOf(ann)).toBe('ann');
+  });
+
+  it('in production it has to be a __Host- cookie, which browsers take from nobody else', async () => {
+    const production = await startBank(adapter, redis, { cookie: { secure: true } });
+    const browser = production.browser();
+    const { setCookies } = await browser.get('/form');
+    const [made] = setCookies;
+    expect(made?.name).toBe('__Host-sid');
+    const { csrf } = (await browser.get('/form')).json<{ csrf: string }>();
+    const headers = { 'x-csrf-token': csrf };
+    const statuses = new Map<string, number>();
+    for (const name of [
+      '__Host-sid',
+      'sid',
+      '__host-sid',
+      '__HOST-sid',
+      '__Secure-sid',
+      '\u00a0__Host-sid',
+      ' =__Host-sid',
+    ]) {
+      const cookie = `${Buffer.from(name, 'utf8').toString('latin1')}=${made?.value}`;
+      const sent = await production.browser().post('/transfer', undefined, { cookie, headers });
+      statuses.set(name, sent.status);
+    }
+    expect([...statuses.values()]).toEqual([201, 403, 403, 403, 403, 403, 403]);
   });
 
   it('a session opened outside its own request gives out no token', async () => {

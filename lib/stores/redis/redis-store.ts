@@ -72,6 +72,9 @@ const MOST_STEPS = 100;
 /** How long an unreadable record is kept for a look at it. */
 const ASIDE_LIFE_MS = 86_400_000;
 
+/** What of a change is in fields of ours. */
+type OwnChange = Pick<SessionChange, 'cookie' | 'indexed' | 'kept'>;
+
 /**
  * Sessions in Redis: a hash each, a field per attribute, every write one atomic script on one slot.
  * See scripts.ts for what each of them promises.
@@ -156,7 +159,8 @@ export class RedisStore implements SessionStore, Quarantine {
   }
 
   async save(id: SessionId, change: SessionChange): Promise<WriteOutcome> {
-    const own = await this.#own(id, change);
+    const owed = this.#own(id, change);
+    const own = owed instanceof Promise ? await owed : owed;
     const lasting = isLasting(change);
     const terms = { idle: change.maxInactiveInterval, lasting, copy: this.#copy(lasting) };
     const head = headArguments(change.mark, terms, this.#options.touchIntervalMs);
@@ -312,18 +316,13 @@ export class RedisStore implements SessionStore, Quarantine {
     return [change.maxInactiveInterval ?? '', flag(lasting), this.#copy(lasting), ...this.#limits.args];
   }
 
-  /** Fields of ours with times in them: those are the server's, as all times of a record are. */
-  async #own(
-    id: SessionId,
-    { cookie, indexed, kept }: Pick<SessionChange, 'cookie' | 'indexed' | 'kept'>,
-  ): Promise<OwnField[]> {
-    const own = kept === undefined ? [] : [keptField(kept)];
-    if (cookie === undefined && indexed !== true) return own;
-    const isTimed = cookie?.sent === true || indexed === true;
-    const now = isTimed ? Math.floor(await this.#commands.timeAt(this.#key(id))) : 0;
-    if (cookie !== undefined) own.push(cookieField(cookie.maxAge, cookie.sent ? now : 0));
-    if (indexed === true) own.push(indexField(now));
-    return own;
+  /** Fields of ours that a write comes with. A promise only where there is a time in them. */
+  #own(id: SessionId, change: OwnChange): OwnField[] | Promise<OwnField[]> {
+    const isTimed = change.cookie?.sent === true || change.indexed === true;
+    // The server's, as all times of a record are.
+    if (isTimed)
+      return this.#commands.timeAt(this.#key(id)).then((now) => ownFields(change, Math.floor(now)));
+    return ownFields(change, 0);
   }
 
   /** What a script is told of the other nodes. */
@@ -372,6 +371,13 @@ export class RedisStore implements SessionStore, Quarantine {
 /** Whether a session is stored for its whole idle life. */
 function isLasting({ authenticated, kept }: Pick<SessionChange, 'authenticated' | 'kept'>): boolean {
   return authenticated || kept === true;
+}
+
+function ownFields({ cookie, indexed, kept }: OwnChange, now: number): OwnField[] {
+  const own: OwnField[] = kept === undefined ? [] : [keptField(kept)];
+  if (cookie !== undefined) own.push(cookieField(cookie.maxAge, cookie.sent ? now : 0));
+  if (indexed === true) own.push(indexField(now));
+  return own;
 }
 
 function isLeftOver({ status }: LoadOutcome, reply: readonly Buffer[]): boolean {

@@ -2,7 +2,7 @@ import type { INestApplicationContext } from '@nestjs/common';
 import { RedisSessionModule, SessionService, type AnyRequest } from '../../../lib/index.js';
 import type { SessionBackend } from '../../../lib/stores/backend.js';
 import { SESSION_BACKEND } from '../../../lib/nest/tokens.js';
-import type { Exchange, OpenedSession } from '../scene.js';
+import type { Bag, Exchange } from '../scene.js';
 import { seed } from '../stage.js';
 import { StoreControl } from '../store-control.js';
 
@@ -22,14 +22,14 @@ export class Sessions {
   /** A request's part in its exchange. The response is only needed by a bare server. */
   of(request: AnyRequest, response?: Exchange['response']): Pick<Exchange, 'session' | 'endSession'> {
     return {
-      session: () => this.#service.of<OpenedSession>(request, response),
+      session: () => this.#service.of<Bag>(request, response),
       endSession: (id) => this.#service.destroy(id),
     };
   }
 
   /** Begins a session and answers. */
   async answerSeed(request: AnyRequest, response: Exchange['response']): Promise<void> {
-    seed(await this.#service.of<OpenedSession>(request, response));
+    seed(await this.#service.of<Bag>(request, response));
     response.end('seeded');
   }
 }

@@ -1,8 +1,29 @@
 import { describe, expect, it } from '@jest/globals';
+import { createHmac } from 'node:crypto';
 import type { SessionStore } from '../../../lib/core/store.js';
+import { newToken, type SessionToken } from '../../../lib/core/token.js';
 import { CoreFixture, overriding, type AnySession, type FakeBrowser } from './helpers.js';
 
 const look = (session: AnySession): unknown => [session.principal, { ...session }];
+
+/** As with guests in memory and Redis: a tombstone is there for long, and says when the session ended. */
+function withAges(): CoreFixture {
+  const endedAt = new Map<string, number>();
+  const wrap = (store: SessionStore): SessionStore =>
+    overriding(store, {
+      renew: (id, renewal) => {
+        endedAt.set(id, fixture.clock.now());
+        return store.renew(id, renewal);
+      },
+      load: async (id) => {
+        const outcome = await store.load(id);
+        if (outcome.status !== 'ended') return outcome;
+        return { ...outcome, longAgo: fixture.clock.now() - (endedAt.get(id) ?? 0) >= 60_000 };
+      },
+    });
+  const fixture: CoreFixture = new CoreFixture({ memory: { tombstoneMs: 1_800_000 }, wrap });
+  return fixture;
+}
 
 /** A browser that never got the answer to its login, and goes on with the cookie of before. */
 async function answerLost(fixture: CoreFixture): Promise<FakeBrowser> {
@@ -18,6 +39,12 @@ async function answerLost(fixture: CoreFixture): Promise<FakeBrowser> {
 async function sent(browser: FakeBrowser, csrf: string): Promise<AnySession | undefined> {
   const request = await browser.request();
   return request.managed.isCsrfToken(csrf) ? request.session : undefined;
+}
+
+/** What anybody derives from a token that he knows: a pad of zeros, and the code. */
+function madeUp(token: SessionToken): string {
+  const code = createHmac('sha256', token).update('csrf ended').digest();
+  return Buffer.concat([Buffer.alloc(32), code]).toString('base64url');
 }
 
 describe('a client that never got the answer to its login', () => {
@@ -42,8 +69,8 @@ describe('a client that never got the answer to its login', () => {
     expect(fixture.memory.size).toBe(entries);
   });
 
-  it('may take longer for the form than the tombstone lasts', async () => {
-    const fixture = new CoreFixture();
+  it('may take as long for the form as the store knows of the end, and has to load it again afterwards', async () => {
+    const fixture = withAges();
     const browser = await answerLost(fixture);
     fixture.clock.advance(30);
     const csrf = await browser.visit((session) => session.csrfToken());
@@ -51,6 +78,10 @@ describe('a client that never got the answer to its login', () => {
     const session = await sent(browser, csrf);
     expect(session).toBeDefined();
     expect(look(session as AnySession)).toEqual([undefined, {}]);
+    fixture.clock.advance(1800);
+    expect(await sent(browser, csrf)).toBeUndefined();
+    const again = await browser.visit((reloaded) => reloaded.csrfToken());
+    expect(await sent(browser, again)).toBeDefined();
   });
 
   it('that was under way when the session ended gets one that works, too', async () => {
@@ -68,29 +99,13 @@ describe('a client that never got the answer to its login', () => {
   });
 
   it('is an ordinary guest again after a minute, whatever the store knows for the sake of copies', async () => {
-    const fixture = new CoreFixture({ memory: { tombstoneMs: 1_800_000 }, wrap: withAges });
+    const fixture = withAges();
     const browser = await answerLost(fixture);
     await browser.visit((session) => (session['dropped'] = 1));
     expect(await browser.visit(look)).toEqual([undefined, {}]);
     fixture.clock.advance(61);
     await browser.visit((session) => (session['kept'] = 1));
     expect(await browser.visit(look)).toEqual([undefined, { kept: 1 }]);
-
-    /** As Redis does: the marker is there for long, and says when the session ended. */
-    function withAges(store: SessionStore): SessionStore {
-      const endedAt = new Map<string, number>();
-      return overriding(store, {
-        renew: (id, renewal) => {
-          endedAt.set(id, fixture.clock.now());
-          return store.renew(id, renewal);
-        },
-        load: async (id) => {
-          const outcome = await store.load(id);
-          if (outcome.status !== 'ended') return outcome;
-          return { ...outcome, longAgo: fixture.clock.now() - (endedAt.get(id) ?? 0) >= 60_000 };
-        },
-      });
-    }
   });
 });
 
@@ -113,5 +128,23 @@ describe('a CSRF token', () => {
     const csrf = await other.visit((session) => session.csrfToken());
     expect(await sent(browser, csrf)).toBeUndefined();
     expect(await sent(fixture.browser(), csrf)).toBeUndefined();
+  });
+
+  it('made up for a cookie that is made up is worth nothing, alone and beside other dead ones', async () => {
+    const fixture = new CoreFixture();
+    const tossed = newToken();
+    const code = madeUp(tossed);
+    const dead = (await answerLost(fixture)).token as SessionToken;
+    for (const tokens of [[tossed], [tossed, newToken()], [tossed, dead], [dead, tossed]]) {
+      const { managed } = await fixture.browser().request(tokens);
+      expect(managed.isCsrfToken(code)).toBe(false);
+    }
+  });
+
+  it('derived from the cookie of a session that has just ended is what the form has', async () => {
+    const fixture = new CoreFixture();
+    const browser = await answerLost(fixture);
+    // Shows that what is made up above has the right form.
+    expect(await sent(browser, madeUp(browser.token as SessionToken))).toBeDefined();
   });
 });
