@@ -3,8 +3,8 @@ import type { RedisOptions } from 'nestjs-redis-session';
 import { aclSetUser } from '../security/acl-line.js';
 import type { Browser } from '../support/cookie-jar.js';
 import { eventually } from '../support/eventually.js';
-import { slotOf, startCluster, type ClusterInstallation } from '../topologies/rig/cluster.js';
-import { oneOfEach, recoveryMs, startFaultApp, warningsOf, type FaultApp } from './rig/fault-app.js';
+import { slotOf, startCluster, type ClusterInstallation } from '../topologies/helpers/cluster.js';
+import { oneOfEach, recoveryMs, startFaultApp, warningsOf, type FaultApp } from './helpers/fault-app.js';
 
 // Servers and processes are started in each.
 jest.setTimeout(120_000);

@@ -8,9 +8,9 @@ import {
   SENTINEL_PASSWORD,
   startSentinel,
   type SentinelInstallation,
-} from '../topologies/rig/sentinel.js';
+} from '../topologies/helpers/sentinel.js';
 import { redisClient } from '../support/redis-client.js';
-import { oneOfEach, recoveryMs, startFaultApp, warningsOf, type FaultApp } from './rig/fault-app.js';
+import { oneOfEach, recoveryMs, startFaultApp, warningsOf, type FaultApp } from './helpers/fault-app.js';
 
 // Servers and processes are started in each.
 jest.setTimeout(120_000);

@@ -5,9 +5,9 @@ import type { Redis } from 'ioredis';
 import type { RedisOptions } from 'nestjs-redis-session';
 import { freePort } from '../support/free-port.js';
 import { startRedis } from '../support/redis-server.js';
-import { makeAuthority, type Authority, type KeyPair } from '../topologies/rig/certificates.js';
+import { makeAuthority, type Authority, type KeyPair } from '../topologies/helpers/certificates.js';
 import { redisClient } from '../support/redis-client.js';
-import { oneOfEach, recoveryMs, startFaultApp, warningsOf } from './rig/fault-app.js';
+import { oneOfEach, recoveryMs, startFaultApp, warningsOf } from './helpers/fault-app.js';
 
 // Servers and processes are started in each.
 jest.setTimeout(120_000);
