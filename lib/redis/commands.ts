@@ -112,7 +112,7 @@ export class RedisCommands implements RedisExecutor {
     }
   }
 
-  load(key: string): Promise<[Buffer[], number | undefined]> {
+  load(key: string, only?: readonly string[]): Promise<[Buffer[], number | undefined]> {
     return this.#deadlines.limit(
       async (turn) => {
         // To read twice is to read once: where the connection breaks under it, it is read on the next.
@@ -121,12 +121,14 @@ export class RedisCommands implements RedisExecutor {
           if (obstacle !== undefined) await obstacle;
           this.#batch();
           // Upper case, so that ioredis hands out the flat reply: as an object, names would be mangled to strings.
-          const load = this.client.callBuffer('HGETALL', key);
+          const load = only
+            ? this.client.callBuffer('HMGET', key, ...only)
+            : this.client.callBuffer('HGETALL', key);
           const { now } = this.#clocks.of(this.nodeOf(key));
           // In the same round trip. Best effort: where scripts fail, reads must go on.
           const told = now === undefined ? this.#tell(TIME_OF, key, [1, key]).catch(nothing) : undefined;
           try {
-            const fields = flatReply(await load);
+            const fields = only ? withNames(only, (await load) as (Buffer | null)[]) : flatReply(await load);
             return [fields, told === undefined ? now : await told];
           } catch (error) {
             if (!isFirst || !isConnectionFailure(error)) throw error;
@@ -347,6 +349,10 @@ function isUnknownScript(error: unknown): boolean {
 
 function nothing(): undefined {
   return undefined;
+}
+
+function withNames(names: readonly string[], values: readonly (Buffer | null)[]): Buffer[] {
+  return values.flatMap((value, at) => (value === null ? [] : [Buffer.from(names[at] as string), value]));
 }
 
 /** A client that was given to us may hand out RESP3's map: in ioredis an object without a prototype. */

@@ -15,10 +15,11 @@ export interface RedisExecutor {
   readonly timeoutMs: number;
 
   /**
-   * HGETALL, and what time it was for the server: by its clock as far as it is known, and asked in the same round trip where it
-   * is not. Undefined where the server does not tell.
+   * A hash, names and values in turn, and what time it was for the server: by its clock as far as it is known, and asked in the
+   * same round trip where it is not. Undefined where the server does not tell.
+   * @param only These fields, as far as they are there. Default: all.
    */
-  load(key: string): Promise<[Buffer[], number | undefined]>;
+  load(key: string, only?: readonly string[]): Promise<[Buffer[], number | undefined]>;
 
   /**
    * Runs a script; bytes in the reply are Buffers. Where it has a deadline, that is when `timeoutMs` is over, by the clock
@@ -59,8 +60,8 @@ export abstract class ForwardingExecutor implements RedisExecutor {
     return this.inner.timeoutMs;
   }
 
-  load(key: string): ReturnType<RedisExecutor['load']> {
-    return this.inner.load(key);
+  load(key: string, only?: readonly string[]): ReturnType<RedisExecutor['load']> {
+    return this.inner.load(key, only);
   }
 
   run(script: Script, keys: readonly string[], args: readonly Argument[]): Promise<unknown> {

@@ -99,8 +99,8 @@ export class RedisPool implements RedisLink {
     this.#idleTests = this.#scheduleIdleTests();
   }
 
-  load(key: string): Promise<[Buffer[], number | undefined]> {
-    return this.#use(({ commands }) => commands.load(key));
+  load(key: string, only?: readonly string[]): Promise<[Buffer[], number | undefined]> {
+    return this.#use(({ commands }) => commands.load(key, only));
   }
 
   run(script: Script, keys: readonly string[], args: readonly Argument[]): Promise<unknown> {

@@ -35,9 +35,9 @@ export class ResilientExecutor extends ForwardingExecutor {
     return this.inner.isOrdered?.(script) === true;
   }
 
-  override load(key: string): Promise<[Buffer[], number | undefined]> {
+  override load(key: string, only?: readonly string[]): Promise<[Buffer[], number | undefined]> {
     const breaker = this.#breakerOf(key);
-    return this.#refused(breaker) ?? breaker.serve(this.inner.load(key));
+    return this.#refused(breaker) ?? breaker.serve(this.inner.load(key, only));
   }
 
   override run(script: Script, keys: readonly string[], args: readonly Argument[]): Promise<unknown> {

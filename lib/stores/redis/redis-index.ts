@@ -112,8 +112,7 @@ export class RedisSessionIndex implements SessionIndex {
   }
 
   async read(name: IndexName, only?: readonly SessionId[]): Promise<IndexReading> {
-    if (only !== undefined) return this.#readSome(name, only);
-    const [reply, now = Date.now()] = await this.#commands.load(this.#key(name));
+    const [reply, now = Date.now()] = await this.#commands.load(this.#key(name), only);
     return this.#reading(now, reply);
   }
 
@@ -158,14 +157,6 @@ export class RedisSessionIndex implements SessionIndex {
     const [status, now, rest = []] = reply;
     if (Number(status) !== SCRIPT_STATUS.late) return [Number(status), Number(now), rest];
     throw tooLate(this.#commands, "a write of the index of users' sessions");
-  }
-
-  async #readSome(name: IndexName, ids: readonly SessionId[]): Promise<IndexReading> {
-    const key = this.#key(name);
-    const now = await this.#commands.timeAt(key);
-    const values = (await this.#commands.call('HMGET', key, ...ids)) as (string | null)[];
-    const entries = ids.flatMap((id, at) => this.#entry(id, values[at] ?? '', now) ?? []);
-    return { now, entries };
   }
 
   #reading(now: number, fields: readonly Buffer[]): IndexReading {

@@ -40,7 +40,7 @@ import { headArguments } from './record-head.js';
 import type { MessageSender } from './session-messages.js';
 import { tooLate } from '../../redis/failure.js';
 import { SCRIPT_STATUS, type Script } from '../../redis/script.js';
-import { COMPARE_AND_SET, CREATE, DESTROY, LOOK, RENEW, SAVE, QUARANTINE, TELL, TOUCH } from './scripts.js';
+import { COMPARE_AND_SET, CREATE, DESTROY, RENEW, SAVE, QUARANTINE, TELL, TOUCH } from './scripts.js';
 import { asPattern, scanned } from '../../redis/scan.js';
 
 /** What of the settings concerns the records. */
@@ -97,8 +97,8 @@ export class RedisStore implements SessionStore, Quarantine {
     let outcome: LoadOutcome;
     let isTouchDue = false;
     try {
-      const [reply, now = Date.now()] =
-        touch || only === undefined ? await this.#commands.load(this.#key(id)) : await this.#look(id, only);
+      const fields = touch || only === undefined ? undefined : [...LOOK_FIELDS, ...only.map(fieldOf)];
+      const [reply, now = Date.now()] = await this.#commands.load(this.#key(id), fields);
       outcome = readRecord(id, reply, now);
       // Of a record whose absolute deadline has passed, a touch is the end.
       isTouchDue = outcome.status === 'found' ? this.#isTouchDue(outcome) : isLeftOver(outcome, reply);
@@ -110,21 +110,6 @@ export class RedisStore implements SessionStore, Quarantine {
     // In the background: what a request asks for does not depend on it, and where writes fail, reads must go on.
     if (touch && isTouchDue) this.touch(id).catch(noop);
     return outcome;
-  }
-
-  /** As a load of everything would have it. */
-  async #look(id: SessionId, only: readonly string[]): Promise<[Buffer[], number]> {
-    const names = [...LOOK_FIELDS, ...only.map(fieldOf)];
-    const [now, values] = (await this.#commands.run(
-      LOOK,
-      [this.#key(id)],
-      names.slice(LOOK_FIELDS.length),
-    )) as [number, (Buffer | null)[]];
-    const reply: Buffer[] = [];
-    values.forEach((value, at) => {
-      if (value !== null) reply.push(Buffer.from(names[at] as string), value);
-    });
-    return [reply, now];
   }
 
   async touch(id: SessionId): Promise<void> {
