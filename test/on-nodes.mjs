@@ -20,7 +20,7 @@ const CACHE = join(env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'nestjs-redi
 const VERSIONS = ['20.19.0', '22', '24'];
 /** The units, the contract, what Node's HTTP has to do with it. */
 const SUITES = ['test/unit', 'test/contract', 'test/e2e/requests', 'test/differential/differential'];
-/** Rules about the sources, and the tests' own rig: they compile, and say the same on each Node. */
+/** Rules about the sources, and the tests' own helpers: they compile, and say the same on each Node. */
 const ELSEWHERE = [
   ...[
     'architecture',

@@ -41,7 +41,10 @@ export class Availability {
     this.#failures = new ThrottledLines(
       {
         first: (line) => log.warn(`A request with a session got 503: ${line}`),
-        again: (line, count) => log.warn(`${count} requests with a session more got 503: ${line}`),
+        again: (line, count) => {
+          // That all of them get it has been told meanwhile.
+          if (!this.isAway) log.warn(`${count} requests with a session more got 503: ${line}`);
+        },
       },
       timer,
     );

@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, it } from '@jest/globals';
 import type { RedisClient } from '../../lib/redis/client.js';
-import { connect } from '../contract/redis-rig.js';
+import { connect } from '../contract/redis-helpers.js';
 import { compileTree } from '../support/compile-tree.mjs';
 import { tempDir } from '../support/cleanup.js';
 import { Browser } from '../support/cookie-jar.js';

@@ -11,7 +11,7 @@ import { onCleanup, tempDir } from '../support/cleanup.js';
 import { Browser, type BrowserResponse } from '../support/cookie-jar.js';
 import { freePort } from '../support/free-port.js';
 import { startNode, type NodeProcess } from '../support/node-process.js';
-import { BrowserWith } from './rig/browser-with.js';
+import { BrowserWith } from './helpers/browser-with.js';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 const START = `${ROOT}/sample/dist/start.js`;
@@ -61,7 +61,7 @@ function isAlive(pid: number): boolean {
 /** The pids that the launcher has told of, at any time. */
 const pidsIn = (output: string): number[] => [...output.matchAll(/pid (\d+)/g)].map(([, pid]) => Number(pid));
 
-/** Resolves when the text is in a program's output. The rig ends it if it hangs; jest's timeout ends the wait. */
+/** Resolves when the text is in a program's output. A helper ends it if it hangs; jest's timeout ends the wait. */
 function printed(child: ManagedChild, pattern: RegExp): Promise<void> {
   return new Promise((resolve, reject) => {
     const look = (): void => {

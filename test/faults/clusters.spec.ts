@@ -3,8 +3,8 @@ import type { RedisOptions } from 'nestjs-redis-session';
 import { aclSetUser } from '../security/acl-line.js';
 import type { Browser } from '../support/cookie-jar.js';
 import { eventually } from '../support/eventually.js';
-import { slotOf, startCluster, type ClusterInstallation } from '../topologies/rig/cluster.js';
-import { oneOfEach, recoveryMs, startFaultApp, type FaultApp } from './rig/fault-app.js';
+import { slotOf, startCluster, type ClusterInstallation } from '../topologies/helpers/cluster.js';
+import { oneOfEach, recoveryMs, startFaultApp, warningsOf, type FaultApp } from './helpers/fault-app.js';
 
 // Servers and processes are started in each.
 jest.setTimeout(120_000);
@@ -19,9 +19,6 @@ const PARTIAL = ['--cluster-require-full-coverage', 'no'];
 const PASSWORD = 'canary-61c0';
 /** What the manual says, and nothing else. */
 const SHOP = aclSetUser('shop', PASSWORD, 'session:');
-
-/** Told of a request before it is known how much is away. */
-const FAILED_REQUEST = /^(A request|\d+ requests) with a session (more )?got 503: /;
 
 interface Scene extends ClusterInstallation {
   readonly app: FaultApp;
@@ -147,20 +144,13 @@ describe('a cluster that changes while it is in use', () => {
       if (others === SERVED) {
         const dead = `127.0.0.1:${scene.servers[0]?.port ?? 0}`;
         expect(health).toMatchObject({ status: 'up', unreachable: [dead] });
-        // The first request that fails is told, and then that all will.
-        expect(
-          app.log
-            .messages('warn')
-            .slice(0, -1)
-            .filter((line) => !FAILED_REQUEST.test(line)),
-        ).toEqual([]);
-        expect(app.log.messages('warn').at(-1)).toMatch(cause);
+        expect(warningsOf(app.log).outages).toEqual([expect.stringMatching(cause)]);
         for (const line of app.log.messages('warn')) expect(line).toContain(`Redis at ${dead}`);
       } else {
         expect(health).toMatchObject({ status: 'down', message: expect.stringMatching(cause) as unknown });
-        const lines = app.log.messages('warn').filter((line) => !FAILED_REQUEST.test(line));
-        for (const line of lines) expect(line).toMatch(cause);
-        expect(lines).not.toEqual([]);
+        const { outages } = warningsOf(app.log);
+        for (const line of outages) expect(line).toMatch(cause);
+        expect(outages).not.toEqual([]);
       }
       expect(app.log.text()).not.toContain(PASSWORD);
       if (repair === undefined) return;

@@ -4,7 +4,7 @@ import { eventually } from '../support/eventually.js';
 import { redisClient } from '../support/redis-client.js';
 import { startRedis, type RedisProcess } from '../support/redis-server.js';
 import { exchange } from '../support/redis-wire.js';
-import { startFaultApp } from './rig/fault-app.js';
+import { startFaultApp } from './helpers/fault-app.js';
 
 // A server is started twice in each, and loads until it is told to make haste.
 jest.setTimeout(120_000);

@@ -5,10 +5,10 @@ import { freePort } from '../support/free-port.js';
 import { LogSink } from '../support/log-sink.js';
 import { startRedis } from '../support/redis-server.js';
 import { eventually } from '../support/eventually.js';
-import { linkTo } from '../topologies/rig/store-on.js';
+import { linkTo } from '../topologies/helpers/store-on.js';
 import { evictionRisk } from '../../lib/redis/eviction.js';
-import { startFaultApp } from './rig/fault-app.js';
-import { startSwitchboard } from './rig/switchboard.js';
+import { startFaultApp } from './helpers/fault-app.js';
+import { startSwitchboard } from './helpers/switchboard.js';
 
 eachAdapter('a start without Redis', (adapter) => {
   it('fails by default, and names where Redis should be and what to check', async () => {

@@ -70,7 +70,7 @@ const NEW_ID_ENDED = -6;
 const MOST_STEPS = 100;
 
 /** How long an unreadable record is kept for a look at it. */
-const ASIDE_LIFE_MS = 86_400_000;
+const QUARANTINE_MS = 86_400_000;
 
 /** What of a change is in fields of ours. */
 type OwnChange = Pick<SessionChange, 'cookie' | 'indexed' | 'kept'>;
@@ -249,7 +249,7 @@ export class RedisStore implements SessionStore, Quarantine {
   /** Kept for a day. @param damaged False: only if the record turns out not to be this session's. */
   async quarantine(id: SessionId, damaged = true): Promise<void> {
     const key = this.#key(id);
-    const args = [ASIDE_LIFE_MS, flag(damaged)];
+    const args = [QUARANTINE_MS, flag(damaged)];
     await this.#commands.run(QUARANTINE, [key, `${key}:unreadable`], args).catch(() => undefined);
   }
 

@@ -119,7 +119,7 @@ async function forget(executor: RedisExecutor, ...keys: string[]): Promise<void>
 /** A record, what it is renewed to, a user's list. */
 type Keys = readonly [key: string, newKey: string, list: string];
 
-/** The commands of scripts, with arguments that do no harm to keys of our own. */
+/** The commands of scripts, all of them, with arguments that do no harm to keys of our own. */
 const commandsOf = ([key, newKey]: Keys): [string, ...string[]][] => [
   ['HGETALL', key],
   ['TIME'],

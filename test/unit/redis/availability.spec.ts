@@ -47,10 +47,15 @@ describe('requests that fail before it is known that Redis is away', () => {
   });
 
   it('are not told where that is known, of the node or of all of the cluster', () => {
-    const { lines, whole, node } = start();
+    const { lines, whole, node, minute } = start();
+    for (let n = 0; n < 2; n += 1) node.failed(REFUSED);
     node.gone(REFUSED);
     node.failed(REFUSED);
-    expect(lines.splice(0)).toEqual([expect.stringMatching(/^Redis at a:1: ECONNREFUSED\. Requests whose/)]);
+    minute();
+    expect(lines.splice(0)).toEqual([
+      expect.stringMatching(/^A request with a session got 503/),
+      expect.stringMatching(/^Redis at a:1: ECONNREFUSED\. Requests whose/),
+    ]);
     node.back();
     lines.length = 0;
     whole.gone(cause('CLUSTER_DOWN'));
