@@ -18,9 +18,21 @@ const CACHE = join(env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'nestjs-redi
 
 /** The oldest that package.json allows, and the newest of each later major. */
 const VERSIONS = ['20.19.0', '22', '24'];
-/** `test:fast`, the contract, what Node's HTTP has to do with it. */
+/** The units, the contract, what Node's HTTP has to do with it. */
 const SUITES = ['test/unit', 'test/contract', 'test/e2e/requests', 'test/differential/differential'];
-const ELSEWHERE = ['test/unit/support', 'test/unit/manual', 'test/unit/manifest'];
+/** Rules about the sources, and the tests' own helpers: they compile, and say the same on each Node. */
+const ELSEWHERE = [
+  ...[
+    'architecture',
+    'exports',
+    'public-doc',
+    'public-options',
+    'manual',
+    'manifest',
+    'express-session-table',
+  ],
+  'support/',
+].map((name) => `test/unit/${name}`);
 /** Random programs on a response, of some thousands that the whole suite takes. */
 const PROGRAMS = '300';
 
@@ -69,8 +81,12 @@ async function install(version) {
     '--no-fund',
     '--loglevel=error',
   ];
-  const { status } = spawnSync('npm', args, { stdio: 'inherit' });
+  const { status, error } = spawnSync('npm', args, { stdio: 'inherit' });
   if (status === 0 && existsSync(program)) return program;
-  console.error(`npm could not install ${name}@${version} into ${folder}; this Node is ${execPath}.`);
+  console.error(
+    `Node ${version} could not be fetched: npm ${args.join(' ')} ${error?.message ?? `ended with ${status}`}, and there is no ${program}. ` +
+      'No test has run on that Node. Look at what npm says above, and whether the registry (npm config get registry) can be reached and ' +
+      `has that package. \`npm run test:nodes -- VERSION …\` leaves others out; this Node is ${execPath}.`,
+  );
   exit(1);
 }

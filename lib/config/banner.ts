@@ -1,6 +1,6 @@
 import { CATALOG, nameOf, type CatalogEntry } from './catalog.js';
 import { setOrNot } from './kinds.js';
-import type { ResolvedSettings } from './settings.js';
+import type { SessionSettings } from './settings.js';
 
 /**
  * What the module logs at boot: a heading, what was attached to what, and `[✓] NAME: value` once for each setting
@@ -8,7 +8,7 @@ import type { ResolvedSettings } from './settings.js';
  *
  * @param attached For instance `RedisSessionInterceptor attached to AppModule`.
  */
-export function bannerLines(settings: ResolvedSettings, attached: string): string[] {
+export function bannerLines(settings: SessionSettings, attached: string): string[] {
   return [
     headingOf(settings),
     attached,
@@ -25,18 +25,18 @@ export function bannerLines(settings: ResolvedSettings, attached: string): strin
   ];
 }
 
-function headingOf({ usesRedis, store }: ResolvedSettings): string {
+function headingOf({ usesRedis, store }: SessionSettings): string {
   if (store !== undefined) return 'Sessions in the store that code gives';
   return usesRedis ? 'Redis-based sessions' : 'Sessions in this process';
 }
 
 /** Logged once Redis has done what requests will ask of it. */
-export function successLine(settings: ResolvedSettings): string {
+export function successLine(settings: SessionSettings): string {
   return `Successful! Redis-based sessions will expire after ${settings.idleTimeoutSeconds} seconds.`;
 }
 
 /** The value of a setting that is in effect, as the banner has it. */
-function shown(setting: CatalogEntry, settings: ResolvedSettings): string | undefined {
+function shown(setting: CatalogEntry, settings: SessionSettings): string | undefined {
   const { property, kind } = setting;
   const { section, unmet } = setting.find(settings);
   if (unmet) return undefined;

@@ -1,5 +1,10 @@
-import { declarationsOf, type Condition, type Declaration, type SectionType } from './declare.js';
-import type { Redacted } from './redacted.js';
+import {
+  declarationsOf,
+  type Condition,
+  type Declaration,
+  type Redacted,
+  type SectionType,
+} from './declare.js';
 import { SessionSettings } from './settings.js';
 
 /** The place of a setting in the options and in the settings: `redis.pool.maxIdle`. */

@@ -48,14 +48,14 @@ const TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
 const PREFIX = /^(?:[^{}\s]*|[^{}\s]*\{[^{}\s]+\}[^{}\s]*)$/;
 
 /** What is wrong with the option, or with what is at a place in it. Holds nothing of a secret. */
-interface MigrationFault {
+interface MigrationIssue {
   /** As in `.expressSession.secrets`; empty: all of it. */
   readonly place: string;
   readonly text: string;
 }
 
 /** What is wrong with it. */
-export function faultsOf(options: unknown): MigrationFault[] {
+export function migrationIssues(options: unknown): MigrationIssue[] {
   if (!isObject(options)) return [{ place: '', text: `must be an object with ${LIBRARIES.join(' or ')}` }];
   const names = Object.keys(options);
   const given = LIBRARIES.filter((name) => options[name] !== undefined);
@@ -63,39 +63,39 @@ export function faultsOf(options: unknown): MigrationFault[] {
   return [
     ...unknown.map((name) => unknownOption(`.${name}`, LIBRARIES)),
     ...(names.length === 0 ? [{ place: '', text: `must name ${LIBRARIES.join(' or ')}` }] : []),
-    ...given.flatMap((name) => faultsOfOne(`.${name}`, options[name])),
+    ...given.flatMap((name) => issuesOfOne(`.${name}`, options[name])),
     ...sameCookie(options),
   ];
 }
 
-function unknownOption(place: string, known: readonly string[]): MigrationFault {
+function unknownOption(place: string, known: readonly string[]): MigrationIssue {
   return { place, text: `is not an option; known are ${known.join(', ')}` };
 }
 
-function faultsOfOne(above: string, options: unknown): MigrationFault[] {
+function issuesOfOne(above: string, options: unknown): MigrationIssue[] {
   if (!isObject(options)) return [{ place: above, text: `must be an object with ${KNOWN.join(', ')}` }];
   const { cookieName, prefix, principal, secrets } = options;
-  const faults = Object.keys(options)
+  const issues = Object.keys(options)
     .filter((name) => !KNOWN.includes(name))
     .map((name) => unknownOption(`${above}.${name}`, KNOWN));
-  const fault = (name: string, text: string): void => void faults.push({ place: `${above}.${name}`, text });
+  const issue = (name: string, text: string): void => void issues.push({ place: `${above}.${name}`, text });
   const list: unknown[] = Array.isArray(secrets) ? secrets : [secrets];
   if (list.length === 0 || !list.every((each) => typeof each === 'string' && each !== ''))
-    fault(
+    issue(
       'secrets',
       'is missing: give the secret, or all secrets, that sign the cookie there. Without one anybody could name ' +
         'any session',
     );
   if (cookieName !== undefined && !(typeof cookieName === 'string' && TOKEN.test(cookieName)))
-    fault('cookieName', 'must be the name of a cookie');
+    issue('cookieName', 'must be the name of a cookie');
   if (prefix !== undefined && !(typeof prefix === 'string' && PREFIX.test(prefix)))
-    fault('prefix', 'must be text without blanks, and with one pair of braces at most');
+    issue('prefix', 'must be text without blanks, and with one pair of braces at most');
   if (principal !== undefined && typeof principal !== 'function')
-    fault('principal', 'must be a function from a session to who is logged in');
-  return faults;
+    issue('principal', 'must be a function from a session to who is logged in');
+  return issues;
 }
 
-function sameCookie(options: Record<string, unknown>): MigrationFault[] {
+function sameCookie(options: Record<string, unknown>): MigrationIssue[] {
   const [one, other] = LIBRARIES.map((name) => {
     const given = options[name];
     return isObject(given) ? (given['cookieName'] ?? DEFAULTS[name].cookieName) : undefined;

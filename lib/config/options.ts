@@ -1,5 +1,5 @@
+import type { Redacted } from './declare.js';
 import type { RedisNode } from './nodes.js';
-import type { Redacted } from './redacted.js';
 import type {
   ClusterSettings,
   PoolSettings,

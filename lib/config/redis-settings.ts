@@ -1,8 +1,7 @@
 import type { Cluster, Redis } from 'ioredis';
-import { CodeOnly, PoolSetting, Section, Setting, type Condition } from './declare.js';
+import { CodeOnly, PoolSetting, Redacted, Section, Setting, type Condition } from './declare.js';
 import { boolean, code, integer, isFunction, nodes, oneOf, pem, redisUrl, secret, text } from './kinds.js';
 import { HOST, HOST_ALLOWED, type RedisNode } from './nodes.js';
-import { Redacted } from './redacted.js';
 import { parseRedisUrl } from './redis-url.js';
 
 const HOST_NAME = text(HOST_ALLOWED, HOST);

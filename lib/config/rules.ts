@@ -1,9 +1,8 @@
 import { RESERVED_MEMBERS } from '../core/members.js';
 import type { SettingPath } from './catalog.js';
-import { refuseCookies } from './cookie-rules.js';
 import type { Given, Issue } from './given.js';
 import { YES_OR_NO } from './kinds.js';
-import { faultsOf, oldLibrariesOf } from './migration.js';
+import { migrationIssues, oldLibrariesOf } from './migration.js';
 import { parseRedisUrl } from './redis-url.js';
 import type { SessionSettings } from './settings.js';
 
@@ -26,7 +25,7 @@ export function contradictions(given: Given, settings: SessionSettings, producti
   attributes(settings, refuse);
   prefix(settings, refuse);
   touchInterval(given, settings, refuse);
-  refuseCookies(settings.cookie, refuse);
+  cookies(settings, refuse);
   migration(settings, issues);
   return issues;
 }
@@ -161,15 +160,45 @@ function touchInterval({ entries }: Given, settings: SessionSettings, refuse: Re
   }
 }
 
+/** RFC 6265bis, 5.6: user agents may drop a cookie of more than this, name, value and attributes together. */
+const MAX_COOKIE_BYTES = 4096;
+/** A token, a dot and a signature. */
+const VALUE_BYTES = 47 + 1 + 43;
+const FIXED_ATTRIBUTES =
+  '=; Max-Age=34560000; Domain=; Path=; HttpOnly; Secure; Partitioned; SameSite=Strict';
+
+/** Combinations that user agents refuse (RFC 6265bis, 4.1.2 and 4.1.3; CHIPS), so that no session would ever last. */
+function cookies({ cookie }: SessionSettings, refuse: Refuse): void {
+  // User agents compare prefixes without case.
+  const name = String(cookie.name ?? '');
+  if (/^__host-/i.test(name)) {
+    if (cookie.domain !== undefined)
+      refuse('cookie.name', "must not start with '__Host-' together with a domain");
+    if (cookie.path !== '/') refuse('cookie.name', "must not start with '__Host-' unless the path is '/'");
+  }
+  if (/^__(host|secure|http)-/i.test(name) && cookie.secure === false) {
+    refuse('cookie.name', 'has a prefix that needs a Secure cookie, and Secure is switched off');
+  }
+  const secure = 'needs REDIS_SESSION_COOKIE_SECURE=true: user agents refuse the cookie otherwise';
+  if (cookie.sameSite === 'none' && cookie.secure !== true) refuse('cookie.sameSite', secure);
+  if (cookie.partitioned === true && cookie.secure !== true) refuse('cookie.partitioned', secure);
+  const { names } = cookie;
+  const variable = [names.secure, cookie.path, cookie.domain ?? ''].map(String).join('');
+  const bytes = Buffer.byteLength(variable) + FIXED_ATTRIBUTES.length + VALUE_BYTES;
+  if (bytes > MAX_COOKIE_BYTES) {
+    refuse('cookie.name', `makes a cookie of ${bytes} bytes; user agents keep at most ${MAX_COOKIE_BYTES}`);
+  }
+}
+
 function migration(settings: SessionSettings, issues: Issue[]): void {
   const { migrateFrom, usesRedis, transport, cookie } = settings;
   // What is no object at all has been told of.
   if (typeof migrateFrom !== 'object') return;
-  const faults = faultsOf(migrateFrom);
+  const wrong = migrationIssues(migrateFrom);
   const refuse = (place: string, text: string): void =>
     void issues.push({ label: `migrateFrom${place}`, text });
-  for (const { place, text } of faults) refuse(place, text);
-  if (faults.length > 0) return;
+  for (const { place, text } of wrong) refuse(place, text);
+  if (wrong.length > 0) return;
   if (!usesRedis)
     refuse('', 'needs sessions in Redis, where those of before are: set REDIS_SESSION_ENABLED=true');
   if (transport.header !== undefined)

@@ -5,12 +5,11 @@ import type { SessionDevice } from '../core/session-index.js';
 import { SESSION_POLICIES, type SessionPolicy } from '../core/environment.js';
 import { steadyClock } from '../core/clock.js';
 import type { SessionStore } from '../core/store.js';
-import { CodeOnly, Section, Setting, type Condition } from './declare.js';
+import { CodeOnly, Redacted, Section, Setting, type Condition } from './declare.js';
 import { boolean, code, integer, isFunction, listOf, lowerCase, oneOf, secrets, text } from './kinds.js';
 import { CODEC, MIGRATION, STORE, storeName } from './own-parts.js';
 import { DEFAULT_IDLE_SECONDS, PRESETS, timeoutsOf, type TimeoutPreset } from './presets.js';
 import { oldLibrariesOf, type MigrateFromOptions, type OldLibrarySettings } from './migration.js';
-import { Redacted } from './redacted.js';
 import { RedisSettings } from './redis-settings.js';
 import { encryptionKeyWeakness, secretWeakness } from './secrets.js';
 
@@ -367,6 +366,3 @@ function shownName(_name: unknown, cookie: CookieSettings): string {
   if (cookie.secure !== 'auto' || secure === plain) return cookie.secure === false ? plain : secure;
   return `${secure} (${plain} where the connection is not secure)`;
 }
-
-/** What `resolveSettings` answers. */
-export type ResolvedSettings = SessionSettings;

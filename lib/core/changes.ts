@@ -1,9 +1,9 @@
 import type { AttributeDifference } from './attributes.js';
 import type { ResponseContext, SessionEnvironment } from './environment.js';
-import type { SessionState, WrittenLimits } from './state.js';
+import type { NewName, SessionState, WrittenLimits } from './state.js';
 import type { CookieLife, NewSession, NotThere, SessionChange, SessionRenewal } from './store.js';
 import { goneError } from './assertions.js';
-import { idOf, newToken, tagOf, type SessionId, type SessionToken } from './token.js';
+import { idOf, newToken, tagOf, type SessionId } from './token.js';
 import type { Reservation } from './user-sessions.js';
 
 /** A login that comes with a write. */
@@ -14,8 +14,7 @@ interface Login {
 }
 
 /** The name of a session that is about to log in: its place in the index is kept, whichever way it is written. */
-interface ReservedName {
-  readonly token: SessionToken;
+interface ReservedName extends NewName {
   readonly reservation: Reservation | undefined;
 }
 
@@ -90,14 +89,20 @@ export class SessionChanges {
   async reserve({ principal }: Login): Promise<ReservedName> {
     const state = this.#state;
     const replaced = state.phase === 'stored' ? state.id : undefined;
-    const token = newToken(this.#environment.random, replaced && tagOf(replaced));
+    const name = this.#newName(replaced);
     const { maxInactiveInterval } = state.times;
-    const reservation = await this.#environment.users?.reserve(principal, idOf(token), maxInactiveInterval, {
+    const reservation = await this.#environment.users?.reserve(principal, name.id, maxInactiveInterval, {
       isNew: replaced === undefined,
       device: this.#client?.device,
       replaces: state.principal === principal ? replaced : undefined,
     });
-    return { token, reservation };
+    return { ...name, reservation };
+  }
+
+  /** @param replaced The id whose place in a cluster it keeps, if there is one. */
+  #newName(replaced: SessionId | undefined): NewName {
+    const token = newToken(this.#environment.random, replaced && tagOf(replaced));
+    return { token, id: idOf(token) };
   }
 
   /** Moves a stored session to a new id by a login, with its changes. Returns false if it is not there any more. */
@@ -106,7 +111,7 @@ export class SessionChanges {
     const outcome = await following(state, (id) => this.#renew(id, true, { login }, name));
     if (outcome.status !== 'renewed') {
       // Ended with all others of the user, before it was written: to begin one of its own would undo that.
-      if (outcome.newIdEnded === true) throw goneError('log in', idOf(name.token));
+      if (outcome.newIdEnded === true) throw goneError('log in', name.id);
       state.lost(outcome);
       return false;
     }
@@ -149,12 +154,12 @@ export class SessionChanges {
   }
 
   /** Writes a login as a session of its own. What a record that ended meanwhile held is not brought back. */
-  async createByLogin(login: Login, { token, reservation }: ReservedName): Promise<void> {
+  async createByLogin(login: Login, name: ReservedName): Promise<void> {
     const state = this.#state;
     if (state.phase !== 'new') state.attributes.forgetStored();
     const difference = state.attributes.difference() ?? NOTHING;
-    state.forgetId(token);
-    await this.#create(difference, true, login, reservation);
+    state.forgetId(name);
+    await this.#create(difference, true, login, name.reservation);
     const { log, events } = this.#environment;
     const { id } = state;
     log.debug(`Session ${id}: created by a login.`);
@@ -194,16 +199,16 @@ export class SessionChanges {
     graceSeconds: number,
   ): Promise<NotThere | Renewed> {
     const { principal, times } = this.#state;
-    const { users, random } = this.#environment;
-    const token = newToken(random, tagOf(oldId));
+    const { users } = this.#environment;
+    const name = this.#newName(oldId);
     const entry = { replaces: oldId, keepsLogin: true };
     const reservation =
       principal === undefined
         ? undefined
-        : await users?.reserve(principal, idOf(token), times.maxInactiveInterval, entry);
+        : await users?.reserve(principal, name.id, times.maxInactiveInterval, entry);
     let outcome: NotThere | Renewed | undefined;
     try {
-      outcome = await this.#renew(oldId, authenticated, { graceSeconds }, { token, reservation });
+      outcome = await this.#renew(oldId, authenticated, { graceSeconds }, { ...name, reservation });
       return outcome;
     } finally {
       if (outcome?.status !== 'renewed') await reservation?.released();
@@ -214,18 +219,19 @@ export class SessionChanges {
     oldId: SessionId,
     authenticated: boolean,
     how: Pick<SessionRenewal, 'login' | 'graceSeconds'>,
-    { token, reservation }: ReservedName,
+    name: ReservedName,
   ): Promise<NotThere | Renewed> {
+    const { reservation } = name;
     const state = this.#state;
     const difference = state.attributes.difference();
     const change = this.#change(difference, authenticated, this.#firstCookie());
     const limits = this.#limits(change.cookie);
     const indexed = reservation !== undefined;
-    const renewal = { ...change, newId: idOf(token), indexed, ...how };
+    const renewal = { ...change, newId: name.id, indexed, ...how };
     const outcome = await this.#environment.store.renew(oldId, renewal);
     if (outcome.status !== 'written') return outcome;
     if ((await reservation?.written()) === false) return { status: 'ended', newIdEnded: true };
-    state.renewed(token, difference, outcome, limits);
+    state.renewed(name, difference, outcome, limits);
     return { status: 'renewed', oldId };
   }
 

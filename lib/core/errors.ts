@@ -52,12 +52,13 @@ export class SessionConfigError extends SessionError {
  * - `DATABASE_NOT_SELECTED`: the connection is in another database than was asked for, so that nothing is sent on it.
  * - `SENTINEL_AUTH`, `SENTINEL_MASTER_UNKNOWN`, `SENTINELS_UNREACHABLE`: no sentinel names the master.
  * - `CLUSTER_DISABLED`, `CLUSTER_ADDRESS_UNKNOWN`, `CLUSTER_NODES_UNREACHABLE`, `CLUSTER_SLOTS_UNASSIGNED`: not a cluster,
- *   or not one that can be used from here.
+ *   or not one that can be used from here. `CLUSTER_DOWN`: none of its nodes can be connected to.
+ * - `LOADING`: the server is loading its data set, after a start or a full synchronization, and will be back by itself.
  *
  * The server answers, and refuses:
  * - `NOPERM`: the ACL of the user does not allow a command or a key. `UNKNOWN_COMMAND`: the server has no such command.
  * - `OOM`, `READONLY`, `NOREPLICAS`, `MISCONF`: it takes no writes for now; reads may go on.
- * - `BUSY`, `LOADING`, `MASTERDOWN`, `CLUSTERDOWN`, `TRYAGAIN`: it serves nothing, or not this session, for now.
+ * - `BUSY`, `MASTERDOWN`, `CLUSTERDOWN`, `TRYAGAIN`: it serves nothing, or not this session, for now.
  * - `MOVED`: it is a node of a cluster, and is not treated as one.
  * - `WRONGTYPE`: the session's key holds something else. `REFUSED`: any other refusal.
  *
@@ -99,6 +100,7 @@ export type StoreUnavailableReason =
   | 'CLUSTER_ADDRESS_UNKNOWN'
   | 'CLUSTER_NODES_UNREACHABLE'
   | 'CLUSTER_SLOTS_UNASSIGNED'
+  | 'CLUSTER_DOWN'
   | 'NOPERM'
   | 'UNKNOWN_COMMAND'
   | 'OOM'

@@ -74,7 +74,8 @@ export class SessionManager {
       if (token === undefined) session = await Promise.resolve(this.#fresh(client));
       else if (others.length > 0) session = await this.#openAny(tokens, client);
       else {
-        const opened = this.#opened(token, await this.#environment.store.load(idOf(token)), client);
+        const handle = { id: idOf(token), token };
+        const opened = this.#opened(handle, await this.#environment.store.load(handle.id), client);
         session = opened instanceof Promise ? await opened : opened;
       }
       const takeover = this.#takeover;
@@ -105,18 +106,21 @@ export class SessionManager {
   }
 
   async #openOne(token: SessionToken, client: ResponseContext): Promise<ManagedSession> {
-    return this.#opened(token, await this.#environment.store.load(idOf(token)), client);
+    const handle = { id: idOf(token), token };
+    return this.#opened(handle, await this.#environment.store.load(handle.id), client);
   }
 
-  /** What a token opens, by what the store has for it. A promise only where more is to be asked. */
+  /** What a token opens, by what the store has for its id. A promise only where more is to be asked. */
   #opened(
-    token: SessionToken,
+    handle: Brought,
     outcome: LoadOutcome,
     client: ResponseContext,
   ): ManagedSession | Promise<ManagedSession> {
     if (hasMoved(outcome))
-      return this.#followed(token, outcome).then(([handle, found]) => this.#entered(handle, found, client));
-    return this.#entered({ id: idOf(token), token }, outcome, client);
+      return this.#followed(handle, outcome).then(([followed, found]) =>
+        this.#entered(followed, found, client),
+      );
+    return this.#entered(handle, outcome, client);
   }
 
   /** As {@link #opened}, of the session that the token has by now. */
@@ -157,21 +161,21 @@ export class SessionManager {
 
   /** Not a use: a session whose cookie stands beside another's is not kept alive by that. */
   async #look(token: SessionToken): Promise<readonly [Brought, LoadOutcome]> {
-    const id = idOf(token);
-    const outcome = await this.#environment.store.load(id, { touch: false });
-    return hasMoved(outcome) ? this.#followed(token, outcome, { touch: false }) : [{ id, token }, outcome];
+    const handle = { id: idOf(token), token };
+    const outcome = await this.#environment.store.load(handle.id, { touch: false });
+    return hasMoved(outcome) ? this.#followed(handle, outcome, { touch: false }) : [handle, outcome];
   }
 
   /** What the store has for a token whose session has another id by now: under that if the token still has its grace. */
   async #followed(
-    token: SessionToken,
+    brought: Brought,
     moved: LoadOutcome,
     options?: LoadOptions,
   ): Promise<[Brought, LoadOutcome]> {
-    let handle: Brought = { id: idOf(token), token };
+    let handle = brought;
     let outcome = moved;
     for (let moves = 0; hasMoved(outcome) && outcome.inGrace && moves < MOST_MOVES; moves += 1) {
-      handle = { id: outcome.movedTo, token, inGrace: true };
+      handle = { id: outcome.movedTo, token: brought.token, inGrace: true };
       outcome = await this.#environment.store.load(handle.id, options);
     }
     return [handle, outcome];

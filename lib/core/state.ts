@@ -35,6 +35,12 @@ export interface SessionHandle {
   readonly inGrace?: boolean | undefined;
 }
 
+/** A token that nobody has yet, and its id. */
+export interface NewName {
+  readonly token: SessionToken;
+  readonly id: SessionId;
+}
+
 /** The limits that a write has sent, as they were then. */
 export interface WrittenLimits {
   /** Seconds. */
@@ -158,10 +164,10 @@ export class SessionState implements RefusalListener {
     return (this.#token ??= newToken(this.#environment.random));
   }
 
-  /** The next id asked for is another one, or that of `next`. Only for a session that no store knows. */
-  forgetId(next?: SessionToken): void {
-    this.#token = next;
-    this.#id = undefined;
+  /** The next id asked for is another one, or `next`. Only for a session that no store knows. */
+  forgetId(next?: NewName): void {
+    this.#token = next?.token;
+    this.#id = next?.id;
   }
 
   /** Takes over a loaded record. */
@@ -189,13 +195,13 @@ export class SessionState implements RefusalListener {
 
   /** The store has acknowledged a change and a new name. */
   renewed(
-    token: SessionToken,
+    { token, id }: NewName,
     difference: AttributeDifference | undefined,
     written: Written,
     limits: WrittenLimits,
   ): void {
     this.#token = token;
-    this.#id = idOf(token);
+    this.#id = id;
     this.settled(difference, written, limits);
     this.offerCookie();
   }

@@ -3,7 +3,7 @@ import { ConfigService } from '@nestjs/config';
 import { APP_FILTER, APP_INTERCEPTOR, ModulesContainer } from '@nestjs/core';
 import type { SessionModuleOptions } from '../config/options.js';
 import { resolveSettings, type ReadSetting } from '../config/resolve.js';
-import type { ResolvedSettings } from '../config/settings.js';
+import type { SessionSettings } from '../config/settings.js';
 import { SessionConfigError } from '../core/errors.js';
 import { RejectionLog } from '../core/rejection-log.js';
 import { realTimer } from '../core/clock.js';
@@ -141,7 +141,7 @@ const PROVIDERS: Provider[] = [
   {
     provide: SESSION_BACKEND,
     inject: [SESSION_SETTINGS, SESSION_EVENTS],
-    useFactory: (settings: ResolvedSettings, events: SessionEventStream) => {
+    useFactory: (settings: SessionSettings, events: SessionEventStream) => {
       const backend = createBackend(settings, events, (context) => new Logger(context));
       events.stream.subscribe((event) => {
         if (event.origin === 'here') backend.note(event);
@@ -156,7 +156,7 @@ const PROVIDERS: Provider[] = [
   {
     provide: REQUEST_SESSION_OPTIONS,
     inject: [SESSION_SETTINGS, SESSION_BACKEND, SESSION_EVENTS],
-    useFactory: (settings: ResolvedSettings, backend: SessionBackend, events: SessionEventStream) =>
+    useFactory: (settings: SessionSettings, backend: SessionBackend, events: SessionEventStream) =>
       createRequestSessionOptions(settings, backend, events),
   },
   {

@@ -1,11 +1,12 @@
 import { resolveCodec } from '../codecs/choice.js';
-import type { ResolvedSettings } from '../config/settings.js';
+import type { SessionSettings } from '../config/settings.js';
 import type { SessionEnvironment } from '../core/environment.js';
 import type { SessionEvents } from '../core/events.js';
 import { KeyedLock } from '../core/keyed-lock.js';
 import { SessionManager } from '../core/manager.js';
 import { UserSessions } from '../core/user-sessions.js';
 import { Bag } from '../core/bag.js';
+import type { SessionDevice } from '../core/session-index.js';
 import { SessionsInUse, type UseClock } from '../core/sessions-in-use.js';
 import type { RequestSessionOptions } from '../http/request-session.js';
 import { OldCookieTransport } from '../http/old-cookies.js';
@@ -14,15 +15,24 @@ import { HeaderTransport } from '../http/token-transport-header.js';
 import type { TokenTransport } from '../http/token-transport.js';
 import type { SessionBackend } from '../stores/backend.js';
 import { nestLog } from './nest-log.js';
-import { deviceOf, shortened } from './device.js';
 import { asHttpException } from './session.exceptions.js';
+
+/** Of a user agent, and of whatever else a client says of itself. */
+const MOST_CHARACTERS = 256;
+
+interface AnyRequest {
+  /** Express: by `trust proxy`, Fastify: by `trustProxy`. */
+  readonly ip?: unknown;
+  readonly socket?: { readonly remoteAddress?: unknown } | undefined;
+  readonly headers?: { readonly 'user-agent'?: unknown } | undefined;
+}
 
 /** What sessions need of a backend. */
 type Parts = Pick<SessionBackend, 'store' | 'index' | 'oldSessions' | 'confirmEnds'>;
 
 /** Puts together what the sessions of all requests share. */
 export function createRequestSessionOptions(
-  settings: ResolvedSettings,
+  settings: SessionSettings,
   backend: Parts,
   events: SessionEvents,
 ): RequestSessionOptions {
@@ -37,12 +47,12 @@ export function createRequestSessionOptions(
   };
 }
 
-function deviceReader(device: ResolvedSettings['device']): RequestSessionOptions['device'] {
+function deviceReader(device: SessionSettings['device']): RequestSessionOptions['device'] {
   if (device === false) return undefined;
   return ({ source = {} }) => shortened((device ?? deviceOf)(source));
 }
 
-function useClock({ now }: ResolvedSettings): UseClock {
+function useClock({ now }: SessionSettings): UseClock {
   return {
     now,
     // Does not keep the process alive.
@@ -50,7 +60,7 @@ function useClock({ now }: ResolvedSettings): UseClock {
   };
 }
 
-function createTransport({ cookie, secrets, transport, oldLibraries }: ResolvedSettings): TokenTransport {
+function createTransport({ cookie, secrets, transport, oldLibraries }: SessionSettings): TokenTransport {
   if (transport.header !== undefined) return new HeaderTransport(transport.header, secrets);
   const log = nestLog('SessionCookie');
   const dropped = (): void => log.warn(DROPPED_COOKIE_WARNING, 'dropped cookie');
@@ -60,7 +70,7 @@ function createTransport({ cookie, secrets, transport, oldLibraries }: ResolvedS
 
 /** Puts together what sessions work with. */
 export function createEnvironment(
-  settings: ResolvedSettings,
+  settings: SessionSettings,
   { store, index, oldSessions, confirmEnds }: Parts,
   events: SessionEvents,
 ): SessionEnvironment {
@@ -99,4 +109,23 @@ export function createEnvironment(
     asThrown: asHttpException,
     isAuthenticated: settings.isAuthenticated,
   };
+}
+
+/** Where a request came from, by its framework's own trust in proxies. */
+function deviceOf({ ip, socket, headers }: AnyRequest): SessionDevice {
+  return { address: textOf(ip ?? socket?.remoteAddress), userAgent: textOf(headers?.['user-agent']) };
+}
+
+/** A device with nothing in it that is longer than a list needs; undefined where there is nothing at all. */
+function shortened(device: SessionDevice | undefined): SessionDevice | undefined {
+  const [address, userAgent] = [cut(device?.address), cut(device?.userAgent)];
+  return address === undefined && userAgent === undefined ? undefined : { address, userAgent };
+}
+
+function cut(text: string | undefined): string | undefined {
+  return text?.slice(0, MOST_CHARACTERS).toWellFormed() || undefined;
+}
+
+function textOf(value: unknown): string | undefined {
+  return typeof value === 'string' ? value : undefined;
 }

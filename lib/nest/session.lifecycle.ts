@@ -11,7 +11,7 @@ import { HttpAdapterHost } from '@nestjs/core';
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import { setTimeout as delay } from 'node:timers/promises';
 import { bannerLines, successLine } from '../config/banner.js';
-import type { ResolvedSettings } from '../config/settings.js';
+import type { SessionSettings } from '../config/settings.js';
 import { within } from '../redis/deadline.js';
 import type { SessionBackend } from '../stores/backend.js';
 import { assertDeferrable } from '../http/deferred-response.js';
@@ -33,7 +33,7 @@ export class SessionLifecycle
   implements OnModuleInit, OnModuleDestroy, BeforeApplicationShutdown, OnApplicationShutdown
 {
   readonly #logger = new Logger('RedisSessionModule');
-  readonly #settings: ResolvedSettings;
+  readonly #settings: SessionSettings;
   readonly #backend: SessionBackend;
   readonly #events: SessionEventStream;
   readonly #service: SessionService;
@@ -43,7 +43,7 @@ export class SessionLifecycle
   #stopped = false;
 
   constructor(
-    @Inject(SESSION_SETTINGS) settings: ResolvedSettings,
+    @Inject(SESSION_SETTINGS) settings: SessionSettings,
     @Inject(SESSION_BACKEND) backend: SessionBackend,
     @Inject(SESSION_EVENTS) events: SessionEventStream,
     @Inject(SessionService) service: SessionService,
@@ -113,7 +113,7 @@ export class SessionLifecycle
   /** Never rejects. */
   async #unfinished(): Promise<void> {
     const { timeoutMs } = this.#settings.redis;
-    await within(this.#service.idle(), timeoutMs, () => new Error('timeout')).catch(() => {
+    await within(this.#service.idle(), timeoutMs).catch(() => {
       this.#logger.warn(
         `Operations of sessions were still under way ${timeoutMs} ms after the last request and are given up. ` +
           'Await what jobs do with sessions in a beforeApplicationShutdown hook.',

@@ -1,4 +1,6 @@
 import { SessionStoreUnavailableError } from '../core/errors.js';
+import { realTimer, type Timer } from '../core/clock.js';
+import { ThrottledLines } from '../core/throttled-lines.js';
 import { isVague, remedyOf, type Cause, type Endpoint } from './failure.js';
 
 /** Where changes of state are told. */
@@ -20,21 +22,63 @@ export class Availability {
   /** Called when it comes. */
   onBack: (() => void) | undefined;
   #there = true;
+  readonly #timer: Timer;
+  readonly #failures: ThrottledLines;
+  /** Of all of it, where this is one node of a cluster. */
+  #whole: Availability | undefined;
 
   /** @param whose Which requests its absence concerns, for messages. */
-  constructor(endpoint: Endpoint, log: AvailabilityLog, whose = 'Requests with a session') {
+  constructor(
+    endpoint: Endpoint,
+    log: AvailabilityLog,
+    timer: Timer = realTimer,
+    whose = 'Requests with a session',
+  ) {
     this.#endpoint = endpoint;
     this.#log = log;
+    this.#timer = timer;
     this.#whose = whose;
+    this.#failures = new ThrottledLines(
+      {
+        first: (line) => log.warn(`A request with a session got 503: ${line}`),
+        again: (line, count) => {
+          // That all of them get it has been told meanwhile.
+          if (!this.isAway) log.warn(`${count} requests with a session more got 503: ${line}`);
+        },
+      },
+      timer,
+    );
   }
 
   /** The same for one node of it, where it is a cluster. */
   ofNode(address: string): Availability {
-    const endpoint = { ...this.#endpoint, address };
-    return new Availability(endpoint, this.#log, 'Requests whose session is on this node of the cluster');
+    const whose = 'Requests whose session is on this node of the cluster';
+    const node = new Availability({ ...this.#endpoint, address }, this.#log, this.#timer, whose);
+    node.#whole = this;
+    return node;
+  }
+
+  /** Whether the operator knows already that it is not there. */
+  get isAway(): boolean {
+    return !this.#there || this.#whole?.isAway === true;
+  }
+
+  /**
+   * A command failed, and nobody has told that Redis is gone: of a connection that may not come back, as those of a pool, or of a
+   * node of a cluster nobody does before it has failed often enough. Each reason is told at once, and then once a minute.
+   */
+  failed(why: Cause): void {
+    if (this.isAway) return;
+    const { reason, words } = why;
+    this.#failures.note(
+      reason,
+      `Redis at ${this.#endpoint.address}: ${words}. ${remedyOf(reason, this.#endpoint)}`,
+    );
   }
 
   gone(why: Cause): void {
+    // That all of it is gone says more. Told again if it is still away when the others are back.
+    if (this.#whole?.isAway === true) return;
     const { address } = this.#endpoint;
     const { reason, words } = why;
     const remedy = remedyOf(reason, this.#endpoint);

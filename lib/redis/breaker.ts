@@ -67,6 +67,12 @@ export class Breaker {
     return command;
   }
 
+  /** The same of a command that a request waits for: where it fails, the operator is told. */
+  serve<T>(command: Promise<T>): Promise<T> {
+    command.then(this.#succeeded, this.#failedRequest);
+    return command;
+  }
+
   /** Asks at once, where the server counts as down. Its outcome is what the policy makes of it. */
   ask(): void {
     if (this.#policy.state !== CircuitState.Open) return;
@@ -86,6 +92,12 @@ export class Breaker {
     if (!this.#failing || this.#policy.state !== CircuitState.Closed) return;
     this.#failing = false;
     void this.#policy.execute(noop);
+  };
+
+  readonly #failedRequest = (error: unknown): void => {
+    // What is only slow is told by the store.
+    if (isOutage(error) && error.reason !== 'TIMEOUT') this.#server.availability.failed(causeOf(error));
+    this.#failed(error);
   };
 
   readonly #failed = (error: unknown): void => {

@@ -40,7 +40,7 @@ async function examine(node: RedisAddress, options: RedisConnectionOptions): Pro
     return judge(String(info), slots as SlotRange[], options);
   };
   try {
-    return await within(work(), options.timeoutMs, () => new Error('timeout'));
+    return await within(work(), options.timeoutMs);
   } catch (error) {
     return isReply(error) ? causeOf(error) : undefined;
   } finally {

@@ -22,7 +22,7 @@ import {
 import { IdlePause } from './idle-pause.js';
 import { NodeCauses } from './node-causes.js';
 import { SCRIPT_STATUS, TIME_OF, type Script } from './script.js';
-import { ServerClocks } from './server-clocks.js';
+import { ServerClocks } from './server-clock.js';
 
 /** Redis gives a write up before we do, though clocks are read in whole milliseconds and timers may run a little early. */
 export const DEADLINE_MARGIN_MS = 5;
@@ -112,7 +112,7 @@ export class RedisCommands implements RedisExecutor {
     }
   }
 
-  load(key: string): Promise<[Buffer[], number | undefined]> {
+  load(key: string, only?: readonly string[]): Promise<[Buffer[], number | undefined]> {
     return this.#deadlines.limit(
       async (turn) => {
         // To read twice is to read once: where the connection breaks under it, it is read on the next.
@@ -121,12 +121,14 @@ export class RedisCommands implements RedisExecutor {
           if (obstacle !== undefined) await obstacle;
           this.#batch();
           // Upper case, so that ioredis hands out the flat reply: as an object, names would be mangled to strings.
-          const load = this.client.callBuffer('HGETALL', key);
+          const load = only
+            ? this.client.callBuffer('HMGET', key, ...only)
+            : this.client.callBuffer('HGETALL', key);
           const { now } = this.#clocks.of(this.nodeOf(key));
           // In the same round trip. Best effort: where scripts fail, reads must go on.
           const told = now === undefined ? this.#tell(TIME_OF, key, [1, key]).catch(nothing) : undefined;
           try {
-            const fields = flatReply(await load);
+            const fields = only ? withNames(only, (await load) as (Buffer | null)[]) : flatReply(await load);
             return [fields, told === undefined ? now : await told];
           } catch (error) {
             if (!isFirst || !isConnectionFailure(error)) throw error;
@@ -288,8 +290,9 @@ export class RedisCommands implements RedisExecutor {
   #failed(error: unknown, node?: string): Error {
     const { endpoint, cause } = this.#knownOf(node);
     const failure = storeUnavailable(error, endpoint, cause);
-    // Without a connection that comes back nobody would tell that it did.
-    if (!this.state.isReady && isConnectionFailure(failure)) {
+    // Without a connection that comes back nobody would tell that it did. Of a cluster it is not known yet whether all of it is gone.
+    const isUndecided = this.client.isCluster && this.state.isUndecided;
+    if (!this.state.isReady && !isUndecided && isConnectionFailure(failure)) {
       this.#events.failed?.(this.state.cause ?? { reason: failure.reason, words: 'the connection is lost' });
     }
     return failure;
@@ -346,6 +349,10 @@ function isUnknownScript(error: unknown): boolean {
 
 function nothing(): undefined {
   return undefined;
+}
+
+function withNames(names: readonly string[], values: readonly (Buffer | null)[]): Buffer[] {
+  return values.flatMap((value, at) => (value === null ? [] : [Buffer.from(names[at] as string), value]));
 }
 
 /** A client that was given to us may hand out RESP3's map: in ioredis an object without a prototype. */

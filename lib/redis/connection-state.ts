@@ -1,8 +1,16 @@
 import type { Redis } from 'ioredis';
-import type { NetConnectOpts } from 'node:net';
+import { connect, type NetConnectOpts } from 'node:net';
 import { isCluster, type RedisClient } from './client.js';
-import { cause, causeOf, telling, unavailable, type Cause, type Endpoint } from './failure.js';
-import { lastWordsOf } from './last-words.js';
+import {
+  cause,
+  causeOf,
+  causeOfReply,
+  isVague,
+  telling,
+  unavailable,
+  type Cause,
+  type Endpoint,
+} from './failure.js';
 
 /** What the owner of a connection may want to hear of it. */
 export interface ConnectionEvents {
@@ -15,6 +23,8 @@ export interface ConnectionEvents {
 /** What ioredis's errors carry of the command that was refused. */
 type CommandError = Error & { readonly command?: { readonly name?: string | undefined } | undefined };
 
+/** A server that has something to say says it at once. */
+const PATIENCE_MS = 250;
 /** How often a database that could not be selected is asked for again. */
 const RESELECT_INTERVAL_MS = 250;
 
@@ -36,6 +46,8 @@ export class ConnectionState {
   #cause: Cause | undefined;
   /** Of the last round of sentinels. */
   #sentinels: Cause | undefined;
+  /** Of a cluster: why its nodes were of no use in the attempt under way, by their names. */
+  readonly #nodes = new Map<string, Cause>();
   #isInDatabase = true;
   #reselectedAt = -Infinity;
   /** The next close is our own doing. */
@@ -52,11 +64,17 @@ export class ConnectionState {
     if (client.status === 'ready') this.#phase = 'ready';
     // Also keeps ioredis from printing errors, which hold commands, on its own.
     client.on('error', (error: CommandError) => this.#erred(error));
-    client.on('node error', (error: unknown) => this.#note(causeOf(error)));
+    client.on('node error', (error: unknown, name: string) => {
+      const found = causeOf(error);
+      this.#nodes.set(name, telling(this.#nodes.get(name), found));
+      this.#note(found);
+    });
+    client.on('loading', () => this.#note(cause('LOADING')));
     client.on('sentinelError', (error: unknown) => this.#sentinelErred(error));
     client.on('connecting', () => {
       this.#found = undefined;
       this.#peer = undefined;
+      this.#nodes.clear();
     });
     client.on('connect', () => this.#connected());
     client.on('ready', () => this.#opened());
@@ -74,6 +92,11 @@ export class ConnectionState {
 
   get isReady(): boolean {
     return this.#phase === 'ready' && this.#client.status === 'ready' && this.#isWritable;
+  }
+
+  /** It was lost, and nobody knows yet whether it can be opened again. */
+  get isUndecided(): boolean {
+    return this.#phase === 'undecided';
   }
 
   /** Undefined: commands can be sent. Else settles once that is known, and rejects with why they cannot. */
@@ -212,10 +235,24 @@ export class ConnectionState {
 
   #fail(): void {
     this.#phase = 'failed';
-    this.#cause = this.#found ?? cause('CONNECTION_LOST');
+    this.#cause = this.#ofAllNodes() ?? this.#found ?? cause('CONNECTION_LOST');
     this.#sentinels = undefined;
     this.#settle(this.#failure());
     this.#events.failed?.(this.#cause);
+  }
+
+  /** Of a cluster whose nodes are all gone, where that is all there is to say; one that is slow is asked again. */
+  #ofAllNodes(): Cause | undefined {
+    const known = this.#found;
+    if (!isCluster(this.#client) || (known && (!isVague(known) || known.reason === 'TIMEOUT')))
+      return undefined;
+    const each = [...this.#nodes].map(([name, { reason, words }]) =>
+      reason === 'CONNECTION_LOST' ? name : `${name} (${words})`,
+    );
+    return cause(
+      'CLUSTER_DOWN',
+      `no node of the cluster answers: ${each.join(', ') || 'none could be asked'}`,
+    );
   }
 
   #settle(error?: Error): void {
@@ -238,4 +275,24 @@ function waiting(): { decided: Promise<void>; decide: (error?: Error) => void } 
   // Whoever waited may have given up.
   decided.catch(() => undefined);
   return { decided, decide };
+}
+
+/**
+ * Why a server hangs up, if it says so: one that has too many clients answers a new one before it is asked anything, and
+ * closes. Whoever writes to it meanwhile, as every client does, gets a broken pipe and never reads the answer, so this
+ * one only listens. Never rejects.
+ */
+function lastWordsOf(address: NetConnectOpts): Promise<Cause | undefined> {
+  return new Promise((resolve) => {
+    const socket = connect({ ...address, timeout: PATIENCE_MS });
+    const done = (words?: Cause): void => {
+      socket.destroy();
+      resolve(words);
+    };
+    socket.once('data', (bytes) => {
+      const [, refusal] = /^-([^\r\n]{1,200})/.exec(bytes.toString('latin1')) ?? [];
+      done(refusal === undefined ? undefined : causeOfReply(refusal));
+    });
+    for (const end of ['error', 'timeout', 'close']) socket.once(end, () => done());
+  });
 }

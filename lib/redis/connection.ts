@@ -2,8 +2,7 @@ import type { Availability } from './availability.js';
 import { isCluster, type ClientHooks, type RedisClient } from './client.js';
 import { RedisCommands } from './commands.js';
 import { within } from './deadline.js';
-import type { Argument, RedisLink } from './executor.js';
-import type { ScanPage, ScanPlace } from './scan.js';
+import { ForwardingExecutor, type RedisLink } from './executor.js';
 import type { Cause, Endpoint } from './failure.js';
 import type { Script } from './script.js';
 import { StallDetector } from './stall-detector.js';
@@ -22,68 +21,41 @@ export type ClientFactory = (hooks: ClientHooks) => RedisClient;
  * the server turns out to have become a replica, another connection is opened beside it, and takes its place only
  * if it leads to a master: until then reads go on.
  */
-export class RedisConnection implements RedisLink {
-  readonly endpoint: Endpoint;
-  readonly timeoutMs: number;
+export class RedisConnection extends ForwardingExecutor implements RedisLink {
+  readonly #endpoint: Endpoint;
+  readonly #timeoutMs: number;
   readonly #availability: Availability;
   readonly #make: () => RedisClient;
   /** Clients that were ready at least once: before that nothing can be lost. */
   readonly #served = new WeakSet<RedisClient>();
-  #commands: RedisCommands;
+  protected inner: RedisCommands;
   #renewing = false;
   #closing = false;
 
   constructor(make: ClientFactory, endpoint: Endpoint, timeoutMs: number, availability: Availability) {
-    this.endpoint = endpoint;
-    this.timeoutMs = timeoutMs;
+    super();
+    this.#endpoint = endpoint;
+    this.#timeoutMs = timeoutMs;
     this.#availability = availability;
     this.#make = () => make({ onReadOnly: () => this.#renew() });
-    this.#commands = this.#adopt(this.#make());
+    this.inner = this.#adopt(this.#make());
   }
 
   get client(): RedisClient {
-    return this.#commands.client;
+    return this.inner.client;
   }
 
   isOrdered(script: Script): boolean {
-    return this.#commands.isOrdered(script);
-  }
-
-  load(key: string): Promise<[Buffer[], number | undefined]> {
-    return this.#commands.load(key);
-  }
-
-  run(script: Script, keys: readonly string[], args: readonly Argument[]): Promise<unknown> {
-    return this.#commands.run(script, keys, args);
-  }
-
-  call(name: string, ...args: string[]): Promise<unknown> {
-    return this.#commands.call(name, ...args);
-  }
-
-  callEach(name: string, ...args: string[]): Promise<unknown[]> {
-    return this.#commands.callEach(name, ...args);
-  }
-
-  scan(pattern: string, place?: ScanPlace): Promise<ScanPage> {
-    return this.#commands.scan(pattern, place);
-  }
-
-  timeAt(key: string): Promise<number> {
-    return this.#commands.timeAt(key);
+    return this.inner.isOrdered(script);
   }
 
   /** Undefined: what is sent on the client itself goes where commands go. Else settles once it does. */
   ready(): Promise<void> | undefined {
-    return this.#commands.state.ready();
-  }
-
-  nodeOf(key: string): string | undefined {
-    return this.#commands.nodeOf(key);
+    return this.inner.state.ready();
   }
 
   connect(): Promise<void> {
-    return this.#commands.open();
+    return this.inner.open();
   }
 
   async close(): Promise<void> {
@@ -95,9 +67,9 @@ export class RedisConnection implements RedisLink {
   /** Makes the commands of a client that is to be the current one. */
   #adopt(client: RedisClient): RedisCommands {
     const isCurrent = (): boolean => !this.#closing && client === this.client;
-    const detector = isCluster(client) ? undefined : new StallDetector(client, this.timeoutMs);
+    const detector = isCluster(client) ? undefined : new StallDetector(client, this.#timeoutMs);
     client.on('end', () => this.#connectAgain(client));
-    return new RedisCommands(client, this.endpoint, this.timeoutMs, {
+    return new RedisCommands(client, this.#endpoint, this.#timeoutMs, {
       late: () => detector?.suspect(),
       failed: (cause: Cause) => {
         if (isCurrent() && this.#served.has(client)) this.#availability.gone(cause);
@@ -138,7 +110,7 @@ export class RedisConnection implements RedisLink {
       await commands.open();
       if (this.#closing || !(await leadsToMaster(commands))) return next.disconnect();
       const last = this.client;
-      this.#commands = commands;
+      this.inner = commands;
       this.#availability.note('it had become a replica; the connection now leads to a master.');
       await this.#farewell(last);
     } catch {
@@ -148,13 +120,9 @@ export class RedisConnection implements RedisLink {
 
   /** Lets commands in flight finish, within the command timeout, and closes. Never rejects. */
   async #farewell(client: RedisClient): Promise<void> {
-    if (client.status === 'ready') await this.#within(client.quit()).catch(noop);
+    if (client.status === 'ready') await within(client.quit(), this.#timeoutMs).catch(noop);
     // Also where it has ended: with Sentinel, connections to the sentinels are left, which only this closes.
     client.disconnect();
-  }
-
-  #within<T>(work: Promise<T>): Promise<T> {
-    return within(work, this.timeoutMs, () => new Error('timeout'));
   }
 }
 

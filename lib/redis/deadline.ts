@@ -1,5 +1,3 @@
-import { WakingTime } from './waking-time.js';
-
 /** Longest time between two looks at what is due. */
 const LONGEST_BEAT_MS = 100;
 /** Of the time that work may take, so that what a process which is stuck counts for is a quarter of it. */
@@ -12,7 +10,11 @@ export interface Turn {
 }
 
 /** Settles as the work does, or rejects with `late()` when that takes too long; the work itself goes on. */
-export function within<T>(work: Promise<T>, milliseconds: number, late: () => Error): Promise<T> {
+export function within<T>(
+  work: Promise<T>,
+  milliseconds: number,
+  late = (): Error => new Error('timeout'),
+): Promise<T> {
   return new Deadlines(milliseconds, late, (error) => error as Error).limit(() => work);
 }
 
@@ -133,5 +135,42 @@ class Due implements Turn {
 
   get left(): number {
     return this.reject === undefined ? 0 : Math.max(0, this.at - this.#time.now);
+  }
+}
+
+/**
+ * Milliseconds as far as this process could use them. While its event loop stands still (a long computation, a stopped
+ * process) nothing can be sent and nothing that has arrived be read, so that such time says nothing of Redis: from one
+ * beat to the next it counts for two at most. It never goes back, and goes on with each beat.
+ */
+class WakingTime {
+  readonly #most: number;
+  readonly #elapsed: () => number;
+  #counted = 0;
+  #lastBeat: number;
+
+  /**
+   * @param beatMs How often {@link beat} is called by a process that is not stuck, about.
+   * @param elapsed A monotonic clock, in milliseconds.
+   */
+  constructor(beatMs: number, elapsed: () => number = () => performance.now()) {
+    this.#most = 2 * beatMs;
+    this.#elapsed = elapsed;
+    this.#lastBeat = elapsed();
+  }
+
+  get now(): number {
+    return this.#counted + Math.min(this.#elapsed() - this.#lastBeat, this.#most);
+  }
+
+  /** The event loop turns. */
+  beat(): void {
+    this.#counted = this.now;
+    this.#lastBeat = this.#elapsed();
+  }
+
+  /** Nobody has called {@link beat} for a while because nobody needed the time. */
+  resume(): void {
+    this.#lastBeat = this.#elapsed();
   }
 }

@@ -1,7 +1,6 @@
 import type { Timer } from '../core/clock.js';
-import { SessionStoreUnavailableError } from '../core/errors.js';
 import type { AvailabilityLog } from './availability.js';
-import type { RedisExecutor } from './executor.js';
+import { forbiddenAmong, type RedisExecutor } from './executor.js';
 
 /** How often a server is asked whether it evicts keys: the policy can be changed while it runs. */
 const LOOK_INTERVAL_MS = 60_000;
@@ -36,23 +35,19 @@ export async function evictedKeys(redis: RedisExecutor): Promise<number | undefi
   return counts.length === 0 ? undefined : counts.reduce((sum, count) => sum + count, 0);
 }
 
+/** What is not known of a server that does not answer these. */
+const UNKNOWN_WITHOUT: Readonly<Record<string, string>> = {
+  ROLE: 'health shows no role',
+  INFO: 'whether it evicts sessions when it is full is not known',
+};
+
 /** What a server does not let us see, for one line at boot; undefined: nothing. Sessions need none of it. */
 export async function uncheckable(redis: RedisExecutor): Promise<string | undefined> {
-  const refused: (readonly [string, string])[] = [];
-  for (const [name, effect, ...args] of [
-    ['ROLE', 'health shows no role'],
-    ['INFO', 'whether it evicts sessions when it is full is not known', 'memory'],
-  ] as const) {
-    await redis.call(name, ...args).catch((error: unknown) => {
-      if (isRefusal(error)) refused.push([name, effect]);
-    });
-  }
-  const [first, ...rest] = refused;
-  if (first === undefined) return undefined;
-  const all = [first, ...rest];
+  const refused = await forbiddenAmong(redis, [['ROLE'], ['INFO', 'memory']]);
+  if (refused.length === 0) return undefined;
   return (
-    `Redis at ${redis.endpoint.address} refuses ${all.map(([name]) => name).join(' and ')}, which sessions do not need: ` +
-    `${all.map(([, effect]) => effect).join('; ')}.`
+    `Redis at ${redis.endpoint.address} refuses ${refused.join(' and ')}, which sessions do not need: ` +
+    `${refused.map((name) => UNKNOWN_WITHOUT[name]).join('; ')}.`
   );
 }
 
@@ -98,13 +93,6 @@ export class EvictionWatch {
         'others: whoever loses one is logged out. Raise maxmemory, and set maxmemory-policy noeviction.',
     );
   }
-}
-
-function isRefusal(error: unknown): boolean {
-  return (
-    error instanceof SessionStoreUnavailableError &&
-    (error.reason === 'NOPERM' || error.reason === 'UNKNOWN_COMMAND')
-  );
 }
 
 /** Of each server that tells. */

@@ -1,4 +1,4 @@
-import type { Endpoint } from './failure.js';
+import { isForbidden, type Endpoint } from './failure.js';
 import type { ScanPage, ScanPlace } from './scan.js';
 import type { Script } from './script.js';
 
@@ -15,10 +15,11 @@ export interface RedisExecutor {
   readonly timeoutMs: number;
 
   /**
-   * HGETALL, and what time it was for the server: by its clock as far as it is known, and asked in the same round trip where it
-   * is not. Undefined where the server does not tell.
+   * A hash, names and values in turn, and what time it was for the server: by its clock as far as it is known, and asked in the
+   * same round trip where it is not. Undefined where the server does not tell.
+   * @param only These fields, as far as they are there. Default: all.
    */
-  load(key: string): Promise<[Buffer[], number | undefined]>;
+  load(key: string, only?: readonly string[]): Promise<[Buffer[], number | undefined]>;
 
   /**
    * Runs a script; bytes in the reply are Buffers. Where it has a deadline, that is when `timeoutMs` is over, by the clock
@@ -47,6 +48,47 @@ export interface RedisExecutor {
   nodeOf?(key: string): string | undefined;
 }
 
+/** Hands everything on to another executor, but for what a subclass does itself. Says nothing of the order of scripts. */
+export abstract class ForwardingExecutor implements RedisExecutor {
+  protected abstract readonly inner: RedisExecutor;
+
+  get endpoint(): Endpoint {
+    return this.inner.endpoint;
+  }
+
+  get timeoutMs(): number {
+    return this.inner.timeoutMs;
+  }
+
+  load(key: string, only?: readonly string[]): ReturnType<RedisExecutor['load']> {
+    return this.inner.load(key, only);
+  }
+
+  run(script: Script, keys: readonly string[], args: readonly Argument[]): Promise<unknown> {
+    return this.inner.run(script, keys, args);
+  }
+
+  call(name: string, ...args: string[]): Promise<unknown> {
+    return this.inner.call(name, ...args);
+  }
+
+  callEach(name: string, ...args: string[]): Promise<unknown[]> {
+    return this.inner.callEach(name, ...args);
+  }
+
+  scan(pattern: string, place?: ScanPlace): Promise<ScanPage> {
+    return this.inner.scan(pattern, place);
+  }
+
+  timeAt(key: string): Promise<number> {
+    return this.inner.timeAt(key);
+  }
+
+  nodeOf(key: string): string | undefined {
+    return this.inner.nodeOf?.(key);
+  }
+}
+
 /** Enough that nearly every node of a cluster of some hundred has one. */
 const MOST_SAMPLES = 1000;
 
@@ -67,6 +109,23 @@ export function sampleNodes<T>(
     if (node === undefined) break;
   }
   return samples;
+}
+
+/**
+ * The names of those commands that the server forbids or does not have. It names none itself that it refuses in a script.
+ * @param commands With their arguments.
+ */
+export async function forbiddenAmong(
+  redis: RedisExecutor,
+  commands: readonly (readonly [name: string, ...args: string[]])[],
+): Promise<string[]> {
+  const forbidden: string[] = [];
+  for (const [name, ...args] of commands) {
+    await redis.call(name, ...args).catch((error: unknown) => {
+      if (isForbidden(error)) forbidden.push(name);
+    });
+  }
+  return forbidden;
 }
 
 /** An executor with a beginning and an end: one connection, a pool of them, or a client that is not ours. */

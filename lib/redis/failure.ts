@@ -32,6 +32,7 @@ const OUTAGES: ReadonlySet<StoreUnavailableReason> = new Set<StoreUnavailableRea
   ] as const),
   ...(['SENTINEL_AUTH', 'SENTINEL_MASTER_UNKNOWN', 'SENTINELS_UNREACHABLE', 'CLUSTER_DISABLED'] as const),
   ...(['CLUSTER_ADDRESS_UNKNOWN', 'CLUSTER_NODES_UNREACHABLE', 'CLUSTER_SLOTS_UNASSIGNED'] as const),
+  ...(['CLUSTER_DOWN', 'LOADING'] as const),
 ]);
 
 /** What follows any loss of a connection: where a better reason is known, it is told instead. */
@@ -66,6 +67,8 @@ const WORDS: Partial<Record<StoreUnavailableReason, string>> = {
   CLUSTER_DISABLED: 'the server is not part of a cluster',
   SENTINEL_MASTER_UNKNOWN: 'the sentinels know no master of that name',
   SENTINELS_UNREACHABLE: 'no sentinel answers',
+  CLUSTER_DOWN: 'no node of the cluster answers',
+  LOADING: 'it is loading its data set',
 };
 
 /** Of the errors made here, which tell other people only the reason. */
@@ -123,6 +126,14 @@ export function isOutage(error: unknown): error is SessionStoreUnavailableError 
   return error instanceof SessionStoreUnavailableError && OUTAGES.has(error.reason);
 }
 
+/** Whether the server has this command or this key not for us, or not at all: asking again changes nothing. */
+export function isForbidden(error: unknown): error is SessionStoreUnavailableError {
+  return (
+    error instanceof SessionStoreUnavailableError &&
+    (error.reason === 'NOPERM' || error.reason === 'UNKNOWN_COMMAND')
+  );
+}
+
 /** Whether a better reason may be known elsewhere. */
 export function isVague({ reason }: Pick<Cause, 'reason'>): boolean {
   return VAGUE.has(reason);
@@ -175,6 +186,18 @@ export function noAnswer(endpoint: Endpoint, timeoutMs: number): SessionStoreUna
     endpoint,
     cause('TIMEOUT'),
     `Redis at ${endpoint.address} did not answer in ${timeoutMs} ms`,
+  );
+}
+
+/** A write reached the server after its deadline and was not applied, though there was time to send it again. */
+export function tooLate(
+  { endpoint, timeoutMs }: { readonly endpoint: Endpoint; readonly timeoutMs: number },
+  what: string,
+): SessionStoreUnavailableError {
+  return unavailable(
+    endpoint,
+    cause('LATE'),
+    `Redis at ${endpoint.address} got to ${what} later than ${timeoutMs} ms after it was sent and did not apply it`,
   );
 }
 
@@ -273,6 +296,8 @@ const REMEDIES: Readonly<Record<StoreUnavailableReason, string | ((endpoint: End
     'Say where they are from here in redis.cluster.natMap, or give the nodes another cluster-announce-ip.',
   CLUSTER_SLOTS_UNASSIGNED:
     'Sessions in the others cannot be served: assign all 16384 (redis-cli --cluster fix).',
+  CLUSTER_DOWN: (endpoint) =>
+    `Check ${PLACES[isOwn(endpoint) ? 'cluster' : 'client']}, and that the nodes are up and can be reached from here.`,
   NOPERM: (endpoint) =>
     `Check the ACL of ${isOwn(endpoint) ? 'REDIS_SESSION_USERNAME' : "redis.client's user"}: SECURITY.md has the line to give to Redis, and its keys begin with the prefix.`,
   UNKNOWN_COMMAND:
@@ -285,7 +310,9 @@ const REMEDIES: Readonly<Record<StoreUnavailableReason, string | ((endpoint: End
   NOREPLICAS: 'The server has fewer replicas than its min-replicas-to-write demands.',
   MISCONF: "The server cannot save to its disk: see the server's log.",
   BUSY: 'A script runs for too long on the server: SCRIPT KILL ends it.',
-  LOADING: 'The server is loading its data and will be back.',
+  LOADING:
+    'It will be back by itself: INFO persistence says how much is left. An application that is to wait for it at its start sets ' +
+    'REDIS_SESSION_STARTUP=wait.',
   MASTERDOWN: "The server is a replica that has lost its master: check the master's state.",
   CLUSTERDOWN: 'The cluster has lost masters or slots: see CLUSTER INFO on one of its nodes.',
   TRYAGAIN: 'The cluster is moving the slot of the session, which takes longer than REDIS_SESSION_TIMEOUT.',

@@ -1,6 +1,6 @@
 import type { Redis } from 'ioredis';
 import { isCluster, type RedisClient } from './client.js';
-import { causeOf, telling, type Cause } from './failure.js';
+import { cause, causeOf, telling, type Cause } from './failure.js';
 
 /**
  * Why nodes of a cluster could not be connected to, which commands are not told: theirs is only that a connection was
@@ -13,7 +13,13 @@ export class NodeCauses {
   constructor(client: RedisClient) {
     this.#client = client;
     if (!isCluster(client)) return;
-    client.on('+node', ({ options: { host, port } }: Redis) => this.#found.delete(`${host}:${port}`));
+    client.on('+node', (node: Redis) => {
+      const name = `${node.options.host}:${node.options.port}`;
+      const forget = (): void => void this.#found.delete(name);
+      forget();
+      node.on('loading', () => this.#found.set(name, cause('LOADING')));
+      node.on('ready', forget);
+    });
     client.on('node error', (error: unknown, name: string) => {
       this.#found.set(name, telling(this.#found.get(name), causeOf(error)));
     });

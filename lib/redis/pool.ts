@@ -7,6 +7,7 @@ import {
   cause,
   isOutage,
   isReply,
+  isVague,
   noAnswer,
   storeUnavailable,
   unavailable,
@@ -49,6 +50,8 @@ export class RedisPool implements RedisLink {
   readonly #options: RedisPoolOptions;
   readonly #pool: Pool<PooledConnection>;
   readonly #connections = new Set<PooledConnection>();
+  /** Those that are not open yet, and may know why. */
+  readonly #opening = new Set<PooledConnection>();
   /** Of those that wait for a connection; not generic-pool's own, whose timers blame it for what this process was stuck. */
   readonly #queue: Deadlines;
   readonly #whole: Deadlines;
@@ -62,7 +65,10 @@ export class RedisPool implements RedisLink {
     this.#pool = createPool<PooledConnection>(
       {
         create: async () => {
-          const connection = await PooledConnection.open(make, endpoint, timeoutMs, options.testOnCreate);
+          const connection = new PooledConnection(make, endpoint, timeoutMs);
+          this.#opening.add(connection);
+          await connection.open(options.testOnCreate);
+          this.#opening.delete(connection);
           this.#connections.add(connection);
           return connection;
         },
@@ -87,14 +93,14 @@ export class RedisPool implements RedisLink {
     this.#queue = new Deadlines(this.#maxWaitMs, exhausted, exhausted);
     this.#whole = new Deadlines(
       timeoutMs,
-      () => noAnswer(endpoint, timeoutMs),
+      () => this.#late(timeoutMs),
       (error) => error as Error,
     );
     this.#idleTests = this.#scheduleIdleTests();
   }
 
-  load(key: string): Promise<[Buffer[], number | undefined]> {
-    return this.#use(({ commands }) => commands.load(key));
+  load(key: string, only?: readonly string[]): Promise<[Buffer[], number | undefined]> {
+    return this.#use(({ commands }) => commands.load(key, only));
   }
 
   run(script: Script, keys: readonly string[], args: readonly Argument[]): Promise<unknown> {
@@ -132,7 +138,7 @@ export class RedisPool implements RedisLink {
   async #close(): Promise<void> {
     clearInterval(this.#idleTests);
     const orderly = this.#pool.drain().then(() => this.#pool.clear());
-    await within(orderly, this.timeoutMs, () => new Error('timeout')).catch(() => undefined);
+    await within(orderly, this.timeoutMs).catch(() => undefined);
     for (const connection of this.#connections) connection.abandon();
   }
 
@@ -145,7 +151,7 @@ export class RedisPool implements RedisLink {
         borrowed = true;
         return this.#lend(connection, work, turn);
       },
-      () => (borrowed ? noAnswer(this.endpoint, this.timeoutMs) : this.#exhausted()),
+      () => (borrowed ? this.#late(this.timeoutMs) : this.#exhausted()),
     );
   }
 
@@ -186,10 +192,19 @@ export class RedisPool implements RedisLink {
     }
   }
 
+  /** No answer in time; where a connection that is being opened knows why, that is told. */
+  #late(milliseconds: number): Error {
+    for (const { commands } of this.#opening) {
+      const { cause } = commands.state;
+      if (cause !== undefined && !isVague(cause)) return unavailable(this.endpoint, cause);
+    }
+    return noAnswer(this.endpoint, milliseconds);
+  }
+
   /** Nobody got a connection in time: others have them all, or they could not be opened in that time. */
   #exhausted(): Error {
     const { maxConnections } = this.#options;
-    if (this.#waits && this.#pool.borrowed < maxConnections) return noAnswer(this.endpoint, this.#maxWaitMs);
+    if (this.#waits && this.#pool.borrowed < maxConnections) return this.#late(this.#maxWaitMs);
     const waited = this.#waits ? ` for ${this.#maxWaitMs} ms` : '';
     return unavailable(
       this.endpoint,

@@ -20,25 +20,18 @@ export class PooledConnection {
   /** Another connection to the server was not answered: this one is asked before it is lent. */
   #isSuspect = false;
 
-  private constructor(make: ClientFactory, endpoint: Endpoint, timeoutMs: number) {
+  constructor(make: ClientFactory, endpoint: Endpoint, timeoutMs: number) {
     this.#client = make({ reconnect: false, onReadOnly: () => this.spoil() });
     this.commands = new RedisCommands(this.#client, endpoint, timeoutMs);
   }
 
-  static async open(
-    make: ClientFactory,
-    endpoint: Endpoint,
-    timeoutMs: number,
-    ping: boolean,
-  ): Promise<PooledConnection> {
-    const connection = new PooledConnection(make, endpoint, timeoutMs);
+  async open(ping: boolean): Promise<void> {
     try {
-      await connection.commands.open({ ping });
+      await this.commands.open({ ping });
     } catch (reason) {
-      connection.#client.disconnect();
-      connection.#failed = { reason, at: performance.now() };
+      this.#client.disconnect();
+      this.#failed = { reason, at: performance.now() };
     }
-    return connection;
   }
 
   /** Why it could not be opened; undefined: it was. */
@@ -64,7 +57,7 @@ export class PooledConnection {
       (error: unknown) => !isOutage(error),
     );
     const patienceMs = this.#isSuspect ? graceMs(timeoutMs) : timeoutMs;
-    const answers = await within(answer, patienceMs, () => new Error('silent')).catch(() => false);
+    const answers = await within(answer, patienceMs).catch(() => false);
     if (answers) this.#isSuspect = false;
     return answers;
   }
@@ -82,7 +75,7 @@ export class PooledConnection {
   /** Ends it once what was sent has been answered; never rejects. */
   async close(): Promise<void> {
     const { timeoutMs } = this.commands;
-    if (this.isOpen) await within(this.#client.quit(), timeoutMs, () => new Error('timeout')).catch(noop);
+    if (this.isOpen) await within(this.#client.quit(), timeoutMs).catch(noop);
     this.abandon();
   }
 

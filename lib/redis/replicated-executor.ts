@@ -2,9 +2,8 @@ import type { SessionStoreUnavailableError } from '../core/errors.js';
 import { within } from './deadline.js';
 import { DEADLINE_MARGIN_MS } from './commands.js';
 import type { RedisConnection } from './connection.js';
-import type { Argument, RedisExecutor } from './executor.js';
-import type { ScanPage, ScanPlace } from './scan.js';
-import { cause, noAnswer, storeUnavailable, unavailable, type Endpoint } from './failure.js';
+import { ForwardingExecutor, type Argument, type RedisExecutor } from './executor.js';
+import { cause, noAnswer, storeUnavailable, unavailable } from './failure.js';
 import { MARK_POINT, type Script } from './script.js';
 
 /**
@@ -35,8 +34,8 @@ type Replies = readonly (readonly [Error | null, unknown])[];
  * down the same socket as its WAIT: after a failover in between it would be asked of a master that never saw the script.
  * What arrives while one WAIT is under way shares the next.
  */
-export class ReplicatedExecutor implements RedisExecutor {
-  readonly #connection: RedisConnection;
+export class ReplicatedExecutor extends ForwardingExecutor {
+  protected readonly inner: RedisConnection;
   readonly #replicas: number;
   readonly #point: string;
   #orders: Order[] = [];
@@ -44,46 +43,19 @@ export class ReplicatedExecutor implements RedisExecutor {
 
   /** @param point A key that nobody uses, within what the Redis user may touch. */
   constructor(connection: RedisConnection, replicas: number, point: string) {
-    this.#connection = connection;
+    super();
+    this.inner = connection;
     this.#replicas = replicas;
     this.#point = point;
   }
 
-  get endpoint(): Endpoint {
-    return this.#connection.endpoint;
-  }
-
-  get timeoutMs(): number {
-    return this.#connection.timeoutMs;
-  }
-
   /** Rejects with SessionStoreUnavailableError where too few replicas have it in time; the master may have it then. */
-  run(script: Script, keys: readonly string[], args: readonly Argument[]): Promise<unknown> {
+  override run(script: Script, keys: readonly string[], args: readonly Argument[]): Promise<unknown> {
     const reply = new Promise<unknown>((done, failed) => {
       this.#orders.push({ script, keys, args, done, failed, until: performance.now() + this.timeoutMs });
     });
     this.#work();
     return within(reply, this.timeoutMs, () => noAnswer(this.endpoint, this.timeoutMs));
-  }
-
-  scan(pattern: string, place?: ScanPlace): Promise<ScanPage> {
-    return this.#connection.scan(pattern, place);
-  }
-
-  timeAt(key: string): Promise<number> {
-    return this.#connection.timeAt(key);
-  }
-
-  load(key: string): ReturnType<RedisExecutor['load']> {
-    return this.#connection.load(key);
-  }
-
-  call(name: string, ...args: string[]): Promise<unknown> {
-    return this.#connection.call(name, ...args);
-  }
-
-  callEach(name: string, ...args: string[]): Promise<unknown[]> {
-    return this.#connection.callEach(name, ...args);
   }
 
   #work(): void {
@@ -107,9 +79,9 @@ export class ReplicatedExecutor implements RedisExecutor {
   }
 
   async #send(orders: readonly Order[]): Promise<Replies> {
-    await this.#connection.ready();
-    const now = await this.#connection.timeAt(this.#point);
-    const pipeline = this.#connection.client.pipeline();
+    await this.inner.ready();
+    const now = await this.inner.timeAt(this.#point);
+    const pipeline = this.inner.client.pipeline();
     const bounded = orders.map((order) => ({ ...order, args: withDeadline(order, now) }));
     for (const { script, keys, args } of [
       ...bounded,
@@ -160,50 +132,19 @@ function hasWritten(reply: unknown): boolean {
 }
 
 /** Sends the ends of sessions where they are confirmed, and everything else the usual way. */
-export class EndsApart implements RedisExecutor {
-  readonly #usual: RedisExecutor;
+export class EndsApart extends ForwardingExecutor {
+  protected readonly inner: RedisExecutor;
   readonly #ends: RedisExecutor;
   readonly #end: Script;
 
   constructor(usual: RedisExecutor, ends: RedisExecutor, end: Script) {
-    this.#usual = usual;
+    super();
+    this.inner = usual;
     this.#ends = ends;
     this.#end = end;
   }
 
-  get endpoint(): Endpoint {
-    return this.#usual.endpoint;
-  }
-
-  get timeoutMs(): number {
-    return this.#usual.timeoutMs;
-  }
-
-  nodeOf(key: string): string | undefined {
-    return this.#usual.nodeOf?.(key);
-  }
-
-  scan(pattern: string, place?: ScanPlace): Promise<ScanPage> {
-    return this.#usual.scan(pattern, place);
-  }
-
-  timeAt(key: string): Promise<number> {
-    return this.#usual.timeAt(key);
-  }
-
-  load(key: string): ReturnType<RedisExecutor['load']> {
-    return this.#usual.load(key);
-  }
-
-  run(script: Script, keys: readonly string[], args: readonly Argument[]): Promise<unknown> {
-    return (script === this.#end ? this.#ends : this.#usual).run(script, keys, args);
-  }
-
-  call(name: string, ...args: string[]): Promise<unknown> {
-    return this.#usual.call(name, ...args);
-  }
-
-  callEach(name: string, ...args: string[]): Promise<unknown[]> {
-    return this.#usual.callEach(name, ...args);
+  override run(script: Script, keys: readonly string[], args: readonly Argument[]): Promise<unknown> {
+    return (script === this.#end ? this.#ends : this.inner).run(script, keys, args);
   }
 }

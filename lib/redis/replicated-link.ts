@@ -2,7 +2,7 @@ import { Availability } from './availability.js';
 import { createRedisClient, duplicateOf, type RedisClient, type RedisConnectionOptions } from './client.js';
 import { RedisConnection, type ClientFactory } from './connection.js';
 import type { RedisExecutor } from './executor.js';
-import { cause, causeOf, unavailable, type Endpoint } from './failure.js';
+import { cause, causeOf, isForbidden, unavailable, type Endpoint } from './failure.js';
 import { ReplicatedExecutor } from './replicated-executor.js';
 import { ResilientExecutor } from './resilient-executor.js';
 import { MARK_POINT } from './script.js';
@@ -80,7 +80,7 @@ async function assertMayWait(connection: RedisConnection): Promise<void> {
   } catch (error) {
     const { reason, words } = causeOf(error);
     if (reason === 'REFUSED') return;
-    if (reason !== 'NOPERM' && reason !== 'UNKNOWN_COMMAND') throw error;
+    if (!isForbidden(error)) throw error;
     const what = `${words}, which REDIS_SESSION_LOGOUT_CONFIRMED_BY_REPLICAS needs`;
     throw unavailable(connection.endpoint, cause(reason, what));
   }

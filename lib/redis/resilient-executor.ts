@@ -1,8 +1,8 @@
 import type { Availability } from './availability.js';
 import { Breaker } from './breaker.js';
-import type { Argument, RedisExecutor } from './executor.js';
+import { ForwardingExecutor, type Argument, type RedisExecutor } from './executor.js';
 import type { ScanPage, ScanPlace } from './scan.js';
-import { unavailable, cause, type Endpoint } from './failure.js';
+import { cause, unavailable } from './failure.js';
 import type { Script } from './script.js';
 
 /**
@@ -10,8 +10,8 @@ import type { Script } from './script.js';
  * each node has a breaker of its own, so that one that is down takes nothing from sessions on the others. And more
  * commands than `maxInFlight` at a time are refused, so that a Redis that is slow does not fill this process's memory.
  */
-export class ResilientExecutor implements RedisExecutor {
-  readonly #inner: RedisExecutor;
+export class ResilientExecutor extends ForwardingExecutor {
+  protected readonly inner: RedisExecutor;
   readonly #maxInFlight: number;
   readonly #availability: Availability;
   /** Of the only server; on a cluster of what may be sent to any node. */
@@ -22,7 +22,8 @@ export class ResilientExecutor implements RedisExecutor {
   #closed = false;
 
   constructor(inner: RedisExecutor, maxInFlight: number, availability: Availability) {
-    this.#inner = inner;
+    super();
+    this.inner = inner;
     this.#maxInFlight = maxInFlight;
     this.#availability = availability;
     this.#whole = this.#breaker(inner.endpoint.address, availability, () => inner.call('PING'));
@@ -30,47 +31,35 @@ export class ResilientExecutor implements RedisExecutor {
     availability.onBack = () => this.#breakers().forEach((breaker) => breaker.ask());
   }
 
-  get endpoint(): Endpoint {
-    return this.#inner.endpoint;
-  }
-
-  get timeoutMs(): number {
-    return this.#inner.timeoutMs;
-  }
-
   isOrdered(script: Script): boolean {
-    return this.#inner.isOrdered?.(script) === true;
+    return this.inner.isOrdered?.(script) === true;
   }
 
-  load(key: string): Promise<[Buffer[], number | undefined]> {
+  override load(key: string, only?: readonly string[]): Promise<[Buffer[], number | undefined]> {
     const breaker = this.#breakerOf(key);
-    return this.#refused(breaker) ?? breaker.watch(this.#inner.load(key));
+    return this.#refused(breaker) ?? breaker.serve(this.inner.load(key, only));
   }
 
-  run(script: Script, keys: readonly string[], args: readonly Argument[]): Promise<unknown> {
+  override run(script: Script, keys: readonly string[], args: readonly Argument[]): Promise<unknown> {
     const breaker = this.#breakerOf(keys[0]);
-    return this.#refused(breaker) ?? breaker.watch(this.#inner.run(script, keys, args));
+    return this.#refused(breaker) ?? breaker.serve(this.inner.run(script, keys, args));
   }
 
-  call(name: string, ...args: string[]): Promise<unknown> {
-    return this.#refused(this.#whole) ?? this.#whole.watch(this.#inner.call(name, ...args));
+  override call(name: string, ...args: string[]): Promise<unknown> {
+    return this.#refused(this.#whole) ?? this.#whole.watch(this.inner.call(name, ...args));
   }
 
-  callEach(name: string, ...args: string[]): Promise<unknown[]> {
-    return this.#refused(this.#whole) ?? this.#whole.watch(this.#inner.callEach(name, ...args));
+  override callEach(name: string, ...args: string[]): Promise<unknown[]> {
+    return this.#refused(this.#whole) ?? this.#whole.watch(this.inner.callEach(name, ...args));
   }
 
-  nodeOf(key: string): string | undefined {
-    return this.#inner.nodeOf?.(key);
+  override scan(pattern: string, place?: ScanPlace): Promise<ScanPage> {
+    return this.#refused(this.#whole) ?? this.#whole.watch(this.inner.scan(pattern, place));
   }
 
-  scan(pattern: string, place?: ScanPlace): Promise<ScanPage> {
-    return this.#refused(this.#whole) ?? this.#whole.watch(this.#inner.scan(pattern, place));
-  }
-
-  timeAt(key: string): Promise<number> {
+  override timeAt(key: string): Promise<number> {
     const breaker = this.#breakerOf(key);
-    return this.#refused(breaker) ?? breaker.watch(this.#inner.timeAt(key));
+    return this.#refused(breaker) ?? breaker.serve(this.inner.timeAt(key));
   }
 
   /** Nothing is sent any more. */
@@ -84,14 +73,14 @@ export class ResilientExecutor implements RedisExecutor {
   }
 
   #breakerOf(key: string | undefined): Breaker {
-    const node = key === undefined ? undefined : this.#inner.nodeOf?.(key);
+    const node = key === undefined ? undefined : this.inner.nodeOf?.(key);
     if (key === undefined || node === undefined) return this.#whole;
     return this.#nodes.get(node) ?? this.#nodeBreaker(node, key);
   }
 
   #nodeBreaker(node: string, key: string): Breaker {
     // By a key, which is what leads to a node.
-    const ask = (): Promise<unknown> => this.#inner.call('EXISTS', key);
+    const ask = (): Promise<unknown> => this.inner.call('EXISTS', key);
     const breaker = this.#breaker(node, this.#availability.ofNode(node), ask);
     this.#nodes.set(node, breaker);
     return breaker;

@@ -1,3 +1,6 @@
+import type { Redis } from 'ioredis';
+import { isCluster, type RedisClient } from './client.js';
+
 /**
  * What time it is for one Redis server, without asking: its answers, and what this process's monotonic clock has counted
  * since. The wall clock of the node is never used, so that it may be wrong.
@@ -32,5 +35,34 @@ export class ServerClock {
   /** Epoch milliseconds; undefined before the first answer. */
   get now(): number | undefined {
     return this.#offset === undefined ? undefined : Math.floor(this.#offset + this.#elapsed());
+  }
+}
+
+/**
+ * A clock for each server that a client speaks to: the masters of a cluster do not agree about the time. What is behind
+ * an address may be another server after a connection was lost (a failover, a restart), so that its time is asked anew.
+ */
+export class ServerClocks {
+  #clocks = new Map<string | undefined, ServerClock>();
+
+  constructor(client: RedisClient) {
+    const forget = (): void => this.#clocks.clear();
+    if (!isCluster(client)) {
+      client.on('close', forget);
+      return;
+    }
+    // Of all of them, which is asked for sooner than told: which of a cluster's addresses the connection led to.
+    const watch = (node: Redis): void => void node.on('close', forget);
+    client.nodes().forEach(watch);
+    client.on('+node', watch);
+  }
+
+  /** @param server As the cluster calls it; undefined: the only one. */
+  of(server: string | undefined): ServerClock {
+    const known = this.#clocks.get(server);
+    if (known !== undefined) return known;
+    const clock = new ServerClock();
+    this.#clocks.set(server, clock);
+    return clock;
   }
 }

@@ -67,8 +67,8 @@ export class Subscriber {
       const ended = endOf(client);
       this.#client = client;
       client.on('message', (channel, text) => this.#hooks.message(channel, text));
-      await this.#within(client.connect());
-      await this.#within(client.subscribe(this.#subscriptions.channel));
+      await within(client.connect(), this.#timeoutMs);
+      await within(client.subscribe(this.#subscriptions.channel), this.#timeoutMs);
       for (const channel of this.#subscriptions.optional) client.subscribe(channel).catch(noop);
       if (this.#isClosed()) return client.disconnect();
       this.#failures = 0;
@@ -113,15 +113,11 @@ export class Subscriber {
 
   #beat(client: Redis): void {
     this.#timer = setTimeout(() => {
-      this.#within(client.ping()).then(
+      within(client.ping(), this.#timeoutMs).then(
         () => this.#beat(client),
         () => client.disconnect(),
       );
     }, HEARTBEAT_MS).unref();
-  }
-
-  #within<T>(work: Promise<T>): Promise<T> {
-    return within(work, this.#timeoutMs, () => new Error('timeout'));
   }
 }
 

@@ -1,6 +1,6 @@
 import type { INestApplication } from '@nestjs/common';
 import { ModuleRef } from '@nestjs/core';
-import type { ResolvedSettings } from '../config/settings.js';
+import type { SessionSettings } from '../config/settings.js';
 import { SessionUsageError } from '../core/errors.js';
 import { nestLog } from '../nest/nest-log.js';
 import { SessionService } from '../nest/session.service.js';
@@ -50,7 +50,7 @@ export function pluginParts<View extends object>(
     sessions: fromModule<SessionService>(app, SessionService, shown),
     options: {
       interface: shown,
-      settings: fromModule<ResolvedSettings>(app, SESSION_SETTINGS, shown),
+      settings: fromModule<SessionSettings>(app, SESSION_SETTINGS, shown),
       principal: new PrincipalReader(principal, shown),
       keep,
       log: nestLog(shown.plugin.charAt(0).toUpperCase() + shown.plugin.slice(1)),

@@ -1,4 +1,4 @@
-import type { ResolvedSettings } from '../config/settings.js';
+import type { SessionSettings } from '../config/settings.js';
 import type { SessionLog } from '../core/environment.js';
 import { SessionDestroyedError, SessionUsageError } from '../core/errors.js';
 import type { HttpSession } from '../core/members.js';
@@ -10,7 +10,7 @@ import type { SessionCallback, ShownSession, ViewInterface } from './view-interf
 /** What the views of all requests share. `View`: what an application gets as the session. */
 export interface ViewOptions<View extends object> {
   readonly interface: ViewInterface;
-  readonly settings: ResolvedSettings;
+  readonly settings: SessionSettings;
   readonly principal: PrincipalReader<View>;
   /** Which guests' sessions are kept, of those that were written to by way of the view. */
   readonly keep: boolean | ((session: View) => boolean);

@@ -31,6 +31,7 @@ export const CAKE_ICON = icon(
   '<path d="M3 13 20 7c1 1 1 3 1 6z"/><path d="M3 13v6h18v-6"/><path d="M3 16h18"/><circle cx="17" cy="5" r="1.5"/>',
   'brown',
 );
+export const TICK_ICON = icon('<path d="M4 13l5 5L20 6"/>');
 export const UNKNOWN_ICON = icon(
   '<circle cx="12" cy="12" r="9"/><path d="M9.5 9.5a2.5 2.5 0 1 1 3.5 2.3c-.7.4-1 .9-1 1.7M12 17v.01"/>',
 );

@@ -1,6 +1,7 @@
 import { Controller, UseFilters } from '@nestjs/common';
 import { RedisSessionHealthIndicator } from 'nestjs-redis-session/health';
 import { html, type Html } from '../pages/html.js';
+import { TICK_ICON } from '../pages/icons.js';
 import { Layout } from '../pages/layout.js';
 import { PageErrorFilter } from '../pages/page-error.filter.js';
 import { Page } from '../pages/page.decorator.js';
@@ -39,4 +40,10 @@ export class StatusController {
 const shown = (value: unknown): string => (typeof value === 'string' ? value : JSON.stringify(value));
 
 const lines = (banner: unknown): Html =>
-  html`${Array.isArray(banner) ? banner.map(String).join('\n') : shown(banner ?? '–')}`;
+  html`${Array.isArray(banner) ? banner.map((line) => drawn(`${line}\n`)) : shown(banner ?? '–')}`;
+
+/** The banner's tick as a drawing: a font for text need not have it. */
+function drawn(line: string): Html {
+  const [before = '', ...after] = line.split('✓');
+  return html`${before}${after.map((text) => html`${TICK_ICON}${text}`)}`;
+}

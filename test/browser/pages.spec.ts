@@ -1,7 +1,7 @@
 import { beforeAll, describe, expect, it } from '@jest/globals';
 import type { Page } from 'playwright-core';
 import { eachAdapter, type StartedApp } from '../support/apps.js';
-import { BrowserWith } from '../e2e/rig/browser-with.js';
+import { BrowserWith } from '../e2e/helpers/browser-with.js';
 import { DESKTOP, PHONE, errorsOf, openProfile, photograph, seriousFaults } from './browsers.js';
 import { startShop } from './shop-nodes.js';
 

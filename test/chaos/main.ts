@@ -115,7 +115,7 @@ async function outcomeOf(row: ChaosRow, context: ChaosContext): Promise<Outcome>
   return { row, adapter: context.adapter, findings, passed, seconds: (performance.now() - startedAt) / 1000 };
 }
 
-/** Also keeps this process alive: the rig's own children and sockets do not. */
+/** Also keeps this process alive: the helpers' own children and sockets do not. */
 async function inTime<T>(work: Promise<T>): Promise<T> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<never>((_, reject) => {

@@ -1,6 +1,6 @@
 import { MemoryStore } from '../../lib/stores/memory-store.js';
 import type { SessionId } from '../../lib/core/token.js';
-import { LIMITS } from './contract-rig.js';
+import { LIMITS } from './contract-fixture.js';
 import { describeSessionStore, type StoreUnderTest } from './session-store.contract.js';
 
 async function start(): Promise<StoreUnderTest> {

@@ -1,6 +1,6 @@
 import { beforeAll } from '@jest/globals';
 import { startRedis, type RedisProcess } from '../support/redis-server.js';
-import { anonymousNode, connect, redisLifeMs, redisStore } from './redis-rig.js';
+import { anonymousNode, connect, redisLifeMs, redisStore } from './redis-helpers.js';
 import { describeSessionStore, type StoreUnderTest } from './session-store.contract.js';
 
 let redis: RedisProcess;

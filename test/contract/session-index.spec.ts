@@ -4,7 +4,7 @@ import { RedisCommands } from '../../lib/redis/commands.js';
 import { MemorySessionIndex } from '../../lib/stores/memory-index.js';
 import { RedisSessionIndex } from '../../lib/stores/redis/redis-index.js';
 import { startRedis, type RedisProcess } from '../support/redis-server.js';
-import { connect, PREFIX } from './redis-rig.js';
+import { connect, PREFIX } from './redis-helpers.js';
 import { describeSessionIndex, type IndexUnderTest } from './session-index.contract.js';
 
 let redis: RedisProcess;

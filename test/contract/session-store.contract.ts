@@ -6,10 +6,10 @@ import { describeEnds } from './contract-ends.js';
 import { describeKept } from './contract-kept.js';
 import { describeLimits } from './contract-limits.js';
 import { describeReservations } from './contract-reservations.js';
-import { ContractRig, type ContractOptions, type StoreUnderTest } from './contract-rig.js';
+import { ContractFixture, type ContractOptions, type StoreUnderTest } from './contract-fixture.js';
 import { describeWrites } from './contract-writes.js';
 
-export type { StoreUnderTest } from './contract-rig.js';
+export type { StoreUnderTest } from './contract-fixture.js';
 
 /** How much of a life may pass between a write and the look at it. */
 const TOLERANCE_MS = 2_000;
@@ -21,21 +21,21 @@ export function describeSessionStore(
   options: ContractOptions,
   start: () => Promise<StoreUnderTest>,
 ): void {
-  const rig = new ContractRig(options, start);
+  const fixture = new ContractFixture(options, start);
   const { longestLifeMs = Infinity } = options;
 
   describe(name, () => {
-    beforeAll(() => rig.start());
+    beforeAll(() => fixture.start());
 
-    describeWrites(rig);
-    describeEnds(rig);
-    describeKept(rig);
-    describeLimits(rig);
-    describeReservations(rig);
+    describeWrites(fixture);
+    describeEnds(fixture);
+    describeKept(fixture);
+    describeLimits(fixture);
+    describeReservations(fixture);
 
     describe('expiry', () => {
       const expectLife = async (id: SessionId, seconds: number): Promise<void> => {
-        const life = await rig.lifeMs(id);
+        const life = await fixture.lifeMs(id);
         const expected = Math.min(seconds * 1000, longestLifeMs);
         expect(life).toBeGreaterThan(expected - TOLERANCE_MS);
         expect(life).toBeLessThanOrEqual(expected);
@@ -50,51 +50,51 @@ export function describeSessionStore(
         ['is ten years where -1 does', -1, 0, TEN_YEARS],
         ['is ten years at most', Number.MAX_SAFE_INTEGER, 0, TEN_YEARS],
       ])('%s', async (_what, maxInactiveInterval, absoluteTimeout, seconds) => {
-        await expectLife(await rig.created({}, { maxInactiveInterval, absoluteTimeout }), seconds);
+        await expectLife(await fixture.created({}, { maxInactiveInterval, absoluteTimeout }), seconds);
       });
 
       it('follows a changed interval, which lasts', async () => {
-        const id = await rig.created();
-        await rig.store.save(id, change({}, { ...rig.rest, maxInactiveInterval: 300 }));
+        const id = await fixture.created();
+        await fixture.store.save(id, change({}, { ...fixture.rest, maxInactiveInterval: 300 }));
         await expectLife(id, 300);
-        await rig.store.save(id, change({ a: '1' }, rig.rest));
+        await fixture.store.save(id, change({ a: '1' }, fixture.rest));
         await expectLife(id, 300);
-        expect((await rig.recordOf(id)).maxInactiveInterval).toBe(300);
-        await rig.store.save(id, change({}, { ...rig.rest, maxInactiveInterval: -1 }));
+        expect((await fixture.recordOf(id)).maxInactiveInterval).toBe(300);
+        await fixture.store.save(id, change({}, { ...fixture.rest, maxInactiveInterval: -1 }));
         await expectLife(id, TEN_YEARS);
       });
 
       it('is kept through an id change, and what an id change may itself set', async () => {
-        const id = await rig.created({}, { maxInactiveInterval: 300 });
+        const id = await fixture.created({}, { maxInactiveInterval: 300 });
         const second = freshId(id);
-        await rig.store.renew(id, renewal(second, {}, rig.rest));
+        await fixture.store.renew(id, renewal(second, {}, fixture.rest));
         await expectLife(second, 300);
         const third = freshId(id);
-        await rig.store.renew(second, renewal(third, {}, { ...rig.rest, maxInactiveInterval: 120 }));
+        await fixture.store.renew(second, renewal(third, {}, { ...fixture.rest, maxInactiveInterval: 120 }));
         await expectLife(third, 120);
       });
     });
 
     it('says how it is', async () => {
-      const health = await rig.store.health();
+      const health = await fixture.store.health();
       expect(health.latencyMs).toBeGreaterThanOrEqual(0);
       expect(['memory', 'redis']).toContain(health.kind);
     });
 
     describe('closed', () => {
       it('rejects whatever it is asked, and may be closed again', async () => {
-        const { store: closing } = await rig.another();
+        const { store: closing } = await fixture.another();
         const id = freshId();
-        await closing.create(id, newSession({}, rig.rest));
+        await closing.create(id, newSession({}, fixture.rest));
         await closing.close();
         await closing.close();
         const calls = [
           () => closing.load(id),
           () => closing.touch(id),
-          () => closing.create(freshId(), newSession({}, rig.rest)),
-          () => closing.save(id, change({}, rig.rest)),
-          () => closing.renew(id, renewal(freshId(id), {}, rig.rest)),
-          () => closing.compareAndSet(id, 'a', undefined, undefined, rig.rest.authenticated),
+          () => closing.create(freshId(), newSession({}, fixture.rest)),
+          () => closing.save(id, change({}, fixture.rest)),
+          () => closing.renew(id, renewal(freshId(id), {}, fixture.rest)),
+          () => closing.compareAndSet(id, 'a', undefined, undefined, fixture.rest.authenticated),
           () => closing.destroy(id),
           () => closing.health(),
         ];

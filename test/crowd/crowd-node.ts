@@ -1,8 +1,8 @@
 import 'reflect-metadata';
 import { Body, Controller, Get, HttpCode, Module, Post, Query } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
-import { ExpressAdapter } from '@nestjs/platform-express';
-import { FastifyAdapter } from '@nestjs/platform-fastify';
+import type { ExpressAdapter } from '@nestjs/platform-express';
+import type { FastifyAdapter } from '@nestjs/platform-fastify';
 import { RedisSessionModule, Session, SessionService, type HttpSession } from '../../lib/index.js';
 import { armKillPoint } from './kill-point.js';
 
@@ -14,7 +14,7 @@ export interface Shown {
 
 type CrowdSession = HttpSession<{ value?: number }>;
 
-const { PORT, ADAPTER, REDIS_PORT, IDLE_SECONDS, DIES } = process.env;
+const { PORT, ADAPTER, REDIS_PORT, IDLE_SECONDS, DIES_AT } = process.env;
 let disarm = (): void => undefined;
 
 @Controller()
@@ -82,12 +82,14 @@ class CrowdController {
 })
 class CrowdModule {}
 
-const options = { logger: ['error' as const, 'warn' as const] };
-const app =
-  ADAPTER === 'fastify'
-    ? await NestFactory.create(CrowdModule, new FastifyAdapter(), options)
-    : await NestFactory.create(CrowdModule, new ExpressAdapter(), options);
+/** Loads what it needs: most of what nodes that die do is to start. */
+async function adapter(): Promise<ExpressAdapter | FastifyAdapter> {
+  if (ADAPTER === 'fastify') return new (await import('@nestjs/platform-fastify')).FastifyAdapter();
+  return new (await import('@nestjs/platform-express')).ExpressAdapter();
+}
+
+const app = await NestFactory.create(CrowdModule, await adapter(), { logger: ['error', 'warn'] });
 await app.listen(Number(PORT), '127.0.0.1');
 // Not while it starts: what that does on a key of its own is tried elsewhere.
-if (DIES === 'true') disarm = armKillPoint(Math.random);
+if (DIES_AT) disarm = armKillPoint(DIES_AT, Math.random);
 console.log('node is ready');

@@ -68,6 +68,7 @@ export class Crowd {
   readonly #byId = new Map<string, Lineage>();
   /** Ends under way, by user: until they are over nothing of him is certain. */
   readonly #ends = new Map<string, number>();
+  #mayExpire = false;
   #turn = 0;
 
   constructor(options: CrowdOptions) {
@@ -110,8 +111,9 @@ export class Crowd {
     await Promise.all(Array.from({ length: this.#options.atOnce }, one));
   }
 
-  /** Nobody claims that a session lives: they may have expired. */
-  forgetCertainty(): void {
+  /** From now on nobody claims that a session lives: they may have expired. */
+  letExpire(): void {
+    this.#mayExpire = true;
     for (const device of this.#devices) device.isCertain = false;
   }
 
@@ -199,7 +201,7 @@ export class Crowd {
     const { id } = response.json<Shown>();
     const lineage = { user: device.user, knownAt: this.#tick(), isOver: false };
     device.lineage = lineage;
-    device.isCertain = deeds === device.deeds && !this.#isEnding(device.user);
+    device.isCertain = deeds === device.deeds && this.#isSafe(device.user);
     this.#keep(device, id, lineage);
   }
 
@@ -214,7 +216,7 @@ export class Crowd {
       device.lineage = undefined;
       return;
     }
-    device.isCertain = isCertain && !this.#isEnding(device.user);
+    device.isCertain = isCertain && this.#isSafe(device.user);
     this.#keep(device, id, lineage);
   }
 
@@ -287,8 +289,9 @@ export class Crowd {
     }
   }
 
-  #isEnding(user: string): boolean {
-    return (this.#ends.get(user) ?? 0) > 0;
+  /** Nothing that is under way ends sessions of this user. */
+  #isSafe(user: string): boolean {
+    return !this.#mayExpire && (this.#ends.get(user) ?? 0) === 0;
   }
 
   #over(lineage: Lineage | undefined): void {

@@ -18,22 +18,31 @@ const SCRIPTS: Readonly<Record<string, Script>> = {
 
 /** When the process dies: it is not sent, it is on its way, or it was answered and nothing has been made of that. */
 const MOMENTS = ['before', 'during', 'after'] as const;
+/** It may be any of so many next runs. */
+const MOST_RUNS = 12;
+
+/** Where a node dies: "before ADD". */
+export type KillPoint = string;
+
+/** @param of Names of scripts. Default: all. */
+export function killPoints(of: readonly string[] = Object.keys(SCRIPTS)): KillPoint[] {
+  return of.flatMap((name) => MOMENTS.map((moment) => `${moment} ${name}`));
+}
 
 /**
- * Has this process die (kill -9) at a command: one kind of script, at random one of its next runs, and at random when. Says
- * on standard output where, just before it does.
+ * Has this process die (kill -9) at a command, at random one of its next runs. Says on standard output where, just before it
+ * does.
  * @returns Calls it off.
  */
-export function armKillPoint(random: () => number): () => void {
-  const names = Object.keys(SCRIPTS);
-  const name = names[Math.floor(random() * names.length)] as string;
-  const moment = MOMENTS[Math.floor(random() * MOMENTS.length)] as string;
-  let left = 1 + Math.floor(random() * (name === 'ENTER' ? 1 : 12));
+export function armKillPoint(point: KillPoint, random: () => number): () => void {
+  const [moment = '', name = ''] = point.split(' ');
+  // Only what has not been used for a while is entered.
+  let left = 1 + Math.floor(random() * (name === 'ENTER' ? 1 : MOST_RUNS));
   let isArmed = true;
   const die = (): void => {
     if (!isArmed) return;
     // Of this file descriptor nothing is left in a buffer.
-    writeSync(1, `dies ${moment} ${name}\n`);
+    writeSync(1, `dies ${point}\n`);
     process.kill(process.pid, 'SIGKILL');
   };
   const send = Reflect.get(Redis.prototype, 'sendCommand') as (this: Redis, ...args: unknown[]) => unknown;

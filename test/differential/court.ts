@@ -24,13 +24,13 @@ export class Court {
 
   static async open(): Promise<Court> {
     const tree = await tempDir('redis-session-differential-');
-    await compileTree(tree, ['test/differential', 'test/e2e/rig/gate.ts']);
+    await compileTree(tree, ['test/differential', 'test/e2e/helpers/gate.ts']);
     const court = new Court(join(tree, 'test/differential/worker.js'));
     onCleanup(() => court.#dismiss());
     return court;
   }
 
-  /** Where a program's response differs with a session. Rejects when the process ended, or the rig failed. */
+  /** Where a program's response differs with a session. Rejects when the process ended, or a helper failed. */
   compare(target: TargetName, program: Program, states: readonly State[]): Promise<Finding[]> {
     return this.#findings({ target, program, states });
   }
@@ -44,7 +44,7 @@ export class Court {
   async holdingsAround(target: TargetName, responses: number): Promise<readonly [Holdings, Holdings]> {
     const verdict = await this.#judge({ target, responses });
     if ('holdings' in verdict) return verdict.holdings;
-    throw new Error('Test rig: the process did not tell what it holds.');
+    throw new Error('Test helper: the process did not tell what it holds.');
   }
 
   async #findings(job: ProgramJob): Promise<Finding[]> {

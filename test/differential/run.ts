@@ -53,7 +53,7 @@ export async function runProgram(
   stage.enter(undefined);
   faulty = undefined;
   if (scene.settled && scene.steps.length === 0 && program.steps.length > 0)
-    throw new Error('Test rig: no step was noted, so that nothing is compared.');
+    throw new Error('Test helper: no step was noted, so that nothing is compared.');
   return {
     steps: scene.steps,
     events: scene.events,

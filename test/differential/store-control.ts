@@ -1,6 +1,6 @@
 import { SessionStoreUnavailableError } from '../../lib/index.js';
 import type { SessionStore } from '../../lib/core/store.js';
-import { Gate } from '../e2e/rig/gate.js';
+import { Gate } from '../e2e/helpers/gate.js';
 import { turns } from './patience.js';
 import type { State } from './program.js';
 

@@ -27,8 +27,8 @@ import { eachAdapter, startApp } from '../support/apps.js';
 import { Browser, type BrowserResponse } from '../support/cookie-jar.js';
 import { eventually } from '../support/eventually.js';
 import { startRedis, type RedisProcess } from '../support/redis-server.js';
-import { BrowserWith } from './rig/browser-with.js';
-import { redisAt, startPlayground, type Playground } from './rig/playground.js';
+import { BrowserWith } from './helpers/browser-with.js';
+import { redisAt, startPlayground, type Playground } from './helpers/playground.js';
 
 const PASSWORD = 'p4ss-of-the-application';
 const PATH = '/admin/sessions';

@@ -6,7 +6,7 @@ import { eachAdapter } from '../support/apps.js';
 import { Browser } from '../support/cookie-jar.js';
 import { startRedis, type RedisProcess } from '../support/redis-server.js';
 import { eventually } from '../support/eventually.js';
-import { redisAt, startPlayground, type AnySession, type Playground } from './rig/playground.js';
+import { redisAt, startPlayground, type AnySession, type Playground } from './helpers/playground.js';
 
 let redis: RedisProcess;
 let client: Redis;

@@ -6,8 +6,8 @@ import { inputBytesOf, watchCommands, type CommandWatch } from '../support/comma
 import { Browser } from '../support/cookie-jar.js';
 import { startRedis, type RedisProcess } from '../support/redis-server.js';
 import { startProxy } from '../support/tcp-proxy.js';
-import { redisAt, startPlayground, type AnySession, type Playground } from './rig/playground.js';
-import { takeTraffic } from './rig/traffic.js';
+import { redisAt, startPlayground, type AnySession, type Playground } from './helpers/playground.js';
+import { takeTraffic } from './helpers/traffic.js';
 
 /** What a request does, whether it brings a session, and what that costs by policy. */
 interface Row {

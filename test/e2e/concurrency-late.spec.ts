@@ -2,12 +2,12 @@ import type { ServerResponse } from 'node:http';
 import { beforeAll, expect, it } from '@jest/globals';
 import { Controller, Get, Param, Res } from '@nestjs/common';
 import { Session, SessionHeadersSentError, type HttpSession } from 'nestjs-redis-session';
-import { connect } from '../contract/redis-rig.js';
+import { connect } from '../contract/redis-helpers.js';
 import type { RedisClient } from '../../lib/redis/client.js';
 import { eachAdapter } from '../support/apps.js';
 import { Browser } from '../support/cookie-jar.js';
 import { startRedis, type RedisProcess } from '../support/redis-server.js';
-import { redisAt, startPlayground, type AnySession, type Playground } from './rig/playground.js';
+import { redisAt, startPlayground, type AnySession, type Playground } from './helpers/playground.js';
 
 type Late = (session: AnySession) => unknown;
 

@@ -3,8 +3,8 @@ import { SessionGoneError } from 'nestjs-redis-session';
 import { eachAdapter } from '../support/apps.js';
 import { Browser } from '../support/cookie-jar.js';
 import { startRedis, type RedisProcess } from '../support/redis-server.js';
-import { Gate } from './rig/gate.js';
-import { redisAt, startPlayground, type AnySession, type Playground } from './rig/playground.js';
+import { Gate } from './helpers/gate.js';
+import { redisAt, startPlayground, type AnySession, type Playground } from './helpers/playground.js';
 
 const USERS = 30;
 

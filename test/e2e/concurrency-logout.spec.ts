@@ -1,12 +1,12 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { beforeAll, expect, it } from '@jest/globals';
 import { SessionGoneError } from 'nestjs-redis-session';
-import { connect } from '../contract/redis-rig.js';
+import { connect } from '../contract/redis-helpers.js';
 import { adapters, eachAdapter } from '../support/apps.js';
 import { Browser } from '../support/cookie-jar.js';
 import { partOf } from '../support/record-fields.js';
 import { startRedis, type RedisProcess } from '../support/redis-server.js';
-import { redisAt, startPlayground, type AnySession, type Playground } from './rig/playground.js';
+import { redisAt, startPlayground, type AnySession, type Playground } from './helpers/playground.js';
 
 const PAIRS = Number(process.env['SESSION_TEST_PAIRS'] ?? 500);
 const AT_ONCE = 10;

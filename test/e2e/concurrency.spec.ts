@@ -2,8 +2,8 @@ import { beforeAll, expect, it } from '@jest/globals';
 import { eachAdapter } from '../support/apps.js';
 import { Browser } from '../support/cookie-jar.js';
 import { startRedis, type RedisProcess } from '../support/redis-server.js';
-import { Gate } from './rig/gate.js';
-import { redisAt, startPlayground, type AnySession, type Playground } from './rig/playground.js';
+import { Gate } from './helpers/gate.js';
+import { redisAt, startPlayground, type AnySession, type Playground } from './helpers/playground.js';
 
 const NODES = 3;
 const ATTRIBUTES = 100;

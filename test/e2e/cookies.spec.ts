@@ -17,8 +17,8 @@ import { onCleanup } from '../support/cleanup.js';
 import { watchCommands, type CommandWatch } from '../support/commands.js';
 import { Browser } from '../support/cookie-jar.js';
 import { startRedis, type RedisProcess } from '../support/redis-server.js';
-import { redisAt, startPlayground, type AnySession, type Playground } from './rig/playground.js';
-import { takeTraffic } from './rig/traffic.js';
+import { redisAt, startPlayground, type AnySession, type Playground } from './helpers/playground.js';
+import { takeTraffic } from './helpers/traffic.js';
 
 const SECRETS = ['first', 'second'].map((name) => `${name}-0f8c1d6e2b7a4953-8d21c4f7b6a3e590`) as [
   string,
@@ -196,7 +196,7 @@ eachAdapter('the cookie', (adapter) => {
   });
 });
 
-/** Fastify takes its trust in proxies only when it is made, so the rig's application will not do. */
+/** Fastify takes its trust in proxies only when it is made, so the helpers' application will not do. */
 async function startBehindProxy(adapter: Adapter, trusted: boolean): Promise<string> {
   @Controller()
   class ProxiedController {

@@ -22,9 +22,9 @@ import { Browser } from '../support/cookie-jar.js';
 import { startRedis, type RedisProcess } from '../support/redis-server.js';
 import { startProxy } from '../support/tcp-proxy.js';
 import { eventually } from '../support/eventually.js';
-import { Gate } from './rig/gate.js';
-import { redisAt, startPlayground, type AnySession, type Playground } from './rig/playground.js';
-import { takeWrites } from './rig/traffic.js';
+import { Gate } from './helpers/gate.js';
+import { redisAt, startPlayground, type AnySession, type Playground } from './helpers/playground.js';
+import { takeWrites } from './helpers/traffic.js';
 
 type AnyReply = ServerResponse | { raw: ServerResponse };
 const rawOf = (reply: AnyReply): ServerResponse => ('raw' in reply ? reply.raw : reply);

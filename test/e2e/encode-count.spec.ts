@@ -2,7 +2,7 @@ import { afterEach, describe, expect, it } from '@jest/globals';
 import { jsonCodec, type SessionCodec } from 'nestjs-redis-session';
 import { eachAdapter } from '../support/apps.js';
 import { Browser } from '../support/cookie-jar.js';
-import { startPlayground, type AnySession, type Playground } from './rig/playground.js';
+import { startPlayground, type AnySession, type Playground } from './helpers/playground.js';
 
 /** What requests do with the one attribute that they touch, an array. */
 const TOUCHES: Readonly<Record<string, (session: AnySession) => unknown>> = {

@@ -3,11 +3,11 @@ import { Redis } from 'ioredis';
 import { type SessionEvent, type SessionModuleOptions } from 'nestjs-redis-session';
 import { eachAdapter } from '../support/apps.js';
 import { Browser } from '../support/cookie-jar.js';
-import { BrowserWith } from './rig/browser-with.js';
+import { BrowserWith } from './helpers/browser-with.js';
 import { startRedis, type RedisProcess } from '../support/redis-server.js';
 import { startProxy } from '../support/tcp-proxy.js';
 import { eventually } from '../support/eventually.js';
-import { redisAt, startPlayground, type Playground } from './rig/playground.js';
+import { redisAt, startPlayground, type Playground } from './helpers/playground.js';
 
 let redis: RedisProcess;
 let client: Redis;

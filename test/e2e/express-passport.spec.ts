@@ -15,8 +15,8 @@ import {
   type ExpressSite,
   type SessionRequest,
   type SiteExtras,
-} from './rig/express-site.js';
-import { redisAt } from './rig/playground.js';
+} from './helpers/express-site.js';
+import { redisAt } from './helpers/playground.js';
 
 let redis: RedisProcess;
 let client: Redis;

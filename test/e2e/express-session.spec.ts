@@ -10,7 +10,7 @@ import { expressSession, type AnyExpressSession } from 'nestjs-redis-session/exp
 import { startApp } from '../support/apps.js';
 import { type NestExpressApplication } from '@nestjs/platform-express';
 import { Browser } from '../support/cookie-jar.js';
-import { called, startExpressSite, type ExpressSite, type SessionRequest } from './rig/express-site.js';
+import { called, startExpressSite, type ExpressSite, type SessionRequest } from './helpers/express-site.js';
 
 /*
  * The shape of express-session's own suite. Each title is a row of docs/passport.md, which says of each whether it is as

@@ -12,7 +12,7 @@ import type { AddressInfo, Socket } from 'node:net';
 import { LogSink } from '../support/apps.js';
 import { onCleanup } from '../support/cleanup.js';
 import { Browser } from '../support/cookie-jar.js';
-import { makeAuthority } from '../topologies/rig/certificates.js';
+import { makeAuthority } from '../topologies/helpers/certificates.js';
 
 /** From Node 24 on it changes nothing: see httpClassesWith. */
 const isFast = Number(process.versions.node.split('.')[0]) < 24;

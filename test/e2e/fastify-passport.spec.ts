@@ -12,8 +12,8 @@ import {
   type FastifySite,
   type SessionRequest,
   type SiteExtras,
-} from './rig/fastify-site.js';
-import { redisAt } from './rig/playground.js';
+} from './helpers/fastify-site.js';
+import { redisAt } from './helpers/playground.js';
 
 let redis: RedisProcess;
 let client: Redis;

@@ -11,7 +11,7 @@ import { fastifySession } from 'nestjs-redis-session/fastify';
 import { MemoryStore } from 'nestjs-redis-session/testing';
 import { startApp } from '../support/apps.js';
 import { Browser } from '../support/cookie-jar.js';
-import { startFastifySite, type FastifySite } from './rig/fastify-site.js';
+import { startFastifySite, type FastifySite } from './helpers/fastify-site.js';
 
 let site: FastifySite;
 beforeAll(async () => {

@@ -5,7 +5,7 @@ import { Session, type SessionModuleOptions } from 'nestjs-redis-session';
 import type { ServerResponse } from 'node:http';
 import { Readable } from 'node:stream';
 import { startRedis } from '../support/redis-server.js';
-import { redisAt, startPlayground, type AnySession, type Playground } from './rig/playground.js';
+import { redisAt, startPlayground, type AnySession, type Playground } from './helpers/playground.js';
 
 @Controller()
 class Ways {

@@ -5,7 +5,7 @@ import { Browser } from '../support/cookie-jar.js';
 import { printed } from '../support/printed.js';
 import { startRedis, type RedisProcess } from '../support/redis-server.js';
 import { eventually } from '../support/eventually.js';
-import { redisAt, startPlayground, type AnySession, type Playground } from './rig/playground.js';
+import { redisAt, startPlayground, type AnySession, type Playground } from './helpers/playground.js';
 
 interface Printed {
   /** The pattern for a job of one's own. */

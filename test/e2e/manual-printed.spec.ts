@@ -7,7 +7,7 @@ import { onCleanup } from '../support/cleanup.js';
 import { Browser } from '../support/cookie-jar.js';
 import { printed } from '../support/printed.js';
 import { startRedis, type RedisProcess } from '../support/redis-server.js';
-import { redisAt } from './rig/playground.js';
+import { redisAt } from './helpers/playground.js';
 
 let redis: RedisProcess;
 let client: Redis;

@@ -11,7 +11,7 @@ import { Browser } from '../support/cookie-jar.js';
 import { partOf, setPart } from '../support/record-fields.js';
 import { startRedis, type RedisProcess } from '../support/redis-server.js';
 import { eventually } from '../support/eventually.js';
-import { redisAt, startPlayground, type AnySession, type Playground } from './rig/playground.js';
+import { redisAt, startPlayground, type AnySession, type Playground } from './helpers/playground.js';
 
 let redis: RedisProcess;
 let client: Redis;

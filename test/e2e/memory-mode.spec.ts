@@ -6,7 +6,7 @@ import { SESSION_BACKEND } from '../../lib/nest/tokens.js';
 import { eachAdapter } from '../support/apps.js';
 import { Browser } from '../support/cookie-jar.js';
 import { eventually } from '../support/eventually.js';
-import { startPlayground, type AnySession, type Playground } from './rig/playground.js';
+import { startPlayground, type AnySession, type Playground } from './helpers/playground.js';
 
 /** A clock that only the test moves. */
 class Clock {

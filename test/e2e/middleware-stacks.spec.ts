@@ -6,7 +6,7 @@ import { dirname } from 'node:path';
 import { Readable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 import { startApp, type StartedApp } from '../support/apps.js';
-import { ask, type Question } from './rig/stack-answers.js';
+import { ask, type Question } from './helpers/stack-answers.js';
 
 type Next = (error?: Error) => void;
 type Middleware = (request: IncomingMessage, response: ServerResponse, next: Next) => unknown;
@@ -66,7 +66,7 @@ const EXPRESS: Readonly<Record<string, () => Promise<Middleware>>> = {
     (await load('express-session'))({ secret: 's', resave: false, saveUninitialized: true }) as Middleware,
   'serve-static': async () => {
     const serveStatic = (await load('serve-static')) as unknown as (root: string) => Middleware;
-    const files = serveStatic(`${HERE}/rig`);
+    const files = serveStatic(`${HERE}/helpers`);
     return (request, response, next) => {
       if (request.url?.startsWith('/files/') !== true) return next();
       const { url } = request;
@@ -196,7 +196,7 @@ async function startPlugins(
       const instance = app.getHttpAdapter().getInstance() as unknown as FastifyLike;
       const options: Record<string, object> = {
         '@fastify/compress': { threshold: 0 },
-        'fastify-static-8': { root: `${HERE}/rig`, prefix: '/files/' },
+        'fastify-static-8': { root: `${HERE}/helpers`, prefix: '/files/' },
       };
       for (const name of plugins) await instance.register(await load(name), options[name] ?? {});
       if (!withSession) return;

@@ -5,10 +5,10 @@ import { eachAdapter, startApp } from '../support/apps.js';
 import { Browser } from '../support/cookie-jar.js';
 import { startRedis, type RedisProcess } from '../support/redis-server.js';
 import { observer, probe, type SessionView } from './fixtures/probe.js';
-import { Gate } from './rig/gate.js';
-import { OLD_SECRET } from './rig/old-app.js';
-import { startOldFastifyApp } from './rig/old-fastify-app.js';
-import { rollOverAndBack } from './rig/roll-over.js';
+import { Gate } from './helpers/gate.js';
+import { OLD_SECRET } from './helpers/old-app.js';
+import { startOldFastifyApp } from './helpers/old-fastify-app.js';
+import { rollOverAndBack } from './helpers/roll-over.js';
 
 let redis: RedisProcess;
 let store: Redis;

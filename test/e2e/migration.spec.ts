@@ -17,9 +17,9 @@ import { watchCommands } from '../support/commands.js';
 import { Browser, type BrowserResponse } from '../support/cookie-jar.js';
 import { startRedis, type RedisProcess } from '../support/redis-server.js';
 import { observer, probe, ProbeController, type SessionView } from './fixtures/probe.js';
-import { Gate } from './rig/gate.js';
-import { rollOverAndBack } from './rig/roll-over.js';
-import { OLD_SECRET, sidIn, signedSid, startOldApp } from './rig/old-app.js';
+import { Gate } from './helpers/gate.js';
+import { rollOverAndBack } from './helpers/roll-over.js';
+import { OLD_SECRET, sidIn, signedSid, startOldApp } from './helpers/old-app.js';
 
 const PASSWORD = 'Tr0ub4dor-of-the-acl';
 

@@ -5,8 +5,8 @@ import { watchCommands, type CommandWatch } from '../support/commands.js';
 import { Browser } from '../support/cookie-jar.js';
 import { startRedis, type RedisProcess } from '../support/redis-server.js';
 import { eventually } from '../support/eventually.js';
-import { redisAt, startPlayground, type AnySession, type Playground } from './rig/playground.js';
-import { takeWrites } from './rig/traffic.js';
+import { redisAt, startPlayground, type AnySession, type Playground } from './helpers/playground.js';
+import { takeWrites } from './helpers/traffic.js';
 
 const DIRTY = '__dot_session_attribute_changed__';
 const PERSIST = '__dot_session_persist_now__';

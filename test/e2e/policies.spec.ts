@@ -6,8 +6,8 @@ import { watchCommands, type CommandWatch } from '../support/commands.js';
 import { Browser } from '../support/cookie-jar.js';
 import { startRedis, type RedisProcess } from '../support/redis-server.js';
 import { eventually } from '../support/eventually.js';
-import { redisAt, startPlayground, type AnySession, type Playground } from './rig/playground.js';
-import { takeTraffic, takeWrites } from './rig/traffic.js';
+import { redisAt, startPlayground, type AnySession, type Playground } from './helpers/playground.js';
+import { takeTraffic, takeWrites } from './helpers/traffic.js';
 
 @Controller()
 class PlainController {

@@ -28,8 +28,8 @@ import { eachAdapter, LogSink, startApp } from '../support/apps.js';
 import { watchCommands, type CommandWatch } from '../support/commands.js';
 import { Browser } from '../support/cookie-jar.js';
 import { startRedis, type RedisProcess } from '../support/redis-server.js';
-import { redisAt, startPlayground, type AnySession, type Playground } from './rig/playground.js';
-import { takeTraffic } from './rig/traffic.js';
+import { redisAt, startPlayground, type AnySession, type Playground } from './helpers/playground.js';
+import { takeTraffic } from './helpers/traffic.js';
 
 /** Which session each part of a request was given. */
 @Injectable()

@@ -11,7 +11,7 @@ import { onCleanup, tempDir } from '../support/cleanup.js';
 import { Browser, type BrowserResponse } from '../support/cookie-jar.js';
 import { freePort } from '../support/free-port.js';
 import { startNode, type NodeProcess } from '../support/node-process.js';
-import { BrowserWith } from './rig/browser-with.js';
+import { BrowserWith } from './helpers/browser-with.js';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 const START = `${ROOT}/sample/dist/start.js`;
@@ -24,8 +24,8 @@ const post = (
   fields: Record<string, string> = {},
 ): Promise<BrowserResponse> => browser.post(path, new URLSearchParams(fields).toString(), FORM);
 
-const logIn = (browser: Browser, name: string): Promise<BrowserResponse> =>
-  post(browser, '/login', { name, password: 'tea' });
+const logIn = (browser: Browser, name: string, password = 'tea'): Promise<BrowserResponse> =>
+  post(browser, '/login', { name, password });
 
 /** Which node rendered a page, by its footer. */
 function nodeOf(page: BrowserResponse): { name: string; pid: number } {
@@ -61,7 +61,7 @@ function isAlive(pid: number): boolean {
 /** The pids that the launcher has told of, at any time. */
 const pidsIn = (output: string): number[] => [...output.matchAll(/pid (\d+)/g)].map(([, pid]) => Number(pid));
 
-/** Resolves when the text is in a program's output. The rig ends it if it hangs; jest's timeout ends the wait. */
+/** Resolves when the text is in a program's output. A helper ends it if it hangs; jest's timeout ends the wait. */
 function printed(child: ManagedChild, pattern: RegExp): Promise<void> {
   return new Promise((resolve, reject) => {
     const look = (): void => {
@@ -140,6 +140,26 @@ describe('the sample, as npm start runs it', () => {
     const page = await new Browser(url).get('/');
     expect(page.status).toBe(200);
     expect(page.setCookies).toEqual([]);
+  });
+
+  it('shows letters alone, and draws the rest: no font is asked for emoji or symbols', async () => {
+    const browser = new Browser(url);
+    await post(browser, '/cart', { product: 'assam' });
+    await logIn(browser, 'keeper', 'kettle');
+    for (const path of [
+      '/',
+      '/cart',
+      '/visits',
+      '/session',
+      '/status',
+      '/account',
+      '/order',
+      '/admin/sessions',
+    ]) {
+      const { status, text } = await browser.get(path, { followRedirects: true });
+      const symbols = text.match(/[\u2190-\u2bff\p{Extended_Pictographic}]/gu);
+      expect([path, status, symbols]).toEqual([path, 200, null]);
+    }
   });
 
   it('guards the account, refuses a wrong password and a bad form, and escapes what it shows', async () => {
@@ -285,8 +305,9 @@ describe('the sample, as npm start runs it', () => {
 
   it('shows the settings in effect and the health of Redis', async () => {
     const status = await new Browser(url).get('/status');
-    expect(status.text).toContain('[✓] REDIS_SESSION_ENABLED: true');
-    expect(status.text).toContain('[✓] REDIS_SESSION_ENABLED_FOR_ANON_TRAFFIC: true');
+    const text = status.text.replaceAll(/<svg .*?<\/svg>/g, '✓');
+    expect(text).toContain('[✓] REDIS_SESSION_ENABLED: true');
+    expect(text).toContain('[✓] REDIS_SESSION_ENABLED_FOR_ANON_TRAFFIC: true');
     expect(status.text).toMatch(/role<\/th>\s*<td>master</);
     const health = await new Browser(url).get('/health');
     expect(health.status).toBe(200);

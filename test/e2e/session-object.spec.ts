@@ -5,8 +5,8 @@ import { eachAdapter } from '../support/apps.js';
 import { watchCommands, type CommandWatch } from '../support/commands.js';
 import { Browser } from '../support/cookie-jar.js';
 import { startRedis, type RedisProcess } from '../support/redis-server.js';
-import { redisAt, startPlayground, type AnySession, type Playground } from './rig/playground.js';
-import { takeTraffic } from './rig/traffic.js';
+import { redisAt, startPlayground, type AnySession, type Playground } from './helpers/playground.js';
+import { takeTraffic } from './helpers/traffic.js';
 
 const MEMBERS = [
   'id',

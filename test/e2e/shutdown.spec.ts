@@ -10,8 +10,8 @@ import { onCleanup } from '../support/cleanup.js';
 import { Browser } from '../support/cookie-jar.js';
 import { startRedis, type RedisProcess } from '../support/redis-server.js';
 import { eventually } from '../support/eventually.js';
-import { Gate } from './rig/gate.js';
-import { redisAt, startPlayground, type AnySession, type Playground } from './rig/playground.js';
+import { Gate } from './helpers/gate.js';
+import { redisAt, startPlayground, type AnySession, type Playground } from './helpers/playground.js';
 
 const IN_FLIGHT = 200;
 

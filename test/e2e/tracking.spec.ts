@@ -3,8 +3,8 @@ import { eachAdapter } from '../support/apps.js';
 import { watchCommands, type CommandWatch } from '../support/commands.js';
 import { Browser } from '../support/cookie-jar.js';
 import { startRedis, type RedisProcess } from '../support/redis-server.js';
-import { redisAt, startPlayground, type AnySession, type Playground } from './rig/playground.js';
-import { takeWrites } from './rig/traffic.js';
+import { redisAt, startPlayground, type AnySession, type Playground } from './helpers/playground.js';
+import { takeWrites } from './helpers/traffic.js';
 
 /** A change inside a stored value, done by a later request than the one that stored it. */
 interface Mutation {

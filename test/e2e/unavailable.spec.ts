@@ -17,7 +17,7 @@ import { Session, SessionService, SessionStoreUnavailableError } from 'nestjs-re
 import { eachAdapter } from '../support/apps.js';
 import { Browser } from '../support/cookie-jar.js';
 import { startRedis } from '../support/redis-server.js';
-import { redisAt, startPlayground, type AnySession, type Playground } from './rig/playground.js';
+import { redisAt, startPlayground, type AnySession, type Playground } from './helpers/playground.js';
 
 const seen: unknown[] = [];
 

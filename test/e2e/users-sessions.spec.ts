@@ -9,9 +9,9 @@ import {
 } from 'nestjs-redis-session';
 import { eachAdapter } from '../support/apps.js';
 import { Browser } from '../support/cookie-jar.js';
-import { BrowserWith } from './rig/browser-with.js';
+import { BrowserWith } from './helpers/browser-with.js';
 import { startRedis, type RedisProcess } from '../support/redis-server.js';
-import { redisAt, startPlayground, type AnySession, type Playground } from './rig/playground.js';
+import { redisAt, startPlayground, type AnySession, type Playground } from './helpers/playground.js';
 
 let redis: RedisProcess;
 let client: Redis;

@@ -4,10 +4,10 @@ import { Browser, type BrowserResponse } from '../support/cookie-jar.js';
 import { startRedis, type RedisProcess } from '../support/redis-server.js';
 import { startProxy, type TcpProxy } from '../support/tcp-proxy.js';
 import { eventually } from '../support/eventually.js';
-import { Gate } from './rig/gate.js';
-import { redisAt } from './rig/playground.js';
-import { Marker, waysOutModule } from './rig/ways-out-app.js';
-import { WAYS_OUT, type WayOut } from './rig/ways-out.js';
+import { Gate } from './helpers/gate.js';
+import { redisAt } from './helpers/playground.js';
+import { Marker, waysOutModule } from './helpers/ways-out-app.js';
+import { WAYS_OUT, type WayOut } from './helpers/ways-out.js';
 
 const DELAY_MS = 300;
 /** Timers may be a little early. */
@@ -59,16 +59,16 @@ describe.each(configurations)(
     const markOf = async (browser: Browser): Promise<unknown> =>
       (await browser.get('/mark')).json<{ mark?: string }>().mark;
 
-    /** All ways at once: each loads its session, then `weather` changes, then each writes and answers. */
+    /** All ways at once: each loads its session, then `disturb` is called, then each writes and answers. */
     const askAll = async (
       ways: readonly WayOut[],
       browsers: readonly Browser[],
-      weather: () => unknown,
+      disturb: () => unknown,
     ): Promise<{ answers: Map<string, Answer>; changedAt: number }> => {
       const gate = (marker.gate = new Gate());
       const asked = ways.map((way, at) => ask(browsers[at] as Browser, way));
       await gate.arrivals(ways.length);
-      await weather();
+      await disturb();
       const changedAt = performance.now();
       gate.open();
       const answers = await Promise.all(asked);

@@ -2,7 +2,7 @@ import { afterEach, expect, it, jest } from '@jest/globals';
 import { redisClient } from '../support/redis-client.js';
 import { eachAdapter } from '../support/apps.js';
 import { startRedis } from '../support/redis-server.js';
-import { startFaultApp } from './rig/fault-app.js';
+import { startFaultApp } from './helpers/fault-app.js';
 
 const HOUR_MS = 3_600_000;
 const { now } = Date;

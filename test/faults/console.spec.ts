@@ -6,7 +6,12 @@ import { compileApp } from '../support/compile.js';
 import { eventually } from '../support/eventually.js';
 import { freePort } from '../support/free-port.js';
 import { startNode, type NodeProcess } from '../support/node-process.js';
-import { DATA_PASSWORD, MASTER_NAME, SENTINEL_PASSWORD, startSentinel } from '../topologies/rig/sentinel.js';
+import {
+  DATA_PASSWORD,
+  MASTER_NAME,
+  SENTINEL_PASSWORD,
+  startSentinel,
+} from '../topologies/helpers/sentinel.js';
 import { redisClient } from '../support/redis-client.js';
 
 // Servers and processes are started in each.
@@ -16,7 +21,7 @@ jest.setTimeout(120_000);
 describe('a process', () => {
   let script: string;
   beforeAll(async () => {
-    script = await compileApp('test/faults/rig/starting-node.ts');
+    script = await compileApp('test/faults/helpers/starting-node.ts');
   });
   const start = (settings: Readonly<Record<string, string>>): Promise<NodeProcess> =>
     startNode(script, { env: { NO_COLOR: '1', ...settings } });

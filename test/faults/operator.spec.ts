@@ -2,7 +2,7 @@ import { expect, it } from '@jest/globals';
 import { redisClient } from '../support/redis-client.js';
 import { eachAdapter } from '../support/apps.js';
 import { startRedis } from '../support/redis-server.js';
-import { startFaultApp } from './rig/fault-app.js';
+import { startFaultApp } from './helpers/fault-app.js';
 
 eachAdapter('what the operator reads about a 503', (adapter) => {
   it('is one line for each kind of failure, with what to do, and none of the user', async () => {

@@ -5,7 +5,7 @@ import { redisClient } from '../support/redis-client.js';
 import { eachAdapter, type Adapter } from '../support/apps.js';
 import type { Browser } from '../support/cookie-jar.js';
 import { startRedis, type RedisProcess } from '../support/redis-server.js';
-import { oneOfEach, recoveryMs, startFaultApp, type FaultApp } from './rig/fault-app.js';
+import { oneOfEach, recoveryMs, startFaultApp, type FaultApp } from './helpers/fault-app.js';
 import type { Redis } from 'ioredis';
 
 interface Scene {

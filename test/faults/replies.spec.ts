@@ -3,8 +3,8 @@ import { redisClient } from '../support/redis-client.js';
 import { eachAdapter } from '../support/apps.js';
 import { setPart } from '../support/record-fields.js';
 import { startRedis } from '../support/redis-server.js';
-import { assertHonest, recoveryMs, startFaultApp } from './rig/fault-app.js';
-import { startSwitchboard } from './rig/switchboard.js';
+import { assertHonest, recoveryMs, startFaultApp } from './helpers/fault-app.js';
+import { startSwitchboard } from './helpers/switchboard.js';
 
 eachAdapter('replies and records that are not what they should be', (adapter) => {
   it('row 12: a connection cut in the middle of a reply is read again, and a write is a 503, never a success', async () => {
@@ -87,7 +87,7 @@ eachAdapter('replies and records that are not what they should be', (adapter) =>
       (key: string) => [['HDEL', key, '@info']],
     ],
   ])(
-    'row 20: a record that %s is anonymous, told once and set aside; the next login works',
+    'row 20: a record that %s is anonymous, told once and put into quarantine; the next login works',
     async (_what, reason, damage) => {
       const redis = await startRedis();
       const admin = redisClient(redis.port);

@@ -8,9 +8,9 @@ import {
   SENTINEL_PASSWORD,
   startSentinel,
   type SentinelInstallation,
-} from '../topologies/rig/sentinel.js';
+} from '../topologies/helpers/sentinel.js';
 import { redisClient } from '../support/redis-client.js';
-import { oneOfEach, recoveryMs, startFaultApp, type FaultApp } from './rig/fault-app.js';
+import { oneOfEach, recoveryMs, startFaultApp, warningsOf, type FaultApp } from './helpers/fault-app.js';
 
 // Servers and processes are started in each.
 jest.setTimeout(120_000);
@@ -119,7 +119,11 @@ describe('sentinels that change while they are in use', () => {
       });
       // Of a pool it is told once it has failed often enough.
       for (let n = 0; n < 3; n += 1) expect((await witness?.get('/read'))?.status).toBe(503);
-      expect(app.log.messages('warn')).toEqual([expect.stringMatching(cause)]);
+      const { requests, outages } = warningsOf(app.log);
+      expect(outages).toEqual([expect.stringMatching(cause)]);
+      // One connection tells that it is lost; a pool is told of by the requests that fail.
+      expect(requests).toHaveLength(maxConnections > 1 ? 1 : 0);
+      for (const line of requests) expect(line).toMatch(cause);
       expect(app.log.text()).not.toMatch(/REDIS_SESSION_HOST/);
       await repair(scene);
       if (witness) await recoveryMs(witness);

@@ -12,8 +12,8 @@ import { compileApp } from '../support/compile.js';
 import { startNode } from '../support/node-process.js';
 import { startRedis } from '../support/redis-server.js';
 import { eventually } from '../support/eventually.js';
-import { oneOfEach, recoveryMs, startFaultApp, type FaultApp } from './rig/fault-app.js';
-import { startSwitchboard } from './rig/switchboard.js';
+import { oneOfEach, recoveryMs, startFaultApp, type FaultApp } from './helpers/fault-app.js';
+import { startSwitchboard } from './helpers/switchboard.js';
 
 /** The adapter makes no difference to any of this. */
 const ADAPTER = 'express';
@@ -344,7 +344,7 @@ describe('a server that changes while it is in use: it is told by its name', () 
     async (_what, connections) => {
       const redis = await startRedis();
       const admin = redisClient(redis.port);
-      const node = await startNode(await compileApp('test/faults/rig/frozen-node.ts'), {
+      const node = await startNode(await compileApp('test/faults/helpers/frozen-node.ts'), {
         env: { REDIS_PORT: String(redis.port), MAX_CONNECTIONS: connections },
       });
       const [, url = ''] = await node.waitFor(/listening at (\S+)\./);

@@ -2,12 +2,13 @@ import { describe, expect, it } from '@jest/globals';
 import { redisClient } from '../support/redis-client.js';
 import { eachAdapter } from '../support/apps.js';
 import { freePort } from '../support/free-port.js';
+import { LogSink } from '../support/log-sink.js';
 import { startRedis } from '../support/redis-server.js';
 import { eventually } from '../support/eventually.js';
-import { linkTo } from '../topologies/rig/store-on.js';
+import { linkTo } from '../topologies/helpers/store-on.js';
 import { evictionRisk } from '../../lib/redis/eviction.js';
-import { startFaultApp } from './rig/fault-app.js';
-import { startSwitchboard } from './rig/switchboard.js';
+import { startFaultApp } from './helpers/fault-app.js';
+import { startSwitchboard } from './helpers/switchboard.js';
 
 eachAdapter('a start without Redis', (adapter) => {
   it('fails by default, and names where Redis should be and what to check', async () => {
@@ -56,6 +57,41 @@ eachAdapter('a start without Redis', (adapter) => {
       startup: 'background',
     });
     await expect(app.close()).resolves.toBeUndefined();
+  });
+});
+
+describe('a start with a cluster that is wholly dead', () => {
+  it('names its nodes, and says that none of them answers', async () => {
+    const nodes = [await freePort(), await freePort()].map((port) => `127.0.0.1:${port}`);
+    const failure = linkTo({ redis: { cluster: { nodes: nodes.join(',') } } })
+      .connect()
+      .then(
+        () => 'connected',
+        (error: unknown) => error,
+      );
+    const { message, reason } = (await failure) as Error & { reason: string };
+    expect(reason).toBe('CLUSTER_DOWN');
+    const [, told = ''] =
+      /no node of the cluster answers: (.*)\. Check REDIS_SESSION_CLUSTER_NODES/.exec(message) ?? [];
+    for (const node of nodes) expect(told).toContain(node);
+  });
+});
+
+describe('a pool whose server is gone', () => {
+  it('tells it with the first request that fails, once, before it counts as down', async () => {
+    const redis = await startRedis();
+    const log = new LogSink();
+    const app = await startFaultApp(
+      'express',
+      { host: redis.host, port: redis.port, pool: { maxConnections: 3 } },
+      log,
+    );
+    const user = await app.loggedIn();
+    await redis.kill();
+    for (let n = 0; n < 2; n += 1) expect((await user.get('/read')).status).toBe(503);
+    expect(log.messages('warn')).toEqual([
+      expect.stringMatching(/^A request with a session got 503: Redis at .*\. Check REDIS_SESSION_HOST/),
+    ]);
   });
 });
 

@@ -5,9 +5,9 @@ import type { Redis } from 'ioredis';
 import type { RedisOptions } from 'nestjs-redis-session';
 import { freePort } from '../support/free-port.js';
 import { startRedis } from '../support/redis-server.js';
-import { makeAuthority, type Authority, type KeyPair } from '../topologies/rig/certificates.js';
+import { makeAuthority, type Authority, type KeyPair } from '../topologies/helpers/certificates.js';
 import { redisClient } from '../support/redis-client.js';
-import { oneOfEach, recoveryMs, startFaultApp } from './rig/fault-app.js';
+import { oneOfEach, recoveryMs, startFaultApp, warningsOf } from './helpers/fault-app.js';
 
 // Servers and processes are started in each.
 jest.setTimeout(120_000);
@@ -45,7 +45,11 @@ async function check({ fault, repair, options, admin }: Case, cause: RegExp): Pr
   });
   // Of a pool it is told once it has failed often enough.
   for (let n = 0; n < 3; n += 1) expect((await witness?.get('/read'))?.status).toBe(503);
-  expect(app.log.messages('warn')).toEqual([expect.stringMatching(cause)]);
+  const { requests, outages } = warningsOf(app.log);
+  expect(outages).toEqual([expect.stringMatching(cause)]);
+  // One connection tells that it is lost; a pool is told of by the requests that fail.
+  expect(requests).toHaveLength(options.pool?.maxConnections === 1 ? 0 : 1);
+  for (const line of requests) expect(line).toMatch(cause);
   await repair();
   if (witness) await recoveryMs(witness, 30_000);
   expect((await app.health()).status).toBe('up');

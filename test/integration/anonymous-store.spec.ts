@@ -8,7 +8,7 @@ import {
   keyOf,
   TOMBSTONE_MS,
   redisLifeMs,
-} from '../contract/redis-rig.js';
+} from '../contract/redis-helpers.js';
 import { RedisCommands } from '../../lib/redis/commands.js';
 import { startRedis, type RedisProcess } from '../support/redis-server.js';
 import type { SessionStore } from '../../lib/core/store.js';

@@ -2,7 +2,7 @@ import { performance } from 'node:perf_hooks';
 import { setTimeout as delay } from 'node:timers/promises';
 import { expect, it } from '@jest/globals';
 import type { RedisClient } from '../../lib/redis/client.js';
-import { connect } from '../contract/redis-rig.js';
+import { connect } from '../contract/redis-helpers.js';
 import { Browser } from '../support/cookie-jar.js';
 import { startNode, type NodeProcess } from '../support/node-process.js';
 import { startRedis } from '../support/redis-server.js';

@@ -10,7 +10,7 @@ import * as ownScripts from '../../lib/stores/redis/scripts.js';
 import { RedisSessionIndex } from '../../lib/stores/redis/redis-index.js';
 import type { IndexName } from '../../lib/core/session-index.js';
 import { change, freshId, newSession, renewal } from '../contract/builders.js';
-import { anonymousNode, connect, PREFIX, redisStore } from '../contract/redis-rig.js';
+import { anonymousNode, connect, PREFIX, redisStore } from '../contract/redis-helpers.js';
 import { watchCommands, type Command } from '../support/commands.js';
 import { startRedis, type RedisProcess } from '../support/redis-server.js';
 

@@ -4,7 +4,7 @@ import type { IndexName } from '../../lib/core/session-index.js';
 import { RedisCommands } from '../../lib/redis/commands.js';
 import { RedisSessionIndex } from '../../lib/stores/redis/redis-index.js';
 import { freshId } from '../contract/builders.js';
-import { connect, PREFIX } from '../contract/redis-rig.js';
+import { connect, PREFIX } from '../contract/redis-helpers.js';
 import { eventually } from '../support/eventually.js';
 import { redisClient } from '../support/redis-client.js';
 import { startRedis, type RedisProcess } from '../support/redis-server.js';

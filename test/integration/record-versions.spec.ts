@@ -2,9 +2,9 @@ import { beforeAll, describe, expect, it } from '@jest/globals';
 import { SessionLimitError } from '../../lib/core/errors.js';
 import type { RedisClient } from '../../lib/redis/client.js';
 import type { RedisStore } from '../../lib/stores/redis/redis-store.js';
-import { LIMITS } from '../contract/contract-rig.js';
+import { LIMITS } from '../contract/contract-fixture.js';
 import { change, freshId, newSession, renewal } from '../contract/builders.js';
-import { connect, keyOf, redisStore } from '../contract/redis-rig.js';
+import { connect, keyOf, redisStore } from '../contract/redis-helpers.js';
 import { startRedis } from '../support/redis-server.js';
 
 let admin: RedisClient;

@@ -7,9 +7,9 @@ import { RedisCommands } from '../../lib/redis/commands.js';
 import type { RedisExecutor } from '../../lib/redis/executor.js';
 import { RedisStore } from '../../lib/stores/redis/redis-store.js';
 import { change, freshId, newSession, renewal } from '../contract/builders.js';
-import { connect, keyOf, TOMBSTONE_MS, PREFIX, redisStore } from '../contract/redis-rig.js';
-import { linkTo } from '../topologies/rig/store-on.js';
-import { skewClocks } from '../topologies/rig/skewed-clocks.js';
+import { connect, keyOf, TOMBSTONE_MS, PREFIX, redisStore } from '../contract/redis-helpers.js';
+import { linkTo } from '../topologies/helpers/store-on.js';
+import { skewClocks } from '../topologies/helpers/skewed-clocks.js';
 import { startProxy } from '../support/tcp-proxy.js';
 import { startRedis, type RedisProcess } from '../support/redis-server.js';
 

@@ -3,7 +3,7 @@ import { SessionFormatError } from '../../lib/core/errors.js';
 import type { RedisClient } from '../../lib/redis/client.js';
 import type { RedisStore } from '../../lib/stores/redis/redis-store.js';
 import { change, decoded, encoded, freshId, newSession, renewal } from '../contract/builders.js';
-import { connect, keyOf, redisLifeMs, redisStore } from '../contract/redis-rig.js';
+import { connect, keyOf, redisLifeMs, redisStore } from '../contract/redis-helpers.js';
 import { setPart } from '../support/record-fields.js';
 import type { SessionId } from '../../lib/core/token.js';
 import { startRedis, type RedisProcess } from '../support/redis-server.js';
@@ -49,7 +49,7 @@ async function contentOf(key: string): Promise<unknown> {
   return rest;
 }
 
-describe('a key that holds something else is unreadable, and is set aside as it is for a day', () => {
+describe('a key that holds something else is unreadable, and is put into quarantine as it is for a day', () => {
   const broken: [string, string, (key: string) => Promise<unknown>][] = [
     ['a string', 'its key holds no hash', (key) => client.set(key, 'x')],
     ['a list', 'its key holds no hash', (key) => client.lpush(key, 'x')],
@@ -213,7 +213,7 @@ describe('the life of a key', () => {
     for (const id of ids) expect(await client.exists(keyOf(id))).toBe(0);
   });
 
-  it('of the marker of an id change is as configured, and says nothing but where the session went', async () => {
+  it('of the tombstone of an id change is as configured, and says nothing but where the session went', async () => {
     const id = freshId();
     const next = freshId(id);
     await store.create(id, newSession({ secret: 'x' }));

@@ -6,7 +6,7 @@ import type { RedisCommands } from '../../lib/redis/commands.js';
 import type { RedisStore } from '../../lib/stores/redis/redis-store.js';
 import { SAVE } from '../../lib/stores/redis/scripts.js';
 import { change, freshId, newSession, renewal } from '../contract/builders.js';
-import { connect, keyOf, redisStore } from '../contract/redis-rig.js';
+import { connect, keyOf, redisStore } from '../contract/redis-helpers.js';
 import { setPart } from '../support/record-fields.js';
 import { startRedis, type RedisProcess } from '../support/redis-server.js';
 

@@ -3,7 +3,7 @@ import type { SessionStore } from '../../lib/core/store.js';
 import type { SessionId } from '../../lib/core/token.js';
 import type { RedisClient } from '../../lib/redis/client.js';
 import { freshId, newSession, renewal } from '../contract/builders.js';
-import { anonymousNode, connect, keyOf, TOMBSTONE_MS, redisStore } from '../contract/redis-rig.js';
+import { anonymousNode, connect, keyOf, TOMBSTONE_MS, redisStore } from '../contract/redis-helpers.js';
 import { startRedis } from '../support/redis-server.js';
 
 const IDLE_MS = 1_800_000;

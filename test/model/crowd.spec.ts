@@ -8,7 +8,7 @@ import { type MemoryStore } from '../../lib/stores/memory-store.js';
 import type { RedisClient } from '../../lib/redis/client.js';
 import { RedisCommands } from '../../lib/redis/commands.js';
 import type { RedisStore } from '../../lib/stores/redis/redis-store.js';
-import { connect, TOMBSTONE_MS, redisStore } from '../contract/redis-rig.js';
+import { connect, TOMBSTONE_MS, redisStore } from '../contract/redis-helpers.js';
 import { startRedis } from '../support/redis-server.js';
 import { CoreFixture } from '../unit/core/helpers.js';
 import { crowdViolations } from './crowd-history.js';
@@ -56,15 +56,15 @@ beforeAll(async () => {
 
 function nodesFor({ guests }: CrowdProgram): SessionManager[] {
   return stores[guests].map((shared) => {
-    const copies = { lifeMs: TOMBSTONE_MS / 2, now: (): number => rig.clock.now() };
+    const copies = { lifeMs: TOMBSTONE_MS / 2, now: (): number => fixture.clock.now() };
     const layers = (local: MemoryStore): RedisStore | GuestStore =>
       guests === 'in Redis' ? shared : new GuestStore(shared, new LocalCopies(local, copies));
-    const rig: CoreFixture = new CoreFixture({
+    const fixture: CoreFixture = new CoreFixture({
       wrap: layers,
       memory: { tombstoneMs: TOMBSTONE_MS },
       environment: { random: randomBytes },
     });
-    return rig.manager;
+    return fixture.manager;
   });
 }
 

@@ -4,7 +4,7 @@ import type { ManagedSession } from '../../lib/core/session.js';
 import type { SessionManager } from '../../lib/core/manager.js';
 import { idOf, type SessionToken } from '../../lib/core/token.js';
 import type { RedisClient } from '../../lib/redis/client.js';
-import { keyOf } from '../contract/redis-rig.js';
+import { keyOf } from '../contract/redis-helpers.js';
 import { FakeClient, type AnySession } from '../unit/core/helpers.js';
 import { emptyCrowdHistory, type CrowdHistory, type CrowdWrite, type Lineage } from './crowd-history.js';
 import { NAMES, type Act, type CrowdProgram, type Name, type Sent, type Stroke } from './crowd-program.js';

@@ -6,7 +6,7 @@ import {
   type SessionPolicy,
 } from 'nestjs-redis-session';
 import type { RedisClient } from '../../lib/redis/client.js';
-import type { AnySession, Playground } from '../e2e/rig/playground.js';
+import type { AnySession, Playground } from '../e2e/helpers/playground.js';
 import { Browser } from '../support/cookie-jar.js';
 import { emptyHistory, type History, type Lineage } from './history.js';
 import { NAMES, type Name, type Program, type Request, type Step } from './program.js';

@@ -93,8 +93,8 @@ class ScheduledCommands implements RedisExecutor {
     this.#owner = owner;
   }
 
-  load(key: string): Promise<[Buffer[], number | undefined]> {
-    return this.#inTurn(() => this.#inner.load(key));
+  load(key: string, only?: readonly string[]): Promise<[Buffer[], number | undefined]> {
+    return this.#inTurn(() => this.#inner.load(key, only));
   }
 
   run(script: Script, keys: readonly string[], args: readonly Argument[]): Promise<unknown> {

@@ -1,5 +1,5 @@
 import { beforeAll, describe, expect, it } from '@jest/globals';
-import { connect } from '../contract/redis-rig.js';
+import { connect } from '../contract/redis-helpers.js';
 import { startRedis } from '../support/redis-server.js';
 import type { RedisClient } from '../../lib/redis/client.js';
 import { runUsers } from './run-users.js';

@@ -55,7 +55,7 @@ class CanaryController {
   }
 }
 
-interface Rig {
+interface Fixture {
   readonly redis: RedisProcess;
   readonly admin: Redis;
   readonly app: StartedApp;
@@ -63,7 +63,7 @@ interface Rig {
   readonly key: string;
 }
 
-type Fault = (rig: Rig) => unknown;
+type Fault = (fixture: Fixture) => unknown;
 
 /** What goes wrong after a customer has logged in, and whether her next request can be served. */
 const FAULTS: [string, Fault, 'served' | 'unavailable'][] = [
@@ -170,10 +170,10 @@ eachAdapter('no token, payload, password or secret shows anywhere', (adapter) =>
   }
 
   it.each(FAULTS)('when %s', async (_what, fault, outcome) => {
-    const rig = await start(adapter, log);
-    const { app, browser } = rig;
+    const fixture = await start(adapter, log);
+    const { app, browser } = fixture;
     const tokens = [browser.cookie('sid') as string];
-    await fault(rig);
+    await fault(fixture);
     const bodies: string[] = [];
     const late = browser.clone();
     for (const [path, body] of [
@@ -196,12 +196,12 @@ eachAdapter('no token, payload, password or secret shows anywhere', (adapter) =>
       tokens.push(late.cookie('sid') ?? tokens[0] ?? '');
     }
     bodies.push(inspect(await app.app.get(RedisSessionHealthIndicator).isHealthy('sessions'), { depth: 10 }));
-    rig.redis.resume();
+    fixture.redis.resume();
     expectNothingShown(
       tokens.map((token) => token.split('.')[0] ?? token),
       bodies,
     );
-    rig.admin.disconnect();
+    fixture.admin.disconnect();
   });
 });
 
@@ -218,7 +218,7 @@ describe('a wrong password at boot', () => {
   });
 });
 
-async function start(adapter: Adapter, log: LogSink): Promise<Rig> {
+async function start(adapter: Adapter, log: LogSink): Promise<Fixture> {
   const redis = await startRedis({ password: PASSWORD });
   const admin = redisClient(redis.port, { password: PASSWORD });
   const app = await startApp(

@@ -5,7 +5,7 @@ import { ENCRYPTION_OVERHEAD, EncryptedStore } from '../../lib/stores/layers/enc
 import { KeyRing, ValueKey } from '../../lib/stores/layers/key-ring.js';
 import { MemoryStore } from '../../lib/stores/memory-store.js';
 import { change, decoded, freshId, newSession, renewal } from '../contract/builders.js';
-import { connect, keyOf, redisLifeMs, redisStore } from '../contract/redis-rig.js';
+import { connect, keyOf, redisLifeMs, redisStore } from '../contract/redis-helpers.js';
 import { describeSessionStore } from '../contract/session-store.contract.js';
 import { startRedis } from '../support/redis-server.js';
 

@@ -118,7 +118,7 @@ eachAdapter('security events', (adapter) => {
 
 describe('the log of rejections', () => {
   /** A log whose seconds pass by hand. */
-  function rig(): {
+  function fixture(): {
     log: RejectionLog;
     lines: string[];
     pass: (ms: number) => void;
@@ -140,7 +140,7 @@ describe('the log of rejections', () => {
   });
 
   it('warns of a change that a login has made void, by its name, and not of one to a session that is over', () => {
-    const { log, lines, pass } = rig();
+    const { log, lines, pass } = fixture();
     const drop = { type: 'dropped', id: 'an-id', attributes: ['cart', 'x'.repeat(100)] } as const;
     log.note({ ...drop, reason: 'ended' });
     log.note({ ...drop, reason: 'late' });
@@ -155,7 +155,7 @@ describe('the log of rejections', () => {
   });
 
   it('is at most one line a second for 100 000 bad cookies, and counts them all', () => {
-    const { log, lines, pass } = rig();
+    const { log, lines, pass } = fixture();
     // Ten seconds, one every 0.1 ms.
     for (let i = 0; i < 100_000; i += 1) {
       log.note(rejection(i % 2 === 0 ? 'forged' : 'unknown', 'some-id'));
@@ -168,7 +168,7 @@ describe('the log of rejections', () => {
   });
 
   it('is no more than that where timers are late, as in a process under a flood', () => {
-    const { log, lines, pass } = rig();
+    const { log, lines, pass } = fixture();
     log.note(rejection('forged'));
     log.note(rejection('forged'));
     // The timer goes off late, and the next is set from there on.
@@ -182,7 +182,7 @@ describe('the log of rejections', () => {
   });
 
   it('tells a single one at once, and the rest of a burst when the second is over', () => {
-    const { log, lines, pass } = rig();
+    const { log, lines, pass } = fixture();
     log.note(rejection('unknown', 'an-id'));
     expect(lines).toEqual(['debug Session an-id: unknown or expired; the request starts with an empty one.']);
     log.note(rejection('gone', 'b-id'));

@@ -130,6 +130,15 @@ describe('the documented ACL line', () => {
     );
   });
 
+  it('is tried at boot, so that a refusal is named', async () => {
+    const rehearsal = await readFile(new URL('../../lib/stores/redis/rehearsal.ts', import.meta.url), 'utf8');
+    const [, list = ''] = /const commandsOf = [\s\S]*?=> \[([\s\S]*?)\n\];/.exec(rehearsal) ?? [];
+    const tried = [...list.matchAll(/\['(\w+)'/g)].map(([, name]) => String(name).toLowerCase());
+    // Of a hash, which is what refuses first; of walks and messages, without which sessions work; of no key.
+    const elsewhere = ['evalsha', 'scan', 'subscribe', 'publish', ...ABOUT_THE_CONNECTION];
+    expect(tried.sort()).toEqual(ALLOWED.filter((name) => !elsewhere.includes(name)).sort());
+  });
+
   it('is the one of the sample, but for its password', async () => {
     const text = await readFile(new URL('../../sample/docker/users.acl', import.meta.url), 'utf8');
     const [, password = ''] = / >(\S+) /.exec(text) ?? [];

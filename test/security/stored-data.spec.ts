@@ -190,7 +190,7 @@ eachAdapter('stored data', (adapter) => {
     const clone = browser.clone();
     await clone.post('/write', { mine: true });
     expect(clone.cookie('sid')).not.toBe(browser.cookie('sid'));
-    // There it lies still, or set aside.
+    // There it lies still, or in quarantine.
     const kept = await Promise.all((await client.keys('*')).map((name) => client.dumpBuffer(name)));
     expect(kept.some((dump) => before !== null && dump?.equals(before))).toBe(true);
   });

@@ -40,7 +40,7 @@ export async function startChild(
   });
   await once(child, 'spawn');
   const pid = child.pid;
-  if (pid === undefined) throw new Error(`Test rig: ${command} was started and has no process id.`);
+  if (pid === undefined) throw new Error(`Test helper: ${command} was started and has no process id.`);
 
   let output = '';
   let running = true;

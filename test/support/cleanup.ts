@@ -30,7 +30,7 @@ export async function cleanUp(): Promise<void> {
       failures.push(error);
     }
   }
-  if (failures.length > 0) throw new AggregateError(failures, 'Test rig: some resources did not close.');
+  if (failures.length > 0) throw new AggregateError(failures, 'Test helper: some resources did not close.');
 }
 
 /** Runs an action, then closes all that was opened in it and is still open. Not for two actions at the same time. */

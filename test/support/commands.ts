@@ -70,25 +70,25 @@ export async function watchCommands(port: number, options: WatchOptions = {}): P
         waiting.resolve();
         continue;
       }
-      if (line.startsWith('-')) fail(new Error(`Test rig: Redis refused MONITOR: ${line}`));
+      if (line.startsWith('-')) fail(new Error(`Test helper: Redis refused MONITOR: ${line}`));
       const command = parseMonitorLine(line);
       if (command && isShown(command)) seen.push(command);
     }
   });
   marking.resume();
   for (const socket of [monitor, marking]) {
-    socket.on('close', () => fail(new Error('Test rig: the connection that watches commands has ended.')));
+    socket.on('close', () => fail(new Error('Test helper: the connection that watches commands has ended.')));
   }
 
   const awaitLine = async (isIt: Waiting['isIt'], send: () => void): Promise<void> => {
     if (failure) throw failure;
     if (waiting)
-      throw new Error('Test rig: take() was called before an earlier call was done. Await that one.');
+      throw new Error('Test helper: take() was called before an earlier call was done. Await that one.');
     let timer: NodeJS.Timeout | undefined;
     try {
       await new Promise<void>((resolve, reject) => {
         waiting = { isIt, resolve, reject };
-        const late = new Error(`Test rig: Redis showed nothing to MONITOR within ${ANSWER_WITHIN_MS} ms.`);
+        const late = new Error(`Test helper: Redis showed nothing to MONITOR within ${ANSWER_WITHIN_MS} ms.`);
         timer = setTimeout(() => reject(late), ANSWER_WITHIN_MS);
         send();
       });
@@ -138,7 +138,7 @@ export async function netInputBytes(port: number, credentials: Credentials = {})
   const answer = await exchange(port, question, (text) => /end-of-answer\r\n$|^-/m.test(text));
   const total = /^total_net_input_bytes:(\d+)\r$/m.exec(answer)?.[1];
   if (total === undefined)
-    throw new Error(`Test rig: Redis did not tell its input bytes: ${firstLine(answer)}`);
+    throw new Error(`Test helper: Redis did not tell its input bytes: ${firstLine(answer)}`);
   return Number(total);
 }
 

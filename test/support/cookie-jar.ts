@@ -58,7 +58,7 @@ export class Browser {
     let response = await this.requestOnce(method, new URL(path, this.baseUrl()), options);
     for (let hops = 0; options.followRedirects && response.next; hops++) {
       if (hops === MOST_REDIRECTS)
-        throw new Error(`Test rig: ${path} redirects more than ${MOST_REDIRECTS} times.`);
+        throw new Error(`Test helper: ${path} redirects more than ${MOST_REDIRECTS} times.`);
       const keepsMethod = response.status === 307 || response.status === 308;
       response = keepsMethod
         ? await this.requestOnce(method, response.next, options)

@@ -14,7 +14,7 @@ export async function freePort(): Promise<number> {
     const port = FIRST + Math.floor(Math.random() * COUNT);
     if (await isFree(port)) return port;
   }
-  throw new Error(`Test rig: no free port found in ${FIRST}..${FIRST + COUNT - 1}.`);
+  throw new Error(`Test helper: no free port found in ${FIRST}..${FIRST + COUNT - 1}.`);
 }
 
 async function isFree(port: number): Promise<boolean> {

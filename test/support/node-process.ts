@@ -62,7 +62,7 @@ function waitForOutput(child: ManagedChild, pattern: RegExp, withinMs: number): 
       stop();
       reject(
         new Error(
-          `Test rig: the process ${what} before it wrote ${String(pattern)}. Output:\n${child.output()}`,
+          `Test helper: the process ${what} before it wrote ${String(pattern)}. Output:\n${child.output()}`,
         ),
       );
     };

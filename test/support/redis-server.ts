@@ -103,11 +103,11 @@ async function launch(port: number, dir: string, options: RedisOptions): Promise
   ]);
   for (let polls = READY_WITHIN_MS / POLL_MS; !(await answers(port, child.pid, options.password)); polls--) {
     if (!child.isRunning()) {
-      throw new Error(`Test rig: redis-server ended at its start. Its log:\n${child.output()}`);
+      throw new Error(`Test helper: redis-server ended at its start. Its log:\n${child.output()}`);
     }
     if (polls <= 0) {
       await child.end('SIGKILL');
-      throw new Error(`Test rig: redis-server did not become ready in time. Its log:\n${child.output()}`);
+      throw new Error(`Test helper: redis-server did not become ready in time. Its log:\n${child.output()}`);
     }
     await delay(POLL_MS);
   }
@@ -120,7 +120,7 @@ async function startServer(args: readonly string[]): Promise<ManagedChild> {
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
     throw new Error(
-      `Test rig: ${REDIS_SERVER} is not there, and these tests need a real one: apt-get install -y redis-server`,
+      `Test helper: ${REDIS_SERVER} is not there, and these tests need a real one: apt-get install -y redis-server`,
       { cause: error },
     );
   }

@@ -42,7 +42,9 @@ export async function exchange(
       answer += String(chunk);
       if (isComplete(answer)) return answer;
     }
-    throw new Error(`Test rig: Redis at 127.0.0.1:${port} closed the connection after: ${firstLine(answer)}`);
+    throw new Error(
+      `Test helper: Redis at 127.0.0.1:${port} closed the connection after: ${firstLine(answer)}`,
+    );
   } finally {
     socket.destroy();
   }

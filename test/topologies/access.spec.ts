@@ -4,13 +4,13 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { SessionStoreUnavailableError } from '../../lib/core/errors.js';
 import { RedisSessionIndex } from '../../lib/stores/redis/redis-index.js';
 import { freshId, newSession } from '../contract/builders.js';
-import { PREFIX } from '../contract/redis-rig.js';
+import { PREFIX } from '../contract/redis-helpers.js';
 import { describeSessionIndex } from '../contract/session-index.contract.js';
 import { describeSessionStore } from '../contract/session-store.contract.js';
 import { eventually } from '../support/eventually.js';
 import { aclLine } from '../security/acl-line.js';
 import { startRedis, type RedisProcess } from '../support/redis-server.js';
-import { linkTo, nodesOn, storeOn, type Place } from './rig/store-on.js';
+import { linkTo, nodesOn, storeOn, type Place } from './helpers/store-on.js';
 
 const USERS = [
   'user default on >admin-password ~* &* +@all',

@@ -5,15 +5,15 @@ import { createRedisClient } from '../../lib/redis/client.js';
 import { RedisCommands } from '../../lib/redis/commands.js';
 import { RedisStore } from '../../lib/stores/redis/redis-store.js';
 import { change, freshId, newSession, renewal } from '../contract/builders.js';
-import { keyOf, TOMBSTONE_MS, PREFIX } from '../contract/redis-rig.js';
+import { keyOf, TOMBSTONE_MS, PREFIX } from '../contract/redis-helpers.js';
 import { describeSessionStore } from '../contract/session-store.contract.js';
 import { onCleanup } from '../support/cleanup.js';
 import type { RedisProcess } from '../support/redis-server.js';
 import { startProxy, type TcpProxy } from '../support/tcp-proxy.js';
-import { beginMove, moveSlot, slotOf, startCluster, type ClusterInstallation } from './rig/cluster.js';
+import { beginMove, moveSlot, slotOf, startCluster, type ClusterInstallation } from './helpers/cluster.js';
 import { eventually } from '../support/eventually.js';
-import { skewClocks } from './rig/skewed-clocks.js';
-import { nodesOn, storeOn } from './rig/store-on.js';
+import { skewClocks } from './helpers/skewed-clocks.js';
+import { nodesOn, storeOn } from './helpers/store-on.js';
 
 let cluster: ClusterInstallation;
 beforeAll(async () => {

@@ -3,12 +3,12 @@ import { expect, it } from '@jest/globals';
 import type { SessionId } from '../../lib/core/token.js';
 import { DESTROY } from '../../lib/stores/redis/scripts.js';
 import { freshId, newSession } from '../contract/builders.js';
-import { keyOf, PREFIX } from '../contract/redis-rig.js';
+import { keyOf, PREFIX } from '../contract/redis-helpers.js';
 import { redisClient } from '../support/redis-client.js';
 import { recordCount } from '../support/records.js';
 import { eventually } from '../support/eventually.js';
-import { DATA_PASSWORD, MASTER_NAME, SENTINEL_PASSWORD, startSentinel } from './rig/sentinel.js';
-import { linkTo, storeOn } from './rig/store-on.js';
+import { DATA_PASSWORD, MASTER_NAME, SENTINEL_PASSWORD, startSentinel } from './helpers/sentinel.js';
+import { linkTo, storeOn } from './helpers/store-on.js';
 
 it('logouts that replicas confirm follow a failover behind Sentinel', async () => {
   const sentinel = await startSentinel();

@@ -7,8 +7,8 @@ import type { RedisClient } from '../../lib/redis/client.js';
 import { freshId, newSession, renewal } from '../contract/builders.js';
 import { describeSessionStore } from '../contract/session-store.contract.js';
 import { startRedis, type RedisProcess } from '../support/redis-server.js';
-import { startCluster, type ClusterInstallation } from './rig/cluster.js';
-import { linkTo, nodesOn, storeOn } from './rig/store-on.js';
+import { startCluster, type ClusterInstallation } from './helpers/cluster.js';
+import { linkTo, nodesOn, storeOn } from './helpers/store-on.js';
 
 let redis: RedisProcess;
 let cluster: ClusterInstallation;

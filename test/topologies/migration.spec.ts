@@ -1,10 +1,10 @@
 import { beforeAll, expect, it } from '@jest/globals';
 import { Cluster } from 'ioredis';
-import { startPlayground, type Playground } from '../e2e/rig/playground.js';
-import { OLD_SECRET, signedSid } from '../e2e/rig/old-app.js';
+import { startPlayground, type Playground } from '../e2e/helpers/playground.js';
+import { OLD_SECRET, signedSid } from '../e2e/helpers/old-app.js';
 import { onCleanup } from '../support/cleanup.js';
 import { Browser } from '../support/cookie-jar.js';
-import { startCluster, type ClusterInstallation } from './rig/cluster.js';
+import { startCluster, type ClusterInstallation } from './helpers/cluster.js';
 
 let cluster: ClusterInstallation;
 let nodes: { host: string; port: number }[];

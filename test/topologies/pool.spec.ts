@@ -7,7 +7,7 @@ import { redisClient } from '../support/redis-client.js';
 import { startRedis, type RedisProcess } from '../support/redis-server.js';
 import { startProxy } from '../support/tcp-proxy.js';
 import { eventually } from '../support/eventually.js';
-import { linkTo } from './rig/store-on.js';
+import { linkTo } from './helpers/store-on.js';
 
 let redis: RedisProcess;
 let admin: Redis;

@@ -2,19 +2,19 @@ import { afterEach, beforeAll, describe, expect, it, jest } from '@jest/globals'
 import type { Redis } from 'ioredis';
 import { rehearse } from '../../lib/stores/redis/rehearsal.js';
 import { freshId, newSession } from '../contract/builders.js';
-import { LIMITS } from '../contract/contract-rig.js';
-import { keyOf, TOMBSTONE_MS, PREFIX } from '../contract/redis-rig.js';
+import { LIMITS } from '../contract/contract-fixture.js';
+import { keyOf, TOMBSTONE_MS, PREFIX } from '../contract/redis-helpers.js';
 import { describeSessionStore } from '../contract/session-store.contract.js';
 import { aclSetUser } from '../security/acl-line.js';
 import { redisClient } from '../support/redis-client.js';
 import { freePort } from '../support/free-port.js';
 import { LogSink } from '../support/log-sink.js';
 import { startRedis, type RedisProcess } from '../support/redis-server.js';
-import { makeAuthority, type Authority, type KeyPair } from './rig/certificates.js';
-import { slotOf, startCluster, type ClusterInstallation } from './rig/cluster.js';
+import { makeAuthority, type Authority, type KeyPair } from './helpers/certificates.js';
+import { slotOf, startCluster, type ClusterInstallation } from './helpers/cluster.js';
 import { eventually } from '../support/eventually.js';
-import { DATA_PASSWORD, MASTER_NAME, SENTINEL_PASSWORD, startSentinel } from './rig/sentinel.js';
-import { linkTo, nodesOn, storeOn } from './rig/store-on.js';
+import { DATA_PASSWORD, MASTER_NAME, SENTINEL_PASSWORD, startSentinel } from './helpers/sentinel.js';
+import { linkTo, nodesOn, storeOn } from './helpers/store-on.js';
 
 type Settings = Record<string, string>;
 const OPTIONS = {

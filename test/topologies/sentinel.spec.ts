@@ -3,8 +3,8 @@ import { describeSessionStore } from '../contract/session-store.contract.js';
 import { change, decoded, freshId, newSession } from '../contract/builders.js';
 import type { RedisProcess } from '../support/redis-server.js';
 import { eventually } from '../support/eventually.js';
-import { DATA_PASSWORD, MASTER_NAME, SENTINEL_PASSWORD, startSentinel } from './rig/sentinel.js';
-import { linkTo, nodesOn, storeOn } from './rig/store-on.js';
+import { DATA_PASSWORD, MASTER_NAME, SENTINEL_PASSWORD, startSentinel } from './helpers/sentinel.js';
+import { linkTo, nodesOn, storeOn } from './helpers/store-on.js';
 
 /** Silence after which a sentinel takes a master for dead. */
 const DOWN_AFTER_MS = 1000;

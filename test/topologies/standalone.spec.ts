@@ -2,9 +2,9 @@ import { beforeAll, describe, expect, it } from '@jest/globals';
 import { SessionStoreUnavailableError } from '../../lib/core/errors.js';
 import { describeSessionStore } from '../contract/session-store.contract.js';
 import { startRedis, type RedisProcess } from '../support/redis-server.js';
-import { makeAuthority, type Authority, type KeyPair } from './rig/certificates.js';
+import { makeAuthority, type Authority, type KeyPair } from './helpers/certificates.js';
 import { freePort } from '../support/free-port.js';
-import { linkTo, nodesOn } from './rig/store-on.js';
+import { linkTo, nodesOn } from './helpers/store-on.js';
 
 const PASSWORD = 'a password with / and @';
 const rest = { authenticated: true };

@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { existsSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import ts from 'typescript';
 import { codeBlocks, compileBlocks, packagesOf } from '../../docs/tools/code-blocks.mjs';
@@ -102,6 +102,22 @@ describe('the tables', () => {
       codesIn(event),
     );
     expect(listed.sort()).toEqual([...new Set(types)].sort());
+  });
+
+  it('list every guard, each of which has tests of what it lets in', () => {
+    const exported = [...textOf('lib/index.ts').matchAll(/\b(\w+Guard), (Require\w+)|\b(\w+Guard)\b/g)];
+    // A guard that a decorator brings along is known by that.
+    const guards = exported.map(([, , decorator, guard]) => decorator ?? String(guard));
+    const listed = tableOf('docs/guards.md', 'Guards and CSRF').flatMap(([guard]) =>
+      codesIn(guard).map((code) => code.replace(/^@|\(.*/g, '')),
+    );
+    expect(guards.sort()).toEqual(listed.sort());
+    const tests = ['test/security', 'test/e2e'].flatMap((folder) =>
+      readdirSync(join(ROOT, folder), { recursive: true, encoding: 'utf8' })
+        .filter((name) => name.endsWith('.ts'))
+        .map((name) => textOf(join(folder, name))),
+    );
+    expect(guards.filter((guard) => !tests.some((text) => text.includes(guard)))).toEqual([]);
   });
 
   it('list every policy', () => {

@@ -45,9 +45,7 @@ export class LocalCopies {
   visit(id: SessionId): Visit {
     const order = this.#orders.get(id) ?? this.#begin(id);
     this.#visits += 1;
-    const visit = new Visit(order, this.#visits, this.#rules.now() + this.#rules.lifeMs);
-    order.open.push(visit);
-    return visit;
+    return order.opened(new Visit(order, this.#visits, this.#rules.now() + this.#rules.lifeMs));
   }
 
   /** Whether there is a copy. */
@@ -105,13 +103,14 @@ interface Landed {
 }
 
 const NONE: readonly Landed[] = [];
+const NOBODY: Visit[] = [];
 
 /** What is known of a session while Redis is being asked about it: see {@link LocalCopies}. */
 class Order {
   /** The ids that it has had meanwhile. */
   readonly ids: SessionId[];
-  /** Oldest first. */
-  readonly open: Visit[] = [];
+  /** Oldest first. One as a rule, for which there is no list to grow. */
+  #open: Visit[] = NOBODY;
   readonly #memory: MemoryStore;
   readonly #copies: Pick<LocalCopies, 'latestVisit' | 'moved' | 'over'>;
   /** Undefined: there is to be no copy any more. */
@@ -178,14 +177,20 @@ class Order {
     this.#id = undefined;
   }
 
+  opened(visit: Visit): Visit {
+    if (this.#open.length === 0) this.#open = [visit];
+    else this.#open.push(visit);
+    return visit;
+  }
+
   done(visit: Visit): void {
-    this.open.splice(this.open.indexOf(visit), 1);
-    if (this.open.length === 0) this.#copies.over(this);
+    if (this.#open.length === 1) this.#copies.over(this);
+    else this.#open.splice(this.#open.indexOf(visit), 1);
   }
 
   /** Visits that began after a write was acknowledged cannot bring anything older. */
   #forgetSettled(): void {
-    const first = this.open[0]?.number ?? Infinity;
+    const first = this.#open[0]?.number ?? Infinity;
     if (this.#landed.length > 0)
       this.#landed = this.#landed.filter(({ latestVisit }) => latestVisit >= first);
   }

@@ -1,7 +1,7 @@
 import { LRUCache } from 'lru-cache';
-import { SessionStoreUnavailableError } from '../../core/errors.js';
 import type { OldOutcome, OldSessions } from '../../core/old-sessions.js';
 import type { RedisExecutor } from '../../redis/executor.js';
+import { tooLate } from '../../redis/failure.js';
 import { SCRIPT_STATUS } from '../../redis/script.js';
 import { passportUser, readOldRecord, type OldRecordRules } from './old-record.js';
 import { END_OLD, READ_OLD, USE_OLD } from './scripts.js';
@@ -105,12 +105,8 @@ export class RedisOldSessions implements OldSessions {
     const place = this.#placeOf(name);
     if (place === undefined) return;
     const [status] = (await this.#commands.run(END_OLD, place.keys, [END_KNOWN_MS])) as unknown[];
-    if (Number(status) !== SCRIPT_STATUS.late) return;
-    throw new SessionStoreUnavailableError(
-      `Redis at ${this.#commands.endpoint.address} got to the end of a session of the library before later than ` +
-        `${this.#commands.timeoutMs} ms after it was sent, and did nothing. Check its load, or raise REDIS_SESSION_TIMEOUT.`,
-      { reason: 'LATE' },
-    );
+    if (Number(status) === SCRIPT_STATUS.late)
+      throw tooLate(this.#commands, 'the end of a session of the library before');
   }
 
   #placeOf(name: string): { library: OldLibrary; keys: [string, string] } | undefined {

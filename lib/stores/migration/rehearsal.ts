@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { SessionStoreUnavailableError } from '../../core/errors.js';
-import { sampleNodes, type RedisExecutor } from '../../redis/executor.js';
+import { forbiddenAmong, sampleNodes, type RedisExecutor } from '../../redis/executor.js';
+import { isForbidden } from '../../redis/failure.js';
 import { asPattern } from '../../redis/scan.js';
 import { markOf } from './old-sessions.js';
 import { END_OLD, READ_OLD, USE_OLD } from './scripts.js';
@@ -8,12 +9,12 @@ import { END_OLD, READ_OLD, USE_OLD } from './scripts.js';
 /** The mark of a rehearsal lives no longer, even where the process dies before it is removed. */
 const MARK_MS = 60_000;
 
-/** What the takeover sends beside the commands that sessions of ours need: each with the mark's key. */
-const COMMANDS = [
-  ['GET', []],
-  ['SET', ['ended', 'PX', String(MARK_MS)]],
-  ['STRLEN', []],
-] as const;
+/** What the takeover sends beside the commands that sessions of ours need. */
+const commandsOf = (mark: string): [string, ...string[]][] => [
+  ['GET', mark],
+  ['SET', mark, 'ended', 'PX', String(MARK_MS)],
+  ['STRLEN', mark],
+];
 
 /**
  * Does with an old session that there is none of what requests will do with theirs, on each master of a cluster: reads it,
@@ -47,30 +48,12 @@ async function perform(
     await commands.run(USE_OLD, keys, [0]);
     await commands.run(END_OLD, keys, [MARK_MS]);
   } catch (error) {
-    if (!isRefusal(error)) return;
-    const refused = await refusedCommands(commands, mark);
+    if (!isForbidden(error)) return;
+    const refused = await forbiddenAmong(commands, commandsOf(mark));
     throw refusalOf(error, commands, refused, oldPrefix);
   } finally {
     await commands.call('DEL', mark).catch(() => undefined);
   }
-}
-
-/** A server names no command that it refuses in a script. */
-async function refusedCommands(commands: RedisExecutor, mark: string): Promise<string[]> {
-  const refused: string[] = [];
-  for (const [name, args] of COMMANDS) {
-    await commands.call(name, mark, ...args).catch((error: unknown) => {
-      if (isRefusal(error)) refused.push(name);
-    });
-  }
-  return refused;
-}
-
-function isRefusal(error: unknown): error is SessionStoreUnavailableError {
-  return (
-    error instanceof SessionStoreUnavailableError &&
-    (error.reason === 'NOPERM' || error.reason === 'UNKNOWN_COMMAND')
-  );
 }
 
 function refusalOf(

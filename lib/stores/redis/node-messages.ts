@@ -4,11 +4,11 @@ import type { SessionEvent, SessionEvents } from '../../core/events.js';
 import type { SessionId } from '../../core/token.js';
 import type { Subscriptions, SubscriberHooks } from '../../redis/subscriber.js';
 import type { GuestStore } from '../layers/guest-store.js';
+import { idIn } from './record.js';
 import { readMessage, type MessageSender, type SessionMessage } from './session-messages.js';
 
 /** Ids of logins that this node has heard of, to tell of when they expire. */
 const MOST_KNOWN = 100_000;
-const RECORD_KEY = /^\{([A-Za-z0-9_-]{4})\}([A-Za-z0-9_-]{43})$/;
 
 /** What messages are for. */
 interface NodeMessagesOptions {
@@ -119,11 +119,8 @@ export class NodeMessages implements SubscriberHooks {
   /** Only of a login that is known: of other keys nobody can tell whether it is a session that has expired, or a tombstone. */
   #expired(key: string): void {
     const { keyPrefix, events } = this.#options;
-    if (!key.startsWith(keyPrefix)) return;
-    const [, tag, rest] = RECORD_KEY.exec(key.slice(keyPrefix.length)) ?? [];
-    if (tag === undefined || rest === undefined) return;
-    const id = (tag + rest) as SessionId;
-    if (this.#known.delete(id)) events.emit({ type: 'expired', id, origin: 'elsewhere' });
+    const id = idIn(keyPrefix, key);
+    if (id !== undefined && this.#known.delete(id)) events.emit({ type: 'expired', id, origin: 'elsewhere' });
   }
 
   #know(id: string, previousId: string | undefined): void {

@@ -27,6 +27,15 @@ export function keyOf(keyPrefix: string, id: SessionId): string {
   return `${keyPrefix}{${tag}}${id.slice(tag.length)}`;
 }
 
+const RECORD_KEY = /^\{([A-Za-z0-9_-]{4})\}([A-Za-z0-9_-]{43})$/;
+
+/** The session whose record lies under a key; undefined: it is no record's, or not with that prefix. */
+export function idIn(keyPrefix: string, key: string): SessionId | undefined {
+  if (!key.startsWith(keyPrefix)) return undefined;
+  const [, tag, rest] = RECORD_KEY.exec(key.slice(keyPrefix.length)) ?? [];
+  return tag === undefined || rest === undefined ? undefined : ((tag + rest) as SessionId);
+}
+
 /** How many letters of its id a record repeats, from the end: 144 bits of a hash. */
 export const NAME_LENGTH = 24;
 
@@ -51,6 +60,18 @@ const OWN_CODE = OWN.charCodeAt(0);
 const LIMITS = /^(-?\d+) (\d{1,15}) (\d+) ([01]) [01]$/;
 const INFO = /^(\d{1,15}) (\d{1,15}) (\S+) (.*)$/s;
 const USED = /^\d{1,15}$/;
+
+/** What the limits in `@v` say, in its own words. */
+interface LimitWords {
+  readonly text: string;
+  readonly idle: string;
+  readonly until: string;
+  readonly copy: string;
+  readonly authenticated: string;
+}
+
+/** Most sessions of an application have the same limits. */
+let lastLimits: LimitWords | undefined;
 
 /** Of 0.1 there is none; one that is not as it should be is no reason to lose a session. */
 const COOKIE = /^(-|\d{1,9}) (\d{1,15})$/;
@@ -177,21 +198,29 @@ function strange(id: SessionId, head: string): LoadOutcome {
     : NO_RECORD;
 }
 
+function limitsOf(text: string): LimitWords | undefined {
+  if (text === lastLimits?.text) return lastLimits;
+  const [, idle, until, copy, authenticated] = LIMITS.exec(text) ?? [];
+  if (idle === undefined || until === undefined || copy === undefined || authenticated === undefined)
+    return undefined;
+  lastLimits = { text, idle, until, copy, authenticated };
+  return lastLimits;
+}
+
 function recordOf(
   head: string,
   limitsAt: number,
   { used = '', info = '', cookie = '', index = '', kept: keptMark, from }: OwnFields,
   attributes: ReadonlyMap<string, Uint8Array>,
 ): SessionRecord | undefined {
-  const [, idle, until, copy, authenticated] = LIMITS.exec(head.slice(limitsAt)) ?? [];
+  const limits = limitsOf(head.slice(limitsAt));
   const [, created, login, codec, principal] = INFO.exec(info) ?? [];
   const [, maxAge, sentAt] = COOKIE.exec(cookie) ?? [];
-  const maxInactiveInterval = Number(idle);
   // A login has made it a user's, who may have been a guest whose session was kept.
   const kept = keptMark === '1' && login === '0';
-  if (idle === undefined || until === undefined || copy === undefined || authenticated === undefined)
-    return undefined;
-  if (codec === undefined || !USED.test(used)) return undefined;
+  if (limits === undefined || codec === undefined || !USED.test(used)) return undefined;
+  const { idle, until, copy, authenticated } = limits;
+  const maxInactiveInterval = Number(idle);
   if (!Number.isSafeInteger(maxInactiveInterval)) return undefined;
   return {
     attributes,

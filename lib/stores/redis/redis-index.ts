@@ -1,5 +1,4 @@
 import { createHash, createHmac, hkdfSync } from 'node:crypto';
-import { SessionStoreUnavailableError } from '../../core/errors.js';
 import {
   type IndexAdded,
   type IndexAddition,
@@ -11,6 +10,7 @@ import {
 } from '../../core/session-index.js';
 import type { SessionId } from '../../core/token.js';
 import type { Argument, RedisExecutor } from '../../redis/executor.js';
+import { tooLate } from '../../redis/failure.js';
 import { asPattern, scanned } from '../../redis/scan.js';
 import { SCRIPT_STATUS, type Script } from '../../redis/script.js';
 import { ValueKey } from '../layers/key-ring.js';
@@ -112,8 +112,7 @@ export class RedisSessionIndex implements SessionIndex {
   }
 
   async read(name: IndexName, only?: readonly SessionId[]): Promise<IndexReading> {
-    if (only !== undefined) return this.#readSome(name, only);
-    const [reply, now = Date.now()] = await this.#commands.load(this.#key(name));
+    const [reply, now = Date.now()] = await this.#commands.load(this.#key(name), only);
     return this.#reading(now, reply);
   }
 
@@ -157,20 +156,7 @@ export class RedisSessionIndex implements SessionIndex {
     const reply = (await this.#commands.run(script, keys, args)) as [number, number, Buffer[]?];
     const [status, now, rest = []] = reply;
     if (Number(status) !== SCRIPT_STATUS.late) return [Number(status), Number(now), rest];
-    const { endpoint, timeoutMs } = this.#commands;
-    throw new SessionStoreUnavailableError(
-      `Redis at ${endpoint.address} got to a write of the index of users' sessions later than ${timeoutMs} ms after it was sent and ` +
-        'did not apply it. Check its load, or raise REDIS_SESSION_TIMEOUT.',
-      { reason: 'LATE' },
-    );
-  }
-
-  async #readSome(name: IndexName, ids: readonly SessionId[]): Promise<IndexReading> {
-    const key = this.#key(name);
-    const now = await this.#commands.timeAt(key);
-    const values = (await this.#commands.call('HMGET', key, ...ids)) as (string | null)[];
-    const entries = ids.flatMap((id, at) => this.#entry(id, values[at] ?? '', now) ?? []);
-    return { now, entries };
+    throw tooLate(this.#commands, "a write of the index of users' sessions");
   }
 
   #reading(now: number, fields: readonly Buffer[]): IndexReading {

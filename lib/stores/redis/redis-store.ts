@@ -26,6 +26,7 @@ import {
   cookieField,
   fieldOf,
   FROM_FIELD,
+  idIn,
   indexField,
   keptField,
   keyOf,
@@ -37,8 +38,9 @@ import {
 } from './record.js';
 import { headArguments } from './record-head.js';
 import type { MessageSender } from './session-messages.js';
+import { tooLate } from '../../redis/failure.js';
 import { SCRIPT_STATUS, type Script } from '../../redis/script.js';
-import { COMPARE_AND_SET, CREATE, DESTROY, LOOK, RENEW, SAVE, QUARANTINE, TELL, TOUCH } from './scripts.js';
+import { COMPARE_AND_SET, CREATE, DESTROY, RENEW, SAVE, QUARANTINE, TELL, TOUCH } from './scripts.js';
 import { asPattern, scanned } from '../../redis/scan.js';
 
 /** What of the settings concerns the records. */
@@ -66,13 +68,12 @@ const SILENT: readonly Argument[] = ['', ''];
 const NEW_ID_ENDED = -6;
 /** Steps along the ids of a session that is being ended: a session changes its id a few times a minute at most. */
 const MOST_STEPS = 100;
-const RECORD_KEY = /^\{([A-Za-z0-9_-]{4})\}([A-Za-z0-9_-]{43})$/;
 
 /** How long an unreadable record is kept for a look at it. */
-const ASIDE_LIFE_MS = 86_400_000;
+const QUARANTINE_MS = 86_400_000;
 
-/** A record that another store hands over, to be kept as it is. */
-type RestoredSession = SessionRecord;
+/** What of a change is in fields of ours. */
+type OwnChange = Pick<SessionChange, 'cookie' | 'indexed' | 'kept'>;
 
 /**
  * Sessions in Redis: a hash each, a field per attribute, every write one atomic script on one slot.
@@ -96,8 +97,8 @@ export class RedisStore implements SessionStore, Quarantine {
     let outcome: LoadOutcome;
     let isTouchDue = false;
     try {
-      const [reply, now = Date.now()] =
-        touch || only === undefined ? await this.#commands.load(this.#key(id)) : await this.#look(id, only);
+      const fields = touch || only === undefined ? undefined : [...LOOK_FIELDS, ...only.map(fieldOf)];
+      const [reply, now = Date.now()] = await this.#commands.load(this.#key(id), fields);
       outcome = readRecord(id, reply, now);
       // Of a record whose absolute deadline has passed, a touch is the end.
       isTouchDue = outcome.status === 'found' ? this.#isTouchDue(outcome) : isLeftOver(outcome, reply);
@@ -109,21 +110,6 @@ export class RedisStore implements SessionStore, Quarantine {
     // In the background: what a request asks for does not depend on it, and where writes fail, reads must go on.
     if (touch && isTouchDue) this.touch(id).catch(noop);
     return outcome;
-  }
-
-  /** As a load of everything would have it. */
-  async #look(id: SessionId, only: readonly string[]): Promise<[Buffer[], number]> {
-    const names = [...LOOK_FIELDS, ...only.map(fieldOf)];
-    const [now, values] = (await this.#commands.run(
-      LOOK,
-      [this.#key(id)],
-      names.slice(LOOK_FIELDS.length),
-    )) as [number, (Buffer | null)[]];
-    const reply: Buffer[] = [];
-    values.forEach((value, at) => {
-      if (value !== null) reply.push(Buffer.from(names[at] as string), value);
-    });
-    return [reply, now];
   }
 
   async touch(id: SessionId): Promise<void> {
@@ -151,14 +137,15 @@ export class RedisStore implements SessionStore, Quarantine {
   }
 
   /** Writes a session that another store had as it is, unless a record or a tombstone is there already. */
-  restore(id: SessionId, session: RestoredSession): Promise<WriteOutcome> {
+  restore(id: SessionId, session: SessionRecord): Promise<WriteOutcome> {
     const { cookieMaxAge, cookieSentAt } = session;
     const own = cookieSentAt === undefined ? [] : [cookieField(cookieMaxAge, cookieSentAt)];
     return this.#create(id, session, { ...session, own }, SILENT);
   }
 
   async save(id: SessionId, change: SessionChange): Promise<WriteOutcome> {
-    const own = await this.#own(id, change);
+    const owed = this.#own(id, change);
+    const own = owed instanceof Promise ? await owed : owed;
     const lasting = isLasting(change);
     const terms = { idle: change.maxInactiveInterval, lasting, copy: this.#copy(lasting) };
     const head = headArguments(change.mark, terms, this.#options.touchIntervalMs);
@@ -225,7 +212,7 @@ export class RedisStore implements SessionStore, Quarantine {
     let keys = [this.#key(id)];
     for (let tries = 0; tries < MOST_STEPS; tries += 1) {
       const reply = await this.#run(DESTROY, keys, args);
-      this.#assertInTime(Number(reply[0]));
+      if (Number(reply[0]) === SCRIPT_STATUS.late) throw tooLate(this.#commands, 'a write');
       const [found, next] = [Number(reply[2]), reply[3]];
       if (next === undefined) {
         if (found > 0) return { status: 'removed', renewed: found === 2 };
@@ -254,15 +241,15 @@ export class RedisStore implements SessionStore, Quarantine {
   async *ids(): AsyncIterable<SessionId> {
     const { keyPrefix } = this.#options;
     for await (const key of scanned(this.#commands, `${asPattern(keyPrefix)}{*`)) {
-      const [, tag, rest] = RECORD_KEY.exec(key.slice(keyPrefix.length)) ?? [];
-      if (tag !== undefined && rest !== undefined) yield (tag + rest) as SessionId;
+      const id = idIn(keyPrefix, key);
+      if (id !== undefined) yield id;
     }
   }
 
   /** Kept for a day. @param damaged False: only if the record turns out not to be this session's. */
   async quarantine(id: SessionId, damaged = true): Promise<void> {
     const key = this.#key(id);
-    const args = [ASIDE_LIFE_MS, flag(damaged)];
+    const args = [QUARANTINE_MS, flag(damaged)];
     await this.#commands.run(QUARANTINE, [key, `${key}:unreadable`], args).catch(() => undefined);
   }
 
@@ -276,7 +263,7 @@ export class RedisStore implements SessionStore, Quarantine {
 
   #create(
     id: SessionId,
-    session: NewSession | RestoredSession,
+    session: NewSession | SessionRecord,
     times: {
       absoluteTimeout?: number;
       createdAt?: number;
@@ -314,18 +301,13 @@ export class RedisStore implements SessionStore, Quarantine {
     return [change.maxInactiveInterval ?? '', flag(lasting), this.#copy(lasting), ...this.#limits.args];
   }
 
-  /** Fields of ours with times in them: those are the server's, as all times of a record are. */
-  async #own(
-    id: SessionId,
-    { cookie, indexed, kept }: Pick<SessionChange, 'cookie' | 'indexed' | 'kept'>,
-  ): Promise<OwnField[]> {
-    const own = kept === undefined ? [] : [keptField(kept)];
-    if (cookie === undefined && indexed !== true) return own;
-    const isTimed = cookie?.sent === true || indexed === true;
-    const now = isTimed ? Math.floor(await this.#commands.timeAt(this.#key(id))) : 0;
-    if (cookie !== undefined) own.push(cookieField(cookie.maxAge, cookie.sent ? now : 0));
-    if (indexed === true) own.push(indexField(now));
-    return own;
+  /** Fields of ours that a write comes with. A promise only where there is a time in them. */
+  #own(id: SessionId, change: OwnChange): OwnField[] | Promise<OwnField[]> {
+    const isTimed = change.cookie?.sent === true || change.indexed === true;
+    // The server's, as all times of a record are.
+    if (isTimed)
+      return this.#commands.timeAt(this.#key(id)).then((now) => ownFields(change, Math.floor(now)));
+    return ownFields(change, 0);
   }
 
   /** What a script is told of the other nodes. */
@@ -348,7 +330,7 @@ export class RedisStore implements SessionStore, Quarantine {
 
   #outcome(reply: readonly unknown[]): WriteOutcome {
     const [status, now, deadline] = [Number(reply[0]), Number(reply[1]), Number(reply[2])];
-    this.#assertInTime(status);
+    if (status === SCRIPT_STATUS.late) throw tooLate(this.#commands, 'a write');
     if (status === SCRIPT_STATUS.written)
       return { status: 'written', now, absoluteDeadline: deadline > 0 ? deadline : undefined };
     if (status === SCRIPT_STATUS.format) {
@@ -366,16 +348,6 @@ export class RedisStore implements SessionStore, Quarantine {
     return { status: 'ended', movedTo: next as SessionId, inGrace: reply[2] === 1 };
   }
 
-  /** A write that came too late was not applied, though there was time to send it again. */
-  #assertInTime(status: number): void {
-    if (status !== SCRIPT_STATUS.late) return;
-    throw new SessionStoreUnavailableError(
-      `Redis at ${this.#commands.endpoint.address} got to a write later than ${this.#commands.timeoutMs} ms after it was sent ` +
-        'and did not apply it. Check its load, or raise REDIS_SESSION_TIMEOUT.',
-      { reason: 'LATE' },
-    );
-  }
-
   #key(id: SessionId): string {
     return keyOf(this.#options.keyPrefix, id);
   }
@@ -384,6 +356,13 @@ export class RedisStore implements SessionStore, Quarantine {
 /** Whether a session is stored for its whole idle life. */
 function isLasting({ authenticated, kept }: Pick<SessionChange, 'authenticated' | 'kept'>): boolean {
   return authenticated || kept === true;
+}
+
+function ownFields({ cookie, indexed, kept }: OwnChange, now: number): OwnField[] {
+  const own: OwnField[] = kept === undefined ? [] : [keptField(kept)];
+  if (cookie !== undefined) own.push(cookieField(cookie.maxAge, cookie.sent ? now : 0));
+  if (indexed === true) own.push(indexField(now));
+  return own;
 }
 
 function isLeftOver({ status }: LoadOutcome, reply: readonly Buffer[]): boolean {

@@ -1,8 +1,8 @@
 import { SessionStoreUnavailableError, type StoreUnavailableReason } from '../../core/errors.js';
 import { idOf, newToken, tagOf, type SessionId } from '../../core/token.js';
-import { sampleNodes, type Argument, type RedisExecutor } from '../../redis/executor.js';
+import { forbiddenAmong, sampleNodes, type Argument, type RedisExecutor } from '../../redis/executor.js';
 import type { Script } from '../../redis/script.js';
-import { cause, isOutage, unavailable } from '../../redis/failure.js';
+import { cause, isForbidden, isOutage, unavailable } from '../../redis/failure.js';
 import { ADD_ENTRY, ENTER_ENTRY, REMOVE_ENTRIES } from './index-scripts.js';
 import { keyOf } from './record.js';
 import { RedisStore, type RedisStoreOptions } from './redis-store.js';
@@ -119,8 +119,8 @@ async function forget(executor: RedisExecutor, ...keys: string[]): Promise<void>
 /** A record, what it is renewed to, a user's list. */
 type Keys = readonly [key: string, newKey: string, list: string];
 
-/** The commands of scripts, with arguments that do no harm to keys of our own. */
-const commandsOf = ([key, newKey]: Keys): string[][] => [
+/** The commands of scripts, all of them, with arguments that do no harm to keys of our own. */
+const commandsOf = ([key, newKey]: Keys): [string, ...string[]][] => [
   ['HGETALL', key],
   ['TIME'],
   ['HMGET', key, 'f'],
@@ -137,15 +137,9 @@ const commandsOf = ([key, newKey]: Keys): string[][] => [
 
 /** A refusal by the names of all commands that are refused: a server names none of those in a script. */
 async function named(error: unknown, executor: RedisExecutor, keys: Keys): Promise<Error | undefined> {
-  if (!(error instanceof SessionStoreUnavailableError)) return undefined;
+  if (!isForbidden(error)) return undefined;
   const { reason } = error;
-  if (reason !== 'NOPERM' && reason !== 'UNKNOWN_COMMAND') return undefined;
-  const refused: string[] = [];
-  for (const [name = '', ...args] of commandsOf(keys)) {
-    await executor.call(name, ...args).catch((refusal: unknown) => {
-      if (refusal instanceof SessionStoreUnavailableError && refusal.reason === reason) refused.push(name);
-    });
-  }
+  const refused = await forbiddenAmong(executor, commandsOf(keys));
   if (refused.length === 0 || refused.length >= commandsOf(keys).length - 1) return undefined;
   const how = reason === 'NOPERM' ? 'NOPERM: this user may not use' : 'it has no command';
   return unavailable(executor.endpoint, cause(reason, `${how} ${refused.join(', ')}`));

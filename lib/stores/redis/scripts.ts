@@ -1,5 +1,5 @@
 import { NEVER_MS } from '../../core/times.js';
-import { FORMAT_VERSION, LOOK_FIELDS, NAME_LENGTH } from './record.js';
+import { FORMAT_VERSION, NAME_LENGTH } from './record.js';
 import { UNNOTED_SHARE } from './record-head.js';
 import { SIZE_PAIR, withinLimits } from './script-limits.js';
 import { NOW, scriptOf, type Script } from '../../redis/script.js';
@@ -334,15 +334,6 @@ for i, f in ipairs(found) do
   end
 end
 return {1, now, reply}
-`);
-
-/**
- * Reads what a record says of itself, and some of its attributes, without their being a use of it.
- * KEYS record · ARGV fields.
- * Reply: {now, values of LOOK_FIELDS and of those fields}.
- */
-export const LOOK = scriptOf(`${NOW}
-return {now, redis.call('HMGET', KEYS[1], ${LOOK_FIELDS.map((field) => `'${field}'`).join(', ')}, unpack(ARGV))}
 `);
 
 /**

@@ -1,10 +1,10 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { allOf, atLeast, atMostMs, exactly, type ChaosRow } from '../row.js';
 import { startRedis } from '../../support/redis-server.js';
-import { adminOf, checkUsers, fastOnceOpen, statuses } from '../rig/check.js';
-import { startFleet, TIMEOUT_MS } from '../rig/fleet.js';
-import { startLoad } from '../rig/load.js';
-import { recoveryMs } from '../rig/recovery.js';
+import { adminOf, checkUsers, fastOnceOpen, statuses } from '../helpers/check.js';
+import { startFleet, TIMEOUT_MS } from '../helpers/fleet.js';
+import { startLoad } from '../helpers/load.js';
+import { recoveryMs } from '../helpers/recovery.js';
 
 /** Redis dies by SIGKILL under load and comes back with what its file holds. */
 export const row: ChaosRow = {
@@ -24,7 +24,7 @@ export const row: ChaosRow = {
     const restarting = performance.now();
     await redis.restart();
     const reader = load.users[0];
-    if (reader === undefined) throw new Error('Chaos rig: no user.');
+    if (reader === undefined) throw new Error('Chaos helper: no user.');
     const back = await recoveryMs(fleet, reader);
     const settled = performance.now();
     await delay(context.scale(2000, 500));

@@ -1,10 +1,10 @@
 import { type Redis } from 'ioredis';
 import { setTimeout as delay } from 'node:timers/promises';
 import { allOf, atLeast, atMost, atMostMs, exactly, type ChaosRow } from '../row.js';
-import { checkUsers, fastOnceOpen } from '../rig/check.js';
-import { TIMEOUT_MS, type Fleet } from '../rig/fleet.js';
-import { recoveryMs } from '../rig/recovery.js';
-import { answered, askAll, share, startScene } from '../rig/scene.js';
+import { checkUsers, fastOnceOpen } from '../helpers/check.js';
+import { TIMEOUT_MS, type Fleet } from '../helpers/fleet.js';
+import { recoveryMs } from '../helpers/recovery.js';
+import { answered, askAll, share, startScene } from '../helpers/scene.js';
 
 const MEGABYTE = 2 ** 20;
 
@@ -48,7 +48,7 @@ export const row: ChaosRow = {
     const resumed = performance.now();
     redis.resume();
     const [reader] = readers;
-    if (reader === undefined) throw new Error('Chaos rig: no reader.');
+    if (reader === undefined) throw new Error('Chaos helper: no reader.');
     const back = await recoveryMs(fleet, reader, resumed);
 
     const scripts = (await scriptsRun(admin)) - scriptsBefore;

@@ -1,11 +1,11 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { atLeast, atMostMs, exactly, type ChaosRow, type Finding } from '../row.js';
 import { startProxy, type TcpProxy } from '../../support/tcp-proxy.js';
-import { adminOf, checkUsers, percentile } from '../rig/check.js';
-import { TIMEOUT_MS } from '../rig/fleet.js';
-import { type Kind } from '../rig/ledger.js';
-import { recoveryMs } from '../rig/recovery.js';
-import { answered, askAll, share, startScene } from '../rig/scene.js';
+import { adminOf, checkUsers, percentile } from '../helpers/check.js';
+import { TIMEOUT_MS } from '../helpers/fleet.js';
+import { type Kind } from '../helpers/ledger.js';
+import { recoveryMs } from '../helpers/recovery.js';
+import { answered, askAll, share, startScene } from '../helpers/scene.js';
 
 const ROUND_TRIP_MS = 100;
 /** Of the handlers in whose middle the way becomes that slow. */
@@ -27,7 +27,7 @@ export const row: ChaosRow = {
     const { admin, fleet, users, ledger } = await startScene(context, { between, users: 12 });
     const [proxy] = proxies;
     const [user] = users;
-    if (proxy === undefined || user === undefined) throw new Error('Chaos rig: no proxy.');
+    if (proxy === undefined || user === undefined) throw new Error('Chaos helper: no proxy.');
     const through = adminOf(proxy.port);
     await through.ping();
 

@@ -1,6 +1,6 @@
 import { allOf, exactly, none, type ChaosRow } from '../row.js';
-import { checkUsers } from '../rig/check.js';
-import { answered, askAll, share, startScene } from '../rig/scene.js';
+import { checkUsers } from '../helpers/check.js';
+import { answered, askAll, share, startScene } from '../helpers/scene.js';
 
 /** No memory left, and nothing may be evicted: Redis refuses whatever would need some. */
 export const row: ChaosRow = {

@@ -4,9 +4,9 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { allOf, atMostMs, exactly, none, type ChaosContext, type ChaosRow, type Finding } from '../row.js';
 import { startRedis } from '../../support/redis-server.js';
-import { adminOf, checkUsers } from '../rig/check.js';
-import { type User } from '../rig/load.js';
-import { switchboards } from '../rig/switchboards.js';
+import { adminOf, checkUsers } from '../helpers/check.js';
+import { type User } from '../helpers/load.js';
+import { switchboards } from '../helpers/switchboards.js';
 import {
   answered,
   askAll,
@@ -15,7 +15,7 @@ import {
   userOfEachNode,
   writeRecoveryMs,
   type Scene,
-} from '../rig/scene.js';
+} from '../helpers/scene.js';
 
 const RECOVERS_WITHIN_MS = 2000;
 

@@ -1,7 +1,7 @@
 import { atMostMs, exactly, none, type ChaosRow, type Finding } from '../row.js';
-import { checkUsers } from '../rig/check.js';
-import { recoveryMs } from '../rig/recovery.js';
-import { answered, askAll, share, startScene } from '../rig/scene.js';
+import { checkUsers } from '../helpers/check.js';
+import { recoveryMs } from '../helpers/recovery.js';
+import { answered, askAll, share, startScene } from '../helpers/scene.js';
 
 const USER = 'shop';
 const PASSWORD = 'canary-5ef1-password';
@@ -29,7 +29,7 @@ export const row: ChaosRow = {
     });
     const [readers = [], writers = [], leavers = []] = share(users, 3);
     const [reader] = readers;
-    if (reader === undefined) throw new Error('Chaos rig: no reader.');
+    if (reader === undefined) throw new Error('Chaos helper: no reader.');
     const pids = fleet.nodes.map((node) => node.process.pid);
     const started = performance.now();
     const findings: Finding[] = [];

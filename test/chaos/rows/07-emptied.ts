@@ -1,8 +1,8 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { type Shown } from '../apps/chaos-node.js';
 import { allOf, atLeast, exactly, none, type ChaosRow } from '../row.js';
-import { keyOf, statuses } from '../rig/check.js';
-import { answered, askAll, share, startScene } from '../rig/scene.js';
+import { keyOf, statuses } from '../helpers/check.js';
+import { answered, askAll, share, startScene } from '../helpers/scene.js';
 
 /** How long the handlers take in whose middle Redis loses everything. */
 const HANDLER_MS = 1000;

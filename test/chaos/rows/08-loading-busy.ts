@@ -1,8 +1,8 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { atLeast, atMostMs, exactly, type ChaosRow, type Finding } from '../row.js';
-import { adminOf, checkUsers } from '../rig/check.js';
-import { recoveryMs } from '../rig/recovery.js';
-import { answered, askAll, share, startScene } from '../rig/scene.js';
+import { adminOf, checkUsers } from '../helpers/check.js';
+import { recoveryMs } from '../helpers/recovery.js';
+import { answered, askAll, share, startScene } from '../helpers/scene.js';
 
 const DOWN = 'plain 200, read 503, write 503, logout 503';
 const READY_WITHIN_MS = 500;
@@ -30,7 +30,7 @@ export const row: ChaosRow = {
     const { redis, admin, fleet, users, ledger } = scene;
     const [readers = [], writers = [], leavers = []] = share(users, 3);
     const [reader] = readers;
-    if (reader === undefined) throw new Error('Chaos rig: no reader.');
+    if (reader === undefined) throw new Error('Chaos helper: no reader.');
     const other = adminOf(redis.port);
     await other.ping();
     for (let n = 0; n < 120; n++) await admin.set(`filler:${n}`, 'x'.repeat(2000));

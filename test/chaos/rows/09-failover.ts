@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { adminOf, checkUsers, statuses } from '../rig/check.js';
-import { startFleet } from '../rig/fleet.js';
-import { startLoad } from '../rig/load.js';
+import { adminOf, checkUsers, statuses } from '../helpers/check.js';
+import { startFleet } from '../helpers/fleet.js';
+import { startLoad } from '../helpers/load.js';
 import { allOf, atLeast, atMostMs, exactly, type ChaosContext, type ChaosRow, type Finding } from '../row.js';
 import { eventually } from '../../support/eventually.js';
 import {
@@ -9,7 +9,7 @@ import {
   MASTER_NAME,
   SENTINEL_PASSWORD,
   startSentinel,
-} from '../../topologies/rig/sentinel.js';
+} from '../../topologies/helpers/sentinel.js';
 
 /** Silence after which a sentinel takes a master for dead. */
 const DOWN_AFTER_MS = 1000;

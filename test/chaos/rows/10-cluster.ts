@@ -1,11 +1,11 @@
 import { Cluster } from 'ioredis';
 import { setTimeout as delay } from 'node:timers/promises';
-import { checkUsers, keyOf, statuses } from '../rig/check.js';
-import { startFleet, TIMEOUT_MS } from '../rig/fleet.js';
-import { type Answer } from '../rig/ledger.js';
-import { startLoad } from '../rig/load.js';
-import { recoveryMs } from '../rig/recovery.js';
-import { createSessions, missingOf, runOperations } from '../rig/store-operations.js';
+import { checkUsers, keyOf, statuses } from '../helpers/check.js';
+import { startFleet, TIMEOUT_MS } from '../helpers/fleet.js';
+import { type Answer } from '../helpers/ledger.js';
+import { startLoad } from '../helpers/load.js';
+import { recoveryMs } from '../helpers/recovery.js';
+import { createSessions, missingOf, runOperations } from '../helpers/store-operations.js';
 import {
   allOf,
   atLeast,
@@ -17,8 +17,13 @@ import {
   type Finding,
 } from '../row.js';
 import { onCleanup } from '../../support/cleanup.js';
-import { moveSlot, slotOf, startCluster, type ClusterInstallation } from '../../topologies/rig/cluster.js';
-import { storeOn } from '../../topologies/rig/store-on.js';
+import {
+  moveSlot,
+  slotOf,
+  startCluster,
+  type ClusterInstallation,
+} from '../../topologies/helpers/cluster.js';
+import { storeOn } from '../../topologies/helpers/store-on.js';
 
 const MASTERS = 3;
 const SLOTS = 16_384;
@@ -88,7 +93,7 @@ async function outages(context: ChaosContext, cluster: ClusterInstallation): Pro
   const one = load.ledger.between(faultyAt).filter(isOfSession);
   cluster.servers[0]?.resume();
   const [reader] = load.users.filter(({ name }) => affected.has(name));
-  if (reader === undefined) throw new Error('Chaos rig: no session in the slots of the first master.');
+  if (reader === undefined) throw new Error('Chaos helper: no session in the slots of the first master.');
   const backAfterOne = await recoveryMs(fleet, reader);
   await delay(context.scale(2000, 500));
 

@@ -1,11 +1,11 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { atLeast, atMostMs, exactly, type ChaosRow, type Finding } from '../row.js';
-import { checkUsers } from '../rig/check.js';
-import { TIMEOUT_MS } from '../rig/fleet.js';
-import { startLoad } from '../rig/load.js';
-import { recoveryMs } from '../rig/recovery.js';
-import { switchboards } from '../rig/switchboards.js';
-import { answered, startScene } from '../rig/scene.js';
+import { checkUsers } from '../helpers/check.js';
+import { TIMEOUT_MS } from '../helpers/fleet.js';
+import { startLoad } from '../helpers/load.js';
+import { recoveryMs } from '../helpers/recovery.js';
+import { switchboards } from '../helpers/switchboards.js';
+import { answered, startScene } from '../helpers/scene.js';
 
 const RECONNECTED_WITHIN_MS = 2500;
 
@@ -19,7 +19,7 @@ export const row: ChaosRow = {
     const { admin, fleet, users, ledger } = await startScene(context, { between, users: 3 });
     const [board] = boards;
     const [reader] = users;
-    if (board === undefined || reader === undefined) throw new Error('Chaos rig: no switchboard.');
+    if (board === undefined || reader === undefined) throw new Error('Chaos helper: no switchboard.');
     const findings: Finding[] = [];
 
     // Idle: the next request finds out.

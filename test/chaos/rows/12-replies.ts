@@ -1,11 +1,11 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { type Shown } from '../apps/chaos-node.js';
 import { atLeast, exactly, none, type ChaosRow } from '../row.js';
-import { checkUsers, statuses } from '../rig/check.js';
-import { startLoad } from '../rig/load.js';
-import { recoveryMs } from '../rig/recovery.js';
-import { isHash, startReplyProxy, type ReplyProxy } from '../rig/reply-proxy.js';
-import { startScene } from '../rig/scene.js';
+import { checkUsers, statuses } from '../helpers/check.js';
+import { startLoad } from '../helpers/load.js';
+import { recoveryMs } from '../helpers/recovery.js';
+import { isHash, startReplyProxy, type ReplyProxy } from '../helpers/reply-proxy.js';
+import { startScene } from '../helpers/scene.js';
 
 const SWAP_ONE_IN = 3;
 
@@ -24,7 +24,7 @@ export const row: ChaosRow = {
     const { admin, fleet, users, ledger } = await startScene(context, { between, users: 12 });
     const [proxy] = proxies;
     const [reader] = users;
-    if (proxy === undefined || reader === undefined) throw new Error('Chaos rig: no proxy.');
+    if (proxy === undefined || reader === undefined) throw new Error('Chaos helper: no proxy.');
 
     const load = await startLoad({ url: fleet.url, users: 20, ledger, prefix: 'load' });
     const began = performance.now();

@@ -1,7 +1,7 @@
 import { type Shown } from '../apps/chaos-node.js';
-import { startFleetNode, type FleetNode } from '../rig/fleet.js';
-import { bytesHeld, PATIENT } from '../rig/edge.js';
-import { abort, requestText, type Moment } from '../rig/raw-clients.js';
+import { startFleetNode, type FleetNode } from '../helpers/fleet.js';
+import { bytesHeld, PATIENT } from '../helpers/edge.js';
+import { abort, requestText, type Moment } from '../helpers/raw-clients.js';
 import {
   allOf,
   atLeast,

@@ -1,4 +1,4 @@
-import { startEdgeNode, viewOf, type EdgeNode } from '../rig/edge.js';
+import { startEdgeNode, viewOf, type EdgeNode } from '../helpers/edge.js';
 import { allOf, type ChaosRow, type Finding } from '../row.js';
 
 /** How a handler ends, and with which status. */

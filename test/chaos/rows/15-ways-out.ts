@@ -1,5 +1,5 @@
-import { waysOutModule, Marker } from '../../e2e/rig/ways-out-app.js';
-import { WAYS_OUT } from '../../e2e/rig/ways-out.js';
+import { waysOutModule, Marker } from '../../e2e/helpers/ways-out-app.js';
+import { WAYS_OUT } from '../../e2e/helpers/ways-out.js';
 import { Browser } from '../../support/cookie-jar.js';
 import { startRedis } from '../../support/redis-server.js';
 import { startApp } from '../../support/start-app.js';

@@ -1,5 +1,5 @@
-import { adminOf } from '../rig/check.js';
-import { startEdgeNode, viewOf } from '../rig/edge.js';
+import { adminOf } from '../helpers/check.js';
+import { startEdgeNode, viewOf } from '../helpers/edge.js';
 import { allOf, exactly, type ChaosRow } from '../row.js';
 
 const TRIES = 50;

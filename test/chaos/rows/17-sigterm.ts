@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { connect } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import { type Shown } from '../apps/chaos-node.js';
-import { startFleetNode, type FleetNode, type FleetOptions } from '../rig/fleet.js';
+import { startFleetNode, type FleetNode, type FleetOptions } from '../helpers/fleet.js';
 import { allOf, atMostMs, exactly, none, type ChaosContext, type ChaosRow, type Finding } from '../row.js';
 import { onCleanup } from '../../support/cleanup.js';
 import { Browser } from '../../support/cookie-jar.js';

@@ -1,8 +1,8 @@
 import { randomBytes } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
-import { adminOf, checkUsers } from '../rig/check.js';
-import { startFleetNode, type FleetNode, type FleetOptions } from '../rig/fleet.js';
-import { logIn, startLoad, type Load } from '../rig/load.js';
+import { adminOf, checkUsers } from '../helpers/check.js';
+import { startFleetNode, type FleetNode, type FleetOptions } from '../helpers/fleet.js';
+import { logIn, startLoad, type Load } from '../helpers/load.js';
 import { allOf, atLeast, exactly, none, type ChaosContext, type ChaosRow, type Finding } from '../row.js';
 import { type EditSource } from '../../support/compile-tree.mjs';
 import { onCleanup } from '../../support/cleanup.js';
@@ -22,7 +22,7 @@ const LATER_FIELD = '@later';
 const nextVersion: EditSource = (file, source) => {
   if (file !== 'lib/stores/redis/scripts.ts') return source;
   const place = /function script\((\w+): string\): Script \{\n/.exec(source);
-  if (place === null) throw new Error(`Chaos rig: ${file} has no place for a field of the next version.`);
+  if (place === null) throw new Error(`Chaos helper: ${file} has no place for a field of the next version.`);
   const [head, name] = place as unknown as [string, string];
   const lua = `local function as_known()\n\${${name}}\nend
 local reply = as_known()

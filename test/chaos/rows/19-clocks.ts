@@ -1,9 +1,9 @@
 import { type Shown } from '../apps/chaos-node.js';
 import { atLeast, atMost, exactly, none, type ChaosRow } from '../row.js';
 import { Browser } from '../../support/cookie-jar.js';
-import { checkUsers, keyOf } from '../rig/check.js';
-import { type Answer } from '../rig/ledger.js';
-import { askAll, answered, startScene } from '../rig/scene.js';
+import { checkUsers, keyOf } from '../helpers/check.js';
+import { type Answer } from '../helpers/ledger.js';
+import { askAll, answered, startScene } from '../helpers/scene.js';
 
 const HOUR_MS = 3_600_000;
 /** Of the nodes, in ms: right, fast, slow. */

@@ -2,9 +2,9 @@ import { type Redis } from 'ioredis';
 import { type Shown } from '../apps/chaos-node.js';
 import { allOf, exactly, none, type ChaosRow, type Finding } from '../row.js';
 import { setPart } from '../../support/record-fields.js';
-import { checkUsers, keyOf, statuses } from '../rig/check.js';
-import { startScene, type Scene } from '../rig/scene.js';
-import { type User } from '../rig/load.js';
+import { checkUsers, keyOf, statuses } from '../helpers/check.js';
+import { startScene, type Scene } from '../helpers/scene.js';
+import { type User } from '../helpers/load.js';
 
 const READS = 9;
 
@@ -31,7 +31,7 @@ export const row: ChaosRow = {
       findings.push(await anonymousAfter(scene, name, damage, users[2 * at], users[2 * at + 1]));
     }
     const [attribute, newer] = users.slice(2 * DAMAGES.length);
-    if (attribute === undefined || newer === undefined) throw new Error('Chaos rig: too few users.');
+    if (attribute === undefined || newer === undefined) throw new Error('Chaos helper: too few users.');
     await admin.hset(keyOf(ledger.idOf(attribute.name) ?? ''), 'value', Buffer.from([0xc1]));
     const partly = await readsOf(attribute);
     const key = keyOf(ledger.idOf(newer.name) ?? '');
@@ -72,7 +72,7 @@ async function anonymousAfter(
   reader: User | undefined,
   leaver: User | undefined,
 ): Promise<Finding> {
-  if (reader === undefined || leaver === undefined) throw new Error('Chaos rig: too few users.');
+  if (reader === undefined || leaver === undefined) throw new Error('Chaos helper: too few users.');
   const eventsBefore = eventsIn(fleet);
   const keys = [reader, leaver].map((user) => keyOf(ledger.idOf(user.name) ?? ''));
   for (const key of keys) await damage(admin, key);

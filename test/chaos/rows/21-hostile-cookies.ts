@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { startEdgeNode, viewOf, type EdgeNode } from '../rig/edge.js';
+import { startEdgeNode, viewOf, type EdgeNode } from '../helpers/edge.js';
 import { allOf, atMostMs, exactly, none, type ChaosRow, type Finding } from '../row.js';
 import { type Browser } from '../../support/cookie-jar.js';
 

@@ -1,5 +1,5 @@
-import { adminOf, percentile } from '../rig/check.js';
-import { startEdgeNode, viewOf, type EdgeNode } from '../rig/edge.js';
+import { adminOf, percentile } from '../helpers/check.js';
+import { startEdgeNode, viewOf, type EdgeNode } from '../helpers/edge.js';
 import { allOf, atMost, exactly, type ChaosRow, type Finding } from '../row.js';
 import { type Browser } from '../../support/cookie-jar.js';
 

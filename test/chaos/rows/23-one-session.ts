@@ -1,6 +1,6 @@
-import { adminOf, statuses } from '../rig/check.js';
-import { startFleet } from '../rig/fleet.js';
-import { PATIENT, viewOf } from '../rig/edge.js';
+import { adminOf, statuses } from '../helpers/check.js';
+import { startFleet } from '../helpers/fleet.js';
+import { PATIENT, viewOf } from '../helpers/edge.js';
 import { allOf, exactly, none, type ChaosContext, type ChaosRow, type Finding } from '../row.js';
 import { Browser } from '../../support/cookie-jar.js';
 import { startRedis } from '../../support/redis-server.js';

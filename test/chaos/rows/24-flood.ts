@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
-import { adminOf } from '../rig/check.js';
-import { bytesHeld, startEdgeNode } from '../rig/edge.js';
-import { flood, requestText } from '../rig/raw-clients.js';
+import { adminOf } from '../helpers/check.js';
+import { bytesHeld, startEdgeNode } from '../helpers/edge.js';
+import { flood, requestText } from '../helpers/raw-clients.js';
 import { allOf, atMost, exactly, type ChaosContext, type ChaosRow, type Finding } from '../row.js';
 
 /** Requests of each adapter in a full run; the million of the matrix: `CHAOS_FLOOD=1000000`. */

@@ -1,6 +1,6 @@
 import { type MillionReport } from '../apps/million.js';
-import { bytesHeld, startEdgeNode } from '../rig/edge.js';
-import { flood, requestText } from '../rig/raw-clients.js';
+import { bytesHeld, startEdgeNode } from '../helpers/edge.js';
+import { flood, requestText } from '../helpers/raw-clients.js';
 import { allOf, atLeast, atMost, exactly, type ChaosContext, type ChaosRow, type Finding } from '../row.js';
 import { startNode } from '../../support/node-process.js';
 

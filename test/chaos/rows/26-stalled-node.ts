@@ -2,9 +2,9 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { exactly, atLeast, none, type ChaosContext, type ChaosRow, type Finding } from '../row.js';
 import { Browser } from '../../support/cookie-jar.js';
 import { startRedis } from '../../support/redis-server.js';
-import { adminOf, checkUsers, statuses } from '../rig/check.js';
-import { startFleet } from '../rig/fleet.js';
-import { startLoad } from '../rig/load.js';
+import { adminOf, checkUsers, statuses } from '../helpers/check.js';
+import { startFleet } from '../helpers/fleet.js';
+import { startLoad } from '../helpers/load.js';
 
 const STALL_MS = 3000;
 /** What a node says where it holds Redis to be slow or gone. */

@@ -2,10 +2,10 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { Cluster } from 'ioredis';
 import { atLeast, exactly, type ChaosRow } from '../row.js';
 import { onCleanup } from '../../support/cleanup.js';
-import { startCluster } from '../../topologies/rig/cluster.js';
-import { checkUsers, statuses } from '../rig/check.js';
-import { startFleet } from '../rig/fleet.js';
-import { startLoad } from '../rig/load.js';
+import { startCluster } from '../../topologies/helpers/cluster.js';
+import { checkUsers, statuses } from '../helpers/check.js';
+import { startFleet } from '../helpers/fleet.js';
+import { startLoad } from '../helpers/load.js';
 
 /** Of the masters, in ms: right, fast, slow. */
 const ERRORS = [0, 3000, -10_000];
@@ -22,7 +22,7 @@ export function wrongClocks(ports: readonly number[]): (file: string, source: st
   return (file, source) => {
     if (!file.endsWith(TIME_SOURCE)) return source;
     const edited = source.replace(`${ASKS_TIME}\n${READS_TIME}`, `${ASKS_TIME}\n${READS_TIME} + ${error}`);
-    if (edited === source) throw new Error('Chaos rig: the scripts ask for the time in another way.');
+    if (edited === source) throw new Error('Chaos helper: the scripts ask for the time in another way.');
     return edited;
   };
 }

@@ -2,10 +2,10 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { atLeast, exactly, none, type ChaosRow } from '../row.js';
 import { Browser } from '../../support/cookie-jar.js';
 import { startRedis } from '../../support/redis-server.js';
-import { PATIENT } from '../rig/edge.js';
-import { statusesOn } from '../rig/connection.js';
-import { startFleetNode } from '../rig/fleet.js';
-import { requestText } from '../rig/raw-clients.js';
+import { PATIENT } from '../helpers/edge.js';
+import { statusesOn } from '../helpers/connection.js';
+import { startFleetNode } from '../helpers/fleet.js';
+import { requestText } from '../helpers/raw-clients.js';
 
 interface Health {
   readonly pid: number;

@@ -2,9 +2,9 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { allOf, exactly, type ChaosRow } from '../row.js';
 import { Browser } from '../../support/cookie-jar.js';
 import { startRedis } from '../../support/redis-server.js';
-import { adminOf } from '../rig/check.js';
-import { PATIENT } from '../rig/edge.js';
-import { startFleetNode } from '../rig/fleet.js';
+import { adminOf } from '../helpers/check.js';
+import { PATIENT } from '../helpers/edge.js';
+import { startFleetNode } from '../helpers/fleet.js';
 
 const STREAMS = 50;
 /** Streams are closed in turns of the event loop, not within the answer. */

@@ -2,12 +2,12 @@ import { type Shown } from '../apps/chaos-node.js';
 import { allOf, exactly, none, type ChaosRow } from '../row.js';
 import { type Browser, type BrowserResponse } from '../../support/cookie-jar.js';
 import { startRedis } from '../../support/redis-server.js';
-import { adminOf, checkUsers } from '../rig/check.js';
-import { startFleet } from '../rig/fleet.js';
-import { Ledger } from '../rig/ledger.js';
-import { User } from '../rig/load.js';
-import { abort, requestText } from '../rig/raw-clients.js';
-import { askAll } from '../rig/scene.js';
+import { adminOf, checkUsers } from '../helpers/check.js';
+import { startFleet } from '../helpers/fleet.js';
+import { Ledger } from '../helpers/ledger.js';
+import { User } from '../helpers/load.js';
+import { abort, requestText } from '../helpers/raw-clients.js';
+import { askAll } from '../helpers/scene.js';
 
 /** Somebody logs in with this browser's cookie, and its browser never hears of it: the answer is lost, or the client left. */
 async function loseLogin({ browser, name }: User, url: string, leaves: boolean): Promise<void> {

@@ -11,9 +11,9 @@ import {
 } from '../row.js';
 import { Browser } from '../../support/cookie-jar.js';
 import { startRedis } from '../../support/redis-server.js';
-import { adminOf, keyOf } from '../rig/check.js';
-import { bytesHeld, PATIENT } from '../rig/edge.js';
-import { startFleet } from '../rig/fleet.js';
+import { adminOf, keyOf } from '../helpers/check.js';
+import { bytesHeld, PATIENT } from '../helpers/edge.js';
+import { startFleet } from '../helpers/fleet.js';
 
 const MIB = 2 ** 20;
 const POOL = { REDIS_SESSION_MAX_CONNECTIONS: '8', REDIS_SESSION_MIN_IDLE_CONNECTIONS: '8' };
@@ -27,7 +27,7 @@ async function newestWins(context: ChaosContext): Promise<Finding[]> {
   const admin = adminOf(redis.port);
   const fleet = await startFleet(context, { redis, nodes: 2, env: { ...PATIENT, ...POOL } });
   const [node] = fleet.nodes;
-  if (node === undefined) throw new Error('Chaos rig: no node.');
+  if (node === undefined) throw new Error('Chaos helper: no node.');
   const [guests, rounds] = [context.scale(60, 20), 10];
   const [lost, back]: [string[], string[]] = [[], []];
   let acknowledged = 0;

@@ -16,11 +16,11 @@ import { onCleanup } from '../../support/cleanup.js';
 import { Browser } from '../../support/cookie-jar.js';
 import { eventually } from '../../support/eventually.js';
 import { startRedis } from '../../support/redis-server.js';
-import { startChannelProxy } from '../rig/channel-proxy.js';
-import { adminOf, checkUsers, keyOf, statuses } from '../rig/check.js';
-import { PATIENT } from '../rig/edge.js';
-import { startFleet } from '../rig/fleet.js';
-import { startLoad } from '../rig/load.js';
+import { startChannelProxy } from '../helpers/channel-proxy.js';
+import { adminOf, checkUsers, keyOf, statuses } from '../helpers/check.js';
+import { PATIENT } from '../helpers/edge.js';
+import { startFleet } from '../helpers/fleet.js';
+import { startLoad } from '../helpers/load.js';
 
 const CUT_MS = 5_000;
 const CLOSED_WITHIN_MS = 1_000;
@@ -53,7 +53,7 @@ class Device {
     socket.once('close', () => (this.closedAt = performance.now()));
     this.#socket = socket;
     // A socket is known to its node with its first message.
-    if ((await this.who()) !== this.user) throw new Error('Chaos rig: a socket has no session.');
+    if ((await this.who()) !== this.user) throw new Error('Chaos helper: a socket has no session.');
   }
 
   async who(): Promise<unknown> {

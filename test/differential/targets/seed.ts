@@ -41,6 +41,6 @@ async function seedCookie2(server: ListeningServer): Promise<string> {
 
 function cookieOf(setCookies: readonly string[] | undefined): string {
   const [cookie] = setCookies ?? [];
-  if (cookie === undefined) throw new Error('Test rig: a session was begun and no cookie came.');
+  if (cookie === undefined) throw new Error('Test helper: a session was begun and no cookie came.');
   return cookie.split(';')[0] ?? '';
 }

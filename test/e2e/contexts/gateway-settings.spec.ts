@@ -18,9 +18,16 @@ import { onCleanup } from '../../support/cleanup.js';
 import type { Browser } from '../../support/cookie-jar.js';
 import { LogSink } from '../../support/apps.js';
 import { startRedis, type RedisProcess } from '../../support/redis-server.js';
-import { CartGateway } from './rig/cart.gateway.js';
-import { cookieOf, startShop, storedOf, type Shop, type ShopParts, type ShopSession } from './rig/shop.js';
-import { connect, TRANSPORTS, useTransport, type Client, type Transport } from './rig/sockets.js';
+import { CartGateway } from './helpers/cart.gateway.js';
+import {
+  cookieOf,
+  startShop,
+  storedOf,
+  type Shop,
+  type ShopParts,
+  type ShopSession,
+} from './helpers/shop.js';
+import { connect, TRANSPORTS, useTransport, type Client, type Transport } from './helpers/sockets.js';
 
 let redis: RedisProcess;
 beforeAll(async () => {

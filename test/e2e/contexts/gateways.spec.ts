@@ -5,10 +5,10 @@ import { adapters, type Adapter } from '../../support/apps.js';
 import type { Browser } from '../../support/cookie-jar.js';
 import { startRedis, type RedisProcess } from '../../support/redis-server.js';
 import { eventually } from '../../support/eventually.js';
-import { Gate } from '../rig/gate.js';
-import { CartGateway } from './rig/cart.gateway.js';
-import { cookieOf, startShop, storedOf, type Shop, type ShopParts } from './rig/shop.js';
-import { connect, TRANSPORTS, useTransport, type Client, type Transport } from './rig/sockets.js';
+import { Gate } from '../helpers/gate.js';
+import { CartGateway } from './helpers/cart.gateway.js';
+import { cookieOf, startShop, storedOf, type Shop, type ShopParts } from './helpers/shop.js';
+import { connect, TRANSPORTS, useTransport, type Client, type Transport } from './helpers/sockets.js';
 
 let redis: RedisProcess;
 let client: Redis;

@@ -1,10 +1,10 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import type { Browser } from '../../support/cookie-jar.js';
 import { startRedis, type RedisProcess } from '../../support/redis-server.js';
-import { Gate } from '../rig/gate.js';
-import { CartResolver } from './rig/cart.resolver.js';
-import { ask, graphqlModule, STACKS, subscriber } from './rig/graphql.js';
-import { cookieOf, startShop, storedOf, type Shop } from './rig/shop.js';
+import { Gate } from '../helpers/gate.js';
+import { CartResolver } from './helpers/cart.resolver.js';
+import { ask, graphqlModule, STACKS, subscriber } from './helpers/graphql.js';
+import { cookieOf, startShop, storedOf, type Shop } from './helpers/shop.js';
 
 let redis: RedisProcess;
 beforeAll(async () => {

@@ -20,9 +20,10 @@ describe.each([
   /** The outcome of the check of a client whose server answers INFO so, one after the other. */
   function check(
     ...answers: readonly (Error | string)[]
-  ): Promise<{ error: unknown; info: unknown; asked: number }> {
+  ): Promise<{ error: unknown; info: unknown; asked: number; loading: number }> {
     const client = new Redis({ lazyConnect: true, maxLoadingRetryTime: 1 });
-    let asked = 0;
+    let [asked, loading] = [0, 0];
+    client.on('loading', () => (loading += 1));
     client.info = ((answer: Answer) => {
       const next = answers[asked++] ?? new Error('asked too often');
       if (typeof next === 'string') answer(null, next);
@@ -33,19 +34,21 @@ describe.each([
     const ready = Reflect.get(client, '_readyCheck') as (
       answer: (error: unknown, info: unknown) => void,
     ) => void;
-    return new Promise((resolve) => ready.call(client, (error, info) => resolve({ error, info, asked })));
+    return new Promise((resolve) =>
+      ready.call(client, (error, info) => resolve({ error, info, asked, loading })),
+    );
   }
 
   it('prints nothing where INFO is refused, and lets the client be used', async () => {
     const printed = jest.spyOn(console, 'warn').mockImplementation(() => undefined);
     const refused = new Error("NOPERM this user has no permissions to run the 'info' command");
-    expect(await check(refused)).toEqual({ error: null, info: {}, asked: 1 });
+    expect(await check(refused)).toEqual({ error: null, info: {}, asked: 1, loading: 0 });
     expect(printed).not.toHaveBeenCalled();
   });
 
-  it('waits while the server loads its data', async () => {
-    const { error, info, asked } = await check(LOADING, LOADING, LOADED);
-    expect([error, info, asked]).toEqual([null, { loading: '0', role: 'master' }, 3]);
+  it('waits while the server loads its data, and says so', async () => {
+    const { error, info, asked, loading } = await check(LOADING, LOADING, LOADED);
+    expect([error, info, asked, loading]).toEqual([null, { loading: '0', role: 'master' }, 3, 2]);
   });
 
   it('tells of any other error', async () => {

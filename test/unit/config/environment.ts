@@ -1,12 +1,12 @@
 import 'reflect-metadata';
 import type { SessionModuleOptions } from '../../../lib/config/options.js';
 import { resolveSettings } from '../../../lib/config/resolve.js';
-import type { ResolvedSettings } from '../../../lib/config/settings.js';
+import type { SessionSettings } from '../../../lib/config/settings.js';
 
 export type Environment = Readonly<Record<string, unknown>>;
 
 /** Resolves as if ConfigService knew this environment and nothing else. */
-export function resolve(environment: Environment, code: SessionModuleOptions = {}): ResolvedSettings {
+export function resolve(environment: Environment, code: SessionModuleOptions = {}): SessionSettings {
   return resolveSettings(code, (name) => environment[name]);
 }
 

@@ -1,13 +1,13 @@
 import { getMetadataStorage } from 'class-validator';
 import { CATALOG, type CatalogEntry, type SettingPath } from '../../../lib/config/catalog.js';
-import type { ResolvedSettings } from '../../../lib/config/settings.js';
+import type { SessionSettings } from '../../../lib/config/settings.js';
 import { issueLines, resolve, type Environment } from './environment.js';
 
 /** A value of a setting that is not its default, and where it must be seen. */
 export interface Sample {
   readonly text: string;
   readonly expected: unknown;
-  readonly seen: (settings: ResolvedSettings) => unknown;
+  readonly seen: (settings: SessionSettings) => unknown;
   /** What else must be set for this to be in effect. */
   readonly beside?: Environment;
   /** What is beside it is refused without it. */
@@ -118,7 +118,7 @@ export function sampleOf(path: SettingPath): Sample {
   const { name = '' } = setting;
   const isOfPool = path.startsWith('redis.pool.') && path !== 'redis.pool.maxConnections';
   const special: Partial<Sample> = SPECIAL[path] ?? (isOfPool ? { beside: POOL } : {});
-  const seen = (settings: ResolvedSettings): unknown =>
+  const seen = (settings: SessionSettings): unknown =>
     path
       .split('.')
       .reduce<unknown>((at, property) => at && (at as Record<string, unknown>)[property], settings);

@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import { SessionStoreUnavailableError, SessionUsageError } from '../../../lib/core/errors.js';
-import { Gate } from '../../e2e/rig/gate.js';
+import { Gate } from '../../e2e/helpers/gate.js';
 import { CoreFixture, overriding, type AnySession, type FakeBrowser } from './helpers.js';
 
 const DAY = 86_400;

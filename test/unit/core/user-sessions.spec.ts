@@ -131,8 +131,8 @@ describe("a user's sessions", () => {
       await end();
       return store.create(...args);
     };
-    const rig = new CoreFixture({ environment: { users, store: overriding(store, { create }) } });
-    const request = await rig.browser().request();
+    const fixture = new CoreFixture({ environment: { users, store: overriding(store, { create }) } });
+    const request = await fixture.browser().request();
     end = () => users.end('anna');
     await expect(request.session.authenticate('anna')).rejects.toThrow(SessionGoneError);
     const listed: string[] = [];

@@ -7,7 +7,7 @@ import { Deferral, type DeferralHooks, type ErrorAnswer } from '../../../lib/htt
 const ANSWER: ErrorAnswer = { statusCode: 503, headers: [], body: 'sorry' };
 
 /** A deferral whose session owes what the test says, over an outlet that notes what it is told. */
-function rig(
+function fixture(
   owed: DeferralHooks['owed'],
   options: { begun?: boolean; owedLate?: DeferralHooks['owedLate'] } = {},
 ) {
@@ -45,7 +45,7 @@ const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve)
 
 describe('a deferral', () => {
   it('nothing owed: nothing waits', () => {
-    const { told, deferral } = rig(() => undefined);
+    const { told, deferral } = fixture(() => undefined);
     expect(deferral.begin(true)).toBe(false);
     expect(deferral.released).toBe(true);
     expect(deferral.end()).toBe(false);
@@ -53,7 +53,7 @@ describe('a deferral', () => {
   });
 
   it('a whole response asks once', async () => {
-    const { told, deferral } = rig(() => Promise.resolve());
+    const { told, deferral } = fixture(() => Promise.resolve());
     expect(deferral.begin(true)).toBe(true);
     expect([deferral.begun, deferral.released]).toEqual([true, false]);
     await turn();
@@ -62,7 +62,7 @@ describe('a deferral', () => {
   });
 
   it('one that goes on asks once more before its headers leave, and again at its end', async () => {
-    const { told, deferral } = rig(() => Promise.resolve(), { owedLate: () => Promise.resolve() });
+    const { told, deferral } = fixture(() => Promise.resolve(), { owedLate: () => Promise.resolve() });
     deferral.begin(false);
     await turn();
     expect(told).toEqual(['owed?', 'owed?', 'release']);
@@ -73,14 +73,14 @@ describe('a deferral', () => {
   });
 
   it('is closing while it waits and is not going to ask again', async () => {
-    const whole = rig(() => Promise.resolve()).deferral;
+    const whole = fixture(() => Promise.resolve()).deferral;
     whole.begin(true);
     expect(whole.isClosing).toBe(true);
     await turn();
     expect(whole.isClosing).toBe(false);
 
     const asked: boolean[] = [];
-    const { deferral } = rig(async () => {
+    const { deferral } = fixture(async () => {
       await turn();
       asked.push(deferral.isClosing);
     });
@@ -92,7 +92,7 @@ describe('a deferral', () => {
   });
 
   it('one that has ended while it waited is not asked at its end', async () => {
-    const { told, deferral, outlet } = rig(() => Promise.resolve());
+    const { told, deferral, outlet } = fixture(() => Promise.resolve());
     deferral.begin(false);
     expect(deferral.end()).toBe(false);
     outlet.ended = true;
@@ -102,14 +102,14 @@ describe('a deferral', () => {
   });
 
   it('a session that is first asked for in the middle of a stream is asked at its end', () => {
-    const { told, deferral } = rig(() => undefined, { begun: true });
+    const { told, deferral } = fixture(() => undefined, { begun: true });
     expect(deferral.released).toBe(true);
     expect(deferral.end()).toBe(false);
     expect(told).toEqual(['owed late?']);
   });
 
   it('a client that leaves is an end, once', () => {
-    const { told, deferral } = rig(() => undefined);
+    const { told, deferral } = fixture(() => undefined);
     deferral.begin(false);
     deferral.left();
     deferral.left();
@@ -126,7 +126,7 @@ describe('a deferral', () => {
       },
     ],
   ])('what %s replaces the response, and nothing is asked for any more', async (_name, owed) => {
-    const { told, deferral } = rig(owed);
+    const { told, deferral } = fixture(owed);
     expect(deferral.begin(false)).toBe(true);
     await turn();
     expect(deferral.end()).toBe(false);
@@ -135,7 +135,7 @@ describe('a deferral', () => {
   });
 
   it('an outlet that fails costs its response, and not the process', async () => {
-    const { told, deferral, outlet } = rig(() => Promise.resolve());
+    const { told, deferral, outlet } = fixture(() => Promise.resolve());
     outlet.release = () => {
       throw new Error('no socket');
     };
@@ -146,17 +146,17 @@ describe('a deferral', () => {
 
   it('tells of each wait for what it was, and of none where nothing waits', async () => {
     const waits = await waitsOf(async () => {
-      const { deferral } = rig(() => Promise.resolve(), { owedLate: () => Promise.resolve() });
+      const { deferral } = fixture(() => Promise.resolve(), { owedLate: () => Promise.resolve() });
       deferral.begin(true);
       await turn();
-      const streamed = rig(() => undefined, { owedLate: () => Promise.resolve() });
+      const streamed = fixture(() => undefined, { owedLate: () => Promise.resolve() });
       streamed.deferral.begin(false);
       streamed.deferral.end();
       await turn();
-      const failing = rig(() => Promise.reject(new SessionUsageError('no')));
+      const failing = fixture(() => Promise.reject(new SessionUsageError('no')));
       failing.deferral.begin(true);
       await turn();
-      rig(() => undefined).deferral.begin(true);
+      fixture(() => undefined).deferral.begin(true);
     });
     expect(waits).toMatchObject([
       { phase: 'headers', error: undefined },

@@ -13,9 +13,9 @@ const quiet = { verbose: () => undefined, debug: () => undefined, warn: () => un
 /** What a client gets from a handler whose new session cannot be saved. */
 async function answerOf(handler: (session: RequestSession, response: ServerResponse) => void) {
   const down = (): Promise<never> => Promise.reject(new SessionStoreUnavailableError('Redis is down.'));
-  const rig = new CoreFixture({ wrap: (store) => overriding(store, { create: down }) });
+  const fixture = new CoreFixture({ wrap: (store) => overriding(store, { create: down }) });
   const options = {
-    manager: rig.manager,
+    manager: fixture.manager,
     transport: new SessionCookie(
       {
         names: { secure: 'sid', plain: 'sid' },

@@ -14,14 +14,14 @@ import { CoreFixture, overriding, type FakeBrowser } from '../core/helpers.js';
 const IDLE_S = 60;
 
 /** A socket, with what is around it. */
-class Rig {
+class SocketFixture {
   readonly touches: string[] = [];
   readonly events: SessionEvent[] = [];
   timers: { at: number; call: () => void }[] = [];
   closes = 0;
   isOver = false;
   load: SessionStore['load'] | undefined;
-  readonly fixture = new CoreFixture({
+  readonly core = new CoreFixture({
     rules: { maxInactiveInterval: IDLE_S },
     wrap: (store) =>
       overriding(store, {
@@ -32,11 +32,11 @@ class Rig {
         },
       }),
   });
-  readonly watch = new SessionWatch(this.fixture.store);
+  readonly watch = new SessionWatch(this.core.store);
   readonly #connection = new EventEmitter();
 
   socketWith(token: string | undefined): SocketSession {
-    const { manager, store, clock } = this.fixture;
+    const { manager, store, clock } = this.core;
     const transport: Pick<TokenTransport, 'receive'> = {
       receive: () => ({
         tokens: token !== undefined && isToken(token) ? [token] : [],
@@ -67,7 +67,7 @@ class Rig {
   }
 
   async pass(seconds: number): Promise<void> {
-    const { clock } = this.fixture;
+    const { clock } = this.core;
     const until = clock.now() + seconds * 1000;
     while (clock.now() < until) {
       const next = Math.min(until, ...this.timers.map(({ at }) => at));
@@ -80,99 +80,99 @@ class Rig {
   }
 }
 
-async function loggedIn(rig: Rig): Promise<FakeBrowser> {
-  const browser = rig.fixture.browser();
+async function loggedIn(fixture: SocketFixture): Promise<FakeBrowser> {
+  const browser = fixture.core.browser();
   await browser.visit((session) => session.authenticate('ann'));
   return browser;
 }
 
 describe('the session of a socket', () => {
   it('lives as long as the socket is open, without a message, and no longer', async () => {
-    const rig = new Rig();
-    const browser = await loggedIn(rig);
-    const { id } = await rig.socketWith(browser.token).open();
-    await rig.pass(5 * IDLE_S);
-    expect((await rig.fixture.store.load(id, { touch: false })).status).toBe('found');
-    expect(new Set(rig.touches)).toEqual(new Set([id]));
-    rig.leave();
-    await rig.pass(2 * IDLE_S);
-    expect((await rig.fixture.store.load(id, { touch: false })).status).not.toBe('found');
+    const fixture = new SocketFixture();
+    const browser = await loggedIn(fixture);
+    const { id } = await fixture.socketWith(browser.token).open();
+    await fixture.pass(5 * IDLE_S);
+    expect((await fixture.core.store.load(id, { touch: false })).status).toBe('found');
+    expect(new Set(fixture.touches)).toEqual(new Set([id]));
+    fixture.leave();
+    await fixture.pass(2 * IDLE_S);
+    expect((await fixture.core.store.load(id, { touch: false })).status).not.toBe('found');
   });
 
   it('is kept alive under the id that it has now', async () => {
-    const rig = new Rig();
-    const browser = await loggedIn(rig);
-    const socket = rig.socketWith(browser.token);
+    const fixture = new SocketFixture();
+    const browser = await loggedIn(fixture);
+    const socket = fixture.socketWith(browser.token);
     const { id: previousId } = await socket.open();
     await browser.visit((session) => session.regenerateId());
     const { id } = await browser.visit((session) => ({ id: session.id }));
-    rig.watch.note({ type: 'regenerated', id, previousId });
-    await rig.pass(2 * IDLE_S);
-    expect(rig.touches).toContain(id);
+    fixture.watch.note({ type: 'regenerated', id, previousId });
+    await fixture.pass(2 * IDLE_S);
+    expect(fixture.touches).toContain(id);
     expect((await socket.open()).id).toBe(id);
-    expect(rig.closes).toBe(0);
+    expect(fixture.closes).toBe(0);
   });
 
   it('ends the socket once, and what is asked after that is a guest', async () => {
-    const rig = new Rig();
-    const socket = rig.socketWith((await loggedIn(rig)).token);
+    const fixture = new SocketFixture();
+    const socket = fixture.socketWith((await loggedIn(fixture)).token);
     const { id } = await socket.open();
-    for (const _ of [1, 2]) rig.watch.note({ type: 'destroyed', id });
-    expect(rig.closes).toBe(1);
+    for (const _ of [1, 2]) fixture.watch.note({ type: 'destroyed', id });
+    expect(fixture.closes).toBe(1);
     expect(await socket.open()).toMatchObject({ phase: 'new', isLoggedIn: false });
-    rig.leave();
-    expect(rig.closes).toBe(1);
+    fixture.leave();
+    expect(fixture.closes).toBe(1);
   });
 
   it('ends the socket where nobody told of the end, with the next message', async () => {
-    const rig = new Rig();
-    const socket = rig.socketWith((await loggedIn(rig)).token);
+    const fixture = new SocketFixture();
+    const socket = fixture.socketWith((await loggedIn(fixture)).token);
     const { id } = await socket.open();
-    await rig.fixture.store.destroy(id);
+    await fixture.core.store.destroy(id);
     expect(await socket.open()).toMatchObject({ phase: 'new', isLoggedIn: false });
-    expect(rig.closes).toBe(1);
+    expect(fixture.closes).toBe(1);
   });
 
   it('ends the socket where the session ended while it was loaded', async () => {
-    const rig = new Rig();
-    const socket = rig.socketWith((await loggedIn(rig)).token);
-    rig.load = async (id, options) => {
-      rig.load = undefined;
-      const found = await rig.fixture.store.load(id, options);
-      rig.watch.note({ type: 'destroyed', id });
+    const fixture = new SocketFixture();
+    const socket = fixture.socketWith((await loggedIn(fixture)).token);
+    fixture.load = async (id, options) => {
+      fixture.load = undefined;
+      const found = await fixture.core.store.load(id, options);
+      fixture.watch.note({ type: 'destroyed', id });
       return found;
     };
     await socket.open();
-    expect(rig.closes).toBe(1);
+    expect(fixture.closes).toBe(1);
     expect(await socket.open()).toMatchObject({ phase: 'new' });
   });
 
   it('is looked for again after the store has failed', async () => {
-    const rig = new Rig();
-    const socket = rig.socketWith((await loggedIn(rig)).token);
-    rig.load = () => Promise.reject(new SessionStoreUnavailableError('down'));
+    const fixture = new SocketFixture();
+    const socket = fixture.socketWith((await loggedIn(fixture)).token);
+    fixture.load = () => Promise.reject(new SessionStoreUnavailableError('down'));
     await expect(socket.open()).rejects.toThrow('down');
-    rig.load = undefined;
+    fixture.load = undefined;
     expect(await socket.open()).toMatchObject({ phase: 'stored', isLoggedIn: true });
-    rig.load = () => Promise.reject(new SessionStoreUnavailableError('down'));
+    fixture.load = () => Promise.reject(new SessionStoreUnavailableError('down'));
     await expect(socket.open()).rejects.toThrow('down');
-    rig.load = undefined;
+    fixture.load = undefined;
     expect((await socket.open()).isLoggedIn).toBe(true);
-    expect(rig.closes).toBe(0);
+    expect(fixture.closes).toBe(0);
   });
 
   it('of a bad cookie is looked for once', async () => {
-    const rig = new Rig();
+    const fixture = new SocketFixture();
     let loads = 0;
-    rig.load = (...args) => {
+    fixture.load = (...args) => {
       loads += 1;
-      rig.load = undefined;
-      return rig.fixture.store.load(...args);
+      fixture.load = undefined;
+      return fixture.core.store.load(...args);
     };
-    const socket = rig.socketWith(newToken());
+    const socket = fixture.socketWith(newToken());
     for (const _ of [1, 2, 3]) expect((await socket.open()).isLoggedIn).toBe(false);
     expect(loads).toBe(1);
-    await rig.socketWith('forged').open();
-    expect(rig.events).toEqual([{ type: 'rejected', reason: 'forged', id: undefined }]);
+    await fixture.socketWith('forged').open();
+    expect(fixture.events).toEqual([{ type: 'rejected', reason: 'forged', id: undefined }]);
   });
 });

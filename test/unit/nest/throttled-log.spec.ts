@@ -9,7 +9,7 @@ const MINUTE = 60_000;
 describe('lines that a client can provoke', () => {
   let lines: string[];
   let time: ManualTimer;
-  let rig: CoreFixture;
+  let fixture: CoreFixture;
   const quiet = (): void => undefined;
 
   beforeEach(() => {
@@ -20,7 +20,7 @@ describe('lines that a client can provoke', () => {
       warn: (line: string) => void lines.push(line),
     };
     Logger.overrideLogger(logger);
-    rig = new CoreFixture({ environment: { log: nestLog('test', time.timer) } });
+    fixture = new CoreFixture({ environment: { log: nestLog('test', time.timer) } });
   });
 
   /** Requests of as many visitors, each with a new session. */
@@ -28,7 +28,7 @@ describe('lines that a client can provoke', () => {
     count: number,
     use: (session: Record<string, unknown>, n: number) => void,
   ): Promise<void> => {
-    for (let n = 0; n < count; n += 1) await rig.browser().visit((session) => use(session, n));
+    for (let n = 0; n < count; n += 1) await fixture.browser().visit((session) => use(session, n));
   };
 
   it('are one a minute for each attribute, with how many were left out', async () => {
@@ -71,12 +71,12 @@ describe('lines that a client can provoke', () => {
   });
 
   it('are those of saves in the background too', async () => {
-    rig = new CoreFixture({
+    fixture = new CoreFixture({
       rules: { saveOnChange: true, maxSessionBytes: 10 },
       environment: { log: nestLog('test', time.timer) },
     });
     for (let n = 0; n < 20; n += 1) {
-      const request = await rig.browser().request();
+      const request = await fixture.browser().request();
       request.session['big'] = 'x'.repeat(100);
       await expect(request.answer()).rejects.toThrow('10 are allowed');
     }

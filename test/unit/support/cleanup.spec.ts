@@ -35,7 +35,7 @@ describe('cleanUp', () => {
 
 describe('what outlives the tests', () => {
   it('is nothing: when their process is killed, its children and directories go too', async () => {
-    // The rig in a process of its own, which is killed in place of this one.
+    // The helpers in a process of its own, which is killed in place of this one.
     const home = await tempDir();
     await writeFile(join(home, 'package.json'), '{ "type": "module" }');
     for (const name of ['cleanup', 'child-process']) {

@@ -1,5 +1,5 @@
 import { expect, it } from '@jest/globals';
-import { Ledger, type Answer, type Kind } from '../../chaos/rig/ledger.js';
+import { Ledger, type Answer, type Kind } from '../../chaos/helpers/ledger.js';
 
 let at = 0;
 

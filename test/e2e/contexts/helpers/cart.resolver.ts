@@ -10,7 +10,7 @@ import {
   SkipCsrf,
 } from 'nestjs-redis-session';
 import type { IncomingMessage } from 'node:http';
-import { Gate } from '../../rig/gate.js';
+import { Gate } from '../../helpers/gate.js';
 import type { ShopSession } from './shop.js';
 
 export const TYPE_DEFS = `

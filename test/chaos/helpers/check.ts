@@ -20,7 +20,7 @@ export interface CheckOptions {
  */
 export async function checkUsers(users: readonly User[], options: CheckOptions = {}): Promise<Finding[]> {
   const ledger = users[0]?.ledger;
-  if (ledger === undefined) throw new Error('Chaos rig: there are no users to check.');
+  if (ledger === undefined) throw new Error('Chaos helper: there are no users to check.');
   const { admin, strictFrom } = options;
   const revived: string[] = [];
   const unequal: string[] = [];
@@ -59,7 +59,7 @@ export function keyOf(id: string): string {
   return `session:{${id.slice(0, 4)}}${id.slice(4)}`;
 }
 
-/** A plain client for the rig's own commands, closed with the row. */
+/** A plain client for the row's own commands, closed with the row. */
 export function adminOf(port: number, more: { username?: string; password?: string } = {}): Redis {
   const client = new Redis({ host: '127.0.0.1', port, retryStrategy: () => 20, ...more });
   client.on('error', () => undefined);

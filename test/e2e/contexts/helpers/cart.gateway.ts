@@ -15,7 +15,7 @@ import {
   SessionService,
   type AnySocket,
 } from 'nestjs-redis-session';
-import { Gate } from '../../rig/gate.js';
+import { Gate } from '../../helpers/gate.js';
 import type { ShopSession } from './shop.js';
 
 /** What the tests do with the session of a socket. */

@@ -23,7 +23,7 @@ export interface ContractOptions {
 }
 
 /** A run of the contract: its store, once that has started, and what its tests ask of it again and again. */
-export class ContractRig {
+export class ContractFixture {
   readonly options: ContractOptions;
   /** What every session and change of the run has in common. */
   readonly rest: { readonly authenticated: boolean };

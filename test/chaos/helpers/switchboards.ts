@@ -1,4 +1,4 @@
-import { startSwitchboard, type Switchboard } from '../../faults/rig/switchboard.js';
+import { startSwitchboard, type Switchboard } from '../../faults/helpers/switchboard.js';
 
 /** Switchboards that `between` puts in front of a scene's server, kept to be told what to do. */
 export interface Switchboards {

@@ -53,7 +53,7 @@ async function floodOne(url: string, count: number, textOf: (at: number) => stri
   await new Promise<void>((resolve, reject) => {
     socket.on('error', reject);
     socket.on('close', () =>
-      reject(new Error(`Chaos rig: the node closed a connection after ${seen.all} answers.`)),
+      reject(new Error(`Chaos helper: the node closed a connection after ${seen.all} answers.`)),
     );
     socket.setEncoding('latin1').on('data', (piece: string) => {
       const text = piece.toLowerCase();

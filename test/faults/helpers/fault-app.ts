@@ -46,6 +46,17 @@ export interface Health {
   readonly unreachable?: readonly string[];
 }
 
+/**
+ * The warnings of an application whose Redis was lost. With a pool, and of a node of a cluster, a request that fails is told at
+ * once, and then, as with one connection, that all will until it is back.
+ */
+export function warningsOf(log: LogSink): { readonly requests: string[]; readonly outages: string[] } {
+  const warnings = log.messages('warn');
+  const isOfRequest = (line: string): boolean =>
+    /^(A request|\d+ requests) with a session (more )?got 503: /.test(line);
+  return { requests: warnings.filter(isOfRequest), outages: warnings.filter((line) => !isOfRequest(line)) };
+}
+
 /** What a client sees of an application whose Redis has a fault. */
 export interface FaultApp {
   readonly log: LogSink;

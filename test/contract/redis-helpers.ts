@@ -7,7 +7,7 @@ import { RedisCommands } from '../../lib/redis/commands.js';
 import { RedisStore, type RedisStoreOptions } from '../../lib/stores/redis/redis-store.js';
 import { tagOf, type SessionId } from '../../lib/core/token.js';
 
-import { LIMITS } from './contract-rig.js';
+import { LIMITS } from './contract-fixture.js';
 
 export const PREFIX = 'test:session:';
 export const TOMBSTONE_MS = 60_000;
@@ -75,7 +75,7 @@ export async function anonymousNode(
   return { store: new GuestStore(shared, copies), shared, local };
 }
 
-/** Milliseconds that a session's record has left; 0 for none and for a marker. Fails for a key without expiry. */
+/** Milliseconds that a session's record has left; 0 for none and for a tombstone. Fails for a key without expiry. */
 export async function redisLifeMs(client: RedisClient, id: SessionId): Promise<number> {
   const key = keyOf(id);
   const life = await client.pttl(key);

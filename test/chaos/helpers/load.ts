@@ -92,7 +92,7 @@ export interface LoadOptions {
   readonly url: string | (() => string);
   readonly users: number;
   readonly mix?: Mix | undefined;
-  /** Between two requests of a user, in ms. Default 100: the rig itself takes processor time, and must not be what is measured. */
+  /** Between two requests of a user, in ms. Default 100: the load itself takes processor time, and must not be what is measured. */
   readonly pauseMs?: number | undefined;
   /** For further users on the ledger of others; names begin with `prefix`, default `u`. */
   readonly ledger?: Ledger | undefined;
@@ -114,7 +114,7 @@ export async function logIn(options: LoadOptions): Promise<User[]> {
   await Promise.all(
     users.map(async (user) => {
       const { status } = await user.ask('login');
-      if (status !== 200) throw new Error(`Chaos rig: a login before the fault was answered ${status}.`);
+      if (status !== 200) throw new Error(`Chaos helper: a login before the fault was answered ${status}.`);
     }),
   );
   return users;

@@ -28,7 +28,7 @@ export async function recoveryMs(
         await delay(POLL_MS);
       }
       throw new Error(
-        `Chaos rig: a node did not serve again within ${withinMs} ms, its last answer was ${last}.`,
+        `Chaos helper: a node did not serve again within ${withinMs} ms, its last answer was ${last}.`,
       );
     }),
   );

@@ -5,8 +5,8 @@ import { createRedisLink, type ResilientLink } from '../../../lib/redis/link.js'
 import { RedisStore } from '../../../lib/stores/redis/redis-store.js';
 import { DESTROY } from '../../../lib/stores/redis/scripts.js';
 import type { SessionId } from '../../../lib/core/token.js';
-import { LIMITS } from '../../contract/contract-rig.js';
-import { keyOf, TOMBSTONE_MS, PREFIX } from '../../contract/redis-rig.js';
+import { LIMITS } from '../../contract/contract-fixture.js';
+import { keyOf, TOMBSTONE_MS, PREFIX } from '../../contract/redis-helpers.js';
 import type { StoreUnderTest } from '../../contract/session-store.contract.js';
 import { onCleanup } from '../../support/cleanup.js';
 import { LogSink } from '../../support/log-sink.js';

@@ -29,7 +29,7 @@ export async function startScene(context: ChaosContext, options: SceneOptions): 
   const fleet = await startFleet(context, { ...options, redis: address });
   const users = await logIn({ url: fleet.url, users: options.users });
   const [first] = users;
-  if (first === undefined) throw new Error('Chaos rig: a scene needs users.');
+  if (first === undefined) throw new Error('Chaos helper: a scene needs users.');
   return { redis, admin: adminOf(redis.port), fleet, users, ledger: first.ledger };
 }
 
@@ -58,7 +58,7 @@ export async function writeRecoveryMs(user: User, since: number, withinMs = 15_0
   for (;;) {
     if ((await user.ask('write')).status === 200) return performance.now() - since;
     if (performance.now() - since > withinMs) {
-      throw new Error(`Chaos rig: writes were not served again within ${withinMs} ms.`);
+      throw new Error(`Chaos helper: writes were not served again within ${withinMs} ms.`);
     }
   }
 }

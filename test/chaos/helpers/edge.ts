@@ -37,7 +37,7 @@ export async function startEdgeNode(context: ChaosContext, options: FleetOptions
     loggedIn: async () => {
       const one = browser();
       const { status } = await one.post('/login');
-      if (status !== 200) throw new Error(`Chaos rig: a login before the fault was answered ${status}.`);
+      if (status !== 200) throw new Error(`Chaos helper: a login before the fault was answered ${status}.`);
       return one;
     },
   };

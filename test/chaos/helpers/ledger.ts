@@ -75,7 +75,8 @@ export class Ledger {
       settle(book, null, ANONYMOUS);
       return;
     }
-    if (shown === undefined) throw new Error(`Chaos rig: a ${kind} was answered 200 and shows no session.`);
+    if (shown === undefined)
+      throw new Error(`Chaos helper: a ${kind} was answered 200 and shows no session.`);
     // After a refused logout or login the cookie may be that of a session which has just ended: what is written with it is
     // not stored, and says so by setting no cookie. See docs/reliability.md, Limits.
     const mayBeStraggler = !answer.setsCookie && book.possible.has(ANONYMOUS);

@@ -69,7 +69,7 @@ const rawOf = (reply: Reply): ServerResponse => reply.raw ?? (reply as unknown a
 /** What every way out does to the session, wherever it does it. */
 @Injectable()
 export class Marker {
-  /** Between the load and the write: where a test changes the weather. */
+  /** Between the load and the write: where a test causes a disturbance. */
   gate = new Gate();
 
   constructor(@Inject(SessionService) private readonly sessions: SessionService) {}
