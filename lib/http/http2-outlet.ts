@@ -61,6 +61,7 @@ export class Http2Outlet implements Outlet {
     this.#letPass();
     if (this.#stream.destroyed) return;
     if (head !== undefined) this.#sendHead(head.list, head.options);
+    this.#uncorkEnded();
     this.#takePending()?.run();
   }
 
@@ -72,6 +73,7 @@ export class Http2Outlet implements Outlet {
     if (stream.destroyed) return;
     this.#sendAnswer(isAll && stream.headRequest !== true ? { ...answer, body: '' } : answer, isAll);
     forgiveLateWrites(this.#response);
+    this.#uncorkEnded();
     this.#takePending()?.done();
   }
 
@@ -125,6 +127,12 @@ export class Http2Outlet implements Outlet {
     stream._write = (_chunk, _encoding, callback) => callback();
     stream._writev = (_chunks, callback) => callback();
     stream._final = (callback) => callback();
+  }
+
+  /** As Node's `end` does, which came before whoever corked it since. */
+  #uncorkEnded(): void {
+    const stream = this.#stream;
+    while (this.ended && stream.writableCorked > 0) stream.uncork();
   }
 
   #letPass(): void {

@@ -78,7 +78,7 @@ export class NodeOutlet implements Outlet, PatchedMethods {
   end(args: EndArguments): ServerResponse {
     const response = this.#response;
     // To a client that has left Node sends nothing, so that nothing would ask.
-    if (this.#state === 'open' && response.destroyed) this.#deferral.left();
+    if (this.#state === 'open' && response.destroyed && this.#isGone) this.#deferral.left();
     if (this.#state === 'begun' && !response.finished && this.#deferral.end()) this.#hold();
     this.#ending = true;
     try {
@@ -102,7 +102,8 @@ export class NodeOutlet implements Outlet, PatchedMethods {
   breakOff(): void {
     this.#takeKept();
     this.#letGo?.();
-    this.#response.destroy();
+    // One that has been ended says that it is destroyed already.
+    (this.#response.socket ?? this.#response).destroy();
   }
 
   #sendKept(): void {
@@ -143,16 +144,11 @@ export class NodeOutlet implements Outlet, PatchedMethods {
     this.#wake(accepted);
   }
 
-  /**
-   * In plain Node an ended response has left by now and is closed: it ignores whoever still writes to it, where one that is
-   * open emits `error`, which ends the process or makes a pipe destroy the response.
-   */
   #endWaits(): void {
     const response = this.#response;
-    const close = (): void => process.nextTick(() => process.nextTick(() => (response.destroyed = true)));
     // Behind another response it is open in plain Node too, until its turn comes.
-    if (response.socket === null) response.once('socket', close);
-    else close();
+    if (response.socket === null) response.once('socket', () => closeAsEnded(response));
+    else closeAsEnded(response);
   }
 
   /** As Node's `end` does, which came before whoever corked it since. */
@@ -162,15 +158,15 @@ export class NodeOutlet implements Outlet, PatchedMethods {
   }
 
   /**
-   * Whether nothing can be sent any more. That it is `destroyed` says nothing: see above. One that was ended behind another, and
-   * destroyed there, is Node's to judge: up to Node 22 it breaks the connection off when its turn comes, from 24 on it is sent.
+   * Whether nothing can be sent any more. That it is `destroyed` says nothing: see {@link closeAsEnded}. One that was destroyed behind another is
+   * Node's to judge: up to Node 22 it breaks the connection off when its turn comes, from 24 on what it has, or gets by its end, is sent.
    */
   get #isGone(): boolean {
-    const { closed, destroyed, finished, req, socket } = this.#response;
+    const { closed, destroyed, req, socket } = this.#response;
     if (socket !== null) return socket.destroyed;
     // A request that did not come over a connection, as where a function of a cloud calls the application, has none.
     const connection = req.socket as { readonly destroyed: boolean } | null;
-    return finished && connection !== null ? connection.destroyed : closed || destroyed;
+    return connection === null ? closed || destroyed : connection.destroyed;
   }
 
   #begin(): void {
@@ -236,6 +232,23 @@ function assertEncoding(encoding: string | null | undefined): void {
 }
 
 const VOID = new Writable({ write: (_chunk, _encoding, callback) => callback() });
+
+/**
+ * In plain Node a response that was ended has left its connection a tick later, and is closed by the one after that. Whoever destroys it
+ * then destroys no connection, as a pipeline does into one that has ended. And a closed one ignores whoever still writes to it, where
+ * one that is open emits `error`, which ends the process or makes a pipe destroy the response.
+ */
+function closeAsEnded(response: NodeResponse): void {
+  process.nextTick(() => {
+    response.destroy = destroyNothing;
+    process.nextTick(() => (response.destroyed = true));
+  });
+}
+
+function destroyNothing(this: NodeResponse): NodeResponse {
+  this.destroyed = true;
+  return this;
+}
 
 /** Whoever waits for his output to leave would wait for ever. What an end waits for is told by `close`, as Node does. */
 function tellGone(kept: readonly Kept[]): void {

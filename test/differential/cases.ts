@@ -176,6 +176,7 @@ export const CASES: Readonly<Record<string, Program>> = {
     { do: 'addTrailers', pairs: [['X-T', 't']] },
     end('two'),
   ),
+  'trailers after the end': after(end('one'), { do: 'settle' }, { do: 'addTrailers', pairs: [['X-T', 't']] }),
   'a chunk of an encoding that nobody knows': after(
     { do: 'write', chunk: text('one'), encoding: 'nonsense', callback: false },
     end('two'),
@@ -209,6 +210,15 @@ export const CASES: Readonly<Record<string, Program>> = {
     ...after(write('one'), { do: 'answerBefore' }, end('two')),
     behind: true,
   },
+  'a response that fails while another one is before it, and is ended then': {
+    ...after({ do: 'listen', to: 'error' }, { do: 'destroy', error: true }, { do: 'end', callback: false }),
+    behind: true,
+  },
+  'an empty pipeline into a response that was ended twice': after(
+    { do: 'end', callback: false },
+    { do: 'end', chunk: { bytes: 0, as: 'buffer' }, callback: false },
+    { do: 'pipeline', chunks: 0, bytes: 1, pace: 'at once', fails: false, awaited: true },
+  ),
   'a response that is ended while another one is before it': {
     ...after(end('two'), { do: 'settle' }),
     behind: true,
@@ -218,6 +228,7 @@ export const CASES: Readonly<Record<string, Program>> = {
     behind: true,
   }),
   'a cork after the end': after(end('one'), { do: 'cork' }),
+  'a write and a cork after the end': after(write(''), end(''), write(''), { do: 'cork' }, end('')),
   'a cork after the end, while another response is before it': {
     ...after(end('one'), { do: 'cork' }),
     behind: true,

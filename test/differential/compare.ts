@@ -18,7 +18,9 @@ import {
   mayBeOnItsConnection,
   pendingMayDiffer,
   streamMayBeOpenLonger,
+  streamMayFinishElsewhere,
   timeoutMayNotCome,
+  trailersMayComeInTime,
   withoutDrains,
   withoutGone,
   writeMayReturnFalse,
@@ -86,7 +88,8 @@ function inSteps(program: Program, plain: Observation, session: Observation): Di
       found.push(atStep('state', before, now, 'state'));
     if (before.link !== now.link && !cut && !mayBeOnItsConnection(before, now))
       found.push(atStep('state', before, now, 'link'));
-    if (pending(before) !== pending(now) && !program.behind && !cut && !pendingMayDiffer(now))
+    const elsewhere = pendingMayDiffer(now) || streamMayFinishElsewhere(session, now);
+    if (pending(before) !== pending(now) && !program.behind && !cut && !elsewhere)
       found.push(atStep('state', before, now, 'pending'));
   }
   return found;
@@ -160,10 +163,13 @@ function inFaults(plain: Observation, session: Observation): Difference[] {
 function inBytes(plain: Observation, session: Observation): Difference[] {
   if (bytesMayBeMissing(plain, session) || breaksItselfOff(plain, session)) return [];
   const lateInterim = lateInterims(plain, session).length > 0;
+  const lateTrailers = trailersMayComeInTime(plain, session);
   const [before, now] = [answersOf(plain.received), answersOf(session.received)].map((each) => ({
     stray: each.stray,
-    answers: lateInterim ? each.answers.filter((answer) => !isInterim(answer)) : each.answers,
-  })) as [Answers, Answers];
+    answers: (lateInterim ? each.answers.filter((answer) => !isInterim(answer)) : each.answers).map(
+      (answer) => (lateTrailers ? { ...answer, body: answer.body.replace(/trailers \[.*\]$/s, '') } : answer),
+    ),
+  })) as unknown as [Answers, Answers];
   const found: Difference[] = [];
   if (before.stray !== now.stray) found.push({ kind: 'bytes', plain: before.stray, session: now.stray });
   const goesOn = connectionMayGoOn(session);

@@ -67,8 +67,9 @@ export class Http2Client implements Client {
     return this.#session.closed || this.#session.destroyed;
   }
 
+  /** A session that is only closed still gets what its streams are owed. */
   get caughtUp(): boolean {
-    return this.closed || this.#exchanges.every(({ closed }) => closed);
+    return this.#session.destroyed || this.#exchanges.every(({ closed }) => closed);
   }
 
   get gone(): boolean {

@@ -217,3 +217,18 @@ const INTERIMS: ReadonlySet<string> = new Set(['continue', 'processing', 'earlyH
 export function mayBeUncorked({ steps }: Program): boolean {
   return steps.some((step) => step.do === 'cork');
 }
+
+/**
+ * Over HTTP/2 trailers are asked for when the body has left. `end('one'); await a turn; addTrailers()`: too late in plain Node, and
+ * in time with a save under way.
+ */
+export function trailersMayComeInTime(plain: Observation, session: Observation): boolean {
+  return session.multiplexed && stepsAfterTheEnd(plain, session, / addTrailers$/).length > 0;
+}
+
+/**
+ * When a stream of HTTP/2 has handed over its last bytes is a matter of chance on Node 24. `pipe; await a turn; writableFinished`.
+ */
+export function streamMayFinishElsewhere(session: Observation, record: StepRecord): boolean {
+  return session.multiplexed && record.ended;
+}
