@@ -8,7 +8,7 @@ import {
   type StreamMethods,
 } from '../compat/http2-stream.js';
 import type { Deferral, ErrorAnswer, OwnHeader, Outlet } from './deferral.js';
-import { breakOffLater, forgiveLateWrites, outliveLateWrites } from './late-writers.js';
+import { breakOffLater, forgiveLateWrites, isLateWrite, outlive } from './late-writers.js';
 import { isReplaced } from './replaced-headers.js';
 
 type PatchedStream = ServerHttp2Stream & StreamMethods & { readonly headRequest?: boolean };
@@ -41,8 +41,7 @@ export class Http2Outlet implements Outlet {
     if (handle !== undefined) handle.respond = (list, options) => this.#begin(list, options);
     const end = response.end.bind(response) as End;
     response.end = (...args: unknown[]) => this.#end(end, args);
-    // What leaves at once in plain Node is not to be lost because somebody goes on writing while it waits.
-    outliveLateWrites(response, () => this.#waits && this.ended);
+    outlive(response, (error) => this.#leavesAtOnce && (this.#head?.isAll === true || isLateWrite(error)));
     this.begun = response.headersSent;
     if (this.begun) this.#goesOn();
   }
@@ -80,6 +79,14 @@ export class Http2Outlet implements Outlet {
   breakOff(): void {
     this.#letPass();
     this.#stream.destroy();
+  }
+
+  /**
+   * It has left by now in plain Node: it is not to be lost because somebody goes on writing while it waits, or destroys what is
+   * nothing but headers, as who fails after his answer does.
+   */
+  get #leavesAtOnce(): boolean {
+    return this.#waits && (this.ended || this.#head?.isAll === true);
   }
 
   #begin(list: HeaderList, options: number): number {

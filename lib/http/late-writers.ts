@@ -13,23 +13,31 @@ const END_WITHIN_MS = 5000;
  */
 export function forgiveLateWrites(response: EventEmitter): void {
   response.on('error', noop);
-  if (isHttp2Response(response)) outliveLateWrites(response, () => true);
+  if (isHttp2Response(response)) outlive(response, isLateWrite);
   response.on('unpipe', (source: Readable) => process.nextTick(destroyOrphan, source));
 }
 
 /**
  * Over HTTP/2 Node breaks off a response that somebody writes to after its end: what its client has not got yet is lost.
- * @param isSpared Whether it is to go on.
+ * @param isSpared Whether it is to go on, though it is destroyed with this error.
  */
-export function outliveLateWrites(response: Http2ServerResponse, isSpared: () => boolean): void {
+export function outlive(
+  response: Http2ServerResponse,
+  isSpared: (error: NodeJS.ErrnoException | undefined) => boolean,
+): void {
   const destroy = response.destroy.bind(response);
   response.destroy = (error?: NodeJS.ErrnoException) => {
-    if (error?.code !== 'ERR_STREAM_WRITE_AFTER_END' || !isSpared()) return destroy(error);
+    if (!isSpared(error)) return destroy(error);
     // A stream closes when its request has been read as well, which a pipe from that to here would hold up for ever.
     response.req.unpipe(response);
     response.req.resume();
     return response;
   };
+}
+
+/** Whether a response is destroyed because somebody has written to it after its end. */
+export function isLateWrite(error: NodeJS.ErrnoException | undefined): boolean {
+  return error?.code === 'ERR_STREAM_WRITE_AFTER_END';
 }
 
 function noop(): void {

@@ -228,6 +228,17 @@ export const CASES: Readonly<Record<string, Program>> = {
     behind: true,
   }),
   'a cork after the end': after(end('one'), { do: 'cork' }),
+  'an answer to HEAD that throws': careless({
+    ...after({ do: 'end', chunk: { bad: 'number' }, callback: false }),
+    request: { ...handler().request, method: 'HEAD' },
+  }),
+  'two writes and an empty pipeline after the end': after(
+    { do: 'listen', to: 'error' },
+    { do: 'end', callback: false },
+    { do: 'write', chunk: text(''), callback: false },
+    { do: 'write', chunk: text(''), callback: false },
+    { do: 'pipeline', chunks: 0, bytes: 1, pace: 'at once', fails: false, awaited: false },
+  ),
   'a write and a cork after the end': after(write(''), end(''), write(''), { do: 'cork' }, end('')),
   'a cork after the end, while another response is before it': {
     ...after(end('one'), { do: 'cork' }),

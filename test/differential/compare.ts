@@ -16,6 +16,7 @@ import {
   mayBe503InTime,
   mayBeUncorked,
   mayBeOnItsConnection,
+  onceLateWrites,
   pendingMayDiffer,
   streamMayBeOpenLonger,
   streamMayFinishElsewhere,
@@ -113,7 +114,7 @@ function inEvents(plain: Observation, session: Observation): Difference[] {
   const ends = lateEnds(plain, session);
   const late = [...ends, ...lateInterims(plain, session), ...lateUnpipes(plain, session)];
   const ordered = ({ events }: Observation): string => {
-    const seen = withoutGone(withoutDrains(events)).filter(
+    const seen = onceLateWrites(plain, session, withoutGone(withoutDrains(events))).filter(
       (event) => !late.some((name) => isOf(event, name)),
     );
     return inOrders(seen, session)

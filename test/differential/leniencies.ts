@@ -232,3 +232,17 @@ export function trailersMayComeInTime(plain: Observation, session: Observation):
 export function streamMayFinishElsewhere(session: Observation, record: StepRecord): boolean {
   return session.multiplexed && record.ended;
 }
+
+/**
+ * A pipeline into an ended response that waits ends with the first error of who writes to it, and so does the response; where the
+ * response is over, plain Node does not listen. `end(); write(''); write(''); pipeline`: two errors in plain Node, or one.
+ */
+export function onceLateWrites(
+  plain: Observation,
+  session: Observation,
+  events: readonly string[],
+): string[] {
+  const isPiped = stepsAfterTheEnd(plain, session, / pipeline$/).length > 0;
+  const late = 'error ERR_STREAM_WRITE_AFTER_END';
+  return events.filter((event, at) => !isPiped || event !== late || events.indexOf(late) === at);
+}
