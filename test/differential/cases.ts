@@ -229,7 +229,12 @@ export const CASES: Readonly<Record<string, Program>> = {
   }),
   'a cork after the end': after(end('one'), { do: 'cork' }),
   'an answer to HEAD that throws': careless({
-    ...after({ do: 'end', chunk: { bad: 'number' }, callback: false }),
+    ...after(
+      deed('login', false),
+      { do: 'settle' },
+      { do: 'touch' },
+      { do: 'end', chunk: { bad: 'number' }, callback: false },
+    ),
     request: { ...handler().request, method: 'HEAD' },
   }),
   'two writes and an empty pipeline after the end': after(
