@@ -47,7 +47,9 @@ export function differences(
 ): Difference[] {
   if (endsTheProcess(plain)) return [];
   const mayBeLost = bytesMayBeMissing(plain, session) || bodyMayBeCutElsewhere(program, session);
-  const expects503 = isFailing(state) && session.refused && session.touchedInTime && !mayBeLost;
+  // Among others what it is made of may be apart, as any answer of plain Node behind another one.
+  const isApart = interimsMayBeInOrder(program);
+  const expects503 = isFailing(state) && session.refused && session.touchedInTime && !mayBeLost && !isApart;
   return [
     ...inSteps(program, plain, session),
     ...inEvents(plain, session),
