@@ -29,6 +29,7 @@ function onceOnly(program: Program): Program {
 }
 
 const deed = (which: SessionDeed, awaited: boolean): Step => ({ do: 'session', deed: which, awaited });
+const emptyPipe: Step = { do: 'pipe', chunks: 0, bytes: 1, pace: 'at once', fails: false, awaited: false };
 const text = (one: string): { readonly text: string } => ({ text: one });
 const end = (one: string): Step => ({ do: 'end', chunk: text(one), callback: true });
 const write = (one: string): Step => ({ do: 'write', chunk: text(one), callback: true });
@@ -221,6 +222,11 @@ export const CASES: Readonly<Record<string, Program>> = {
   ),
   'a response that is ended while another one is before it': {
     ...after(end('two'), { do: 'settle' }),
+    behind: true,
+  },
+  'a 503 of a request that expects to be told to continue, while another response is before it': {
+    ...after({ do: 'settle' }, { do: 'touch' }, emptyPipe),
+    request: { ...handler().request, method: 'POST', expectsContinue: true },
     behind: true,
   },
   'a second answer while another response is before it, and nobody catches': careless({

@@ -47,9 +47,7 @@ export function differences(
 ): Difference[] {
   if (endsTheProcess(plain)) return [];
   const mayBeLost = bytesMayBeMissing(plain, session) || bodyMayBeCutElsewhere(program, session);
-  // Among others what it is made of may be apart, as any answer of plain Node behind another one.
-  const isApart = interimsMayBeInOrder(program);
-  const expects503 = isFailing(state) && session.refused && session.touchedInTime && !mayBeLost && !isApart;
+  const expects503 = isFailing(state) && session.refused && session.touchedInTime && !mayBeLost;
   return [
     ...inSteps(program, plain, session),
     ...inEvents(plain, session),
@@ -195,15 +193,19 @@ function inConnection(plain: Observation, session: Observation): Difference {
 }
 
 /** The program's answer is a 503, and what else is on the connection is as it would have been. */
-function inUnavailable({ behind, request }: Program, plain: Observation, session: Observation): Difference[] {
+function inUnavailable(program: Program, plain: Observation, session: Observation): Difference[] {
+  const { behind, request } = program;
   const [before, now] = [finalAnswers(plain), finalAnswers(session)];
   const place = behind ? 1 : 0;
   // Where plain Node answers nothing, as after destroy(), there is nothing to replace.
   const replaced = before[place];
   if (replaced === undefined || ['/next', '/after'].includes(replaced.body)) return [];
   const answer = now[place];
+  // Where an informational response stands behind its head, its body is behind that.
+  const isApart = (one: Answer): boolean => one.body === '' && interimsMayBeInOrder(program);
   const told = (one: Answer): boolean =>
-    isUnavailable(one, request.method === 'HEAD') || failureMayStay(replaced.head.code, one.head.code);
+    isUnavailable(one, request.method === 'HEAD' || isApart(one)) ||
+    failureMayStay(replaced.head.code, one.head.code);
   if (answer === undefined || !told(answer))
     return [{ kind: 'unavailable', plain: 'owed a 503', session: printedAt(now, place) }];
   const rest = now.slice(place + 1);
