@@ -287,14 +287,21 @@ export function recordOf(
   absoluteDeadline: number | undefined,
 ): SessionRecord {
   const { attributes, codec, maxInactiveInterval, principal, authenticated, kept, cookie } = session;
+  // All fields by name: spreading makes room for more than there are, half as much again where there are many records.
   return {
-    ...{ attributes, codec, maxInactiveInterval, principal, authenticated, absoluteDeadline },
-    ...(kept === true && { kept }),
+    attributes,
+    codec,
+    maxInactiveInterval,
+    principal,
+    authenticated,
+    absoluteDeadline,
+    kept: kept === true ? true : undefined,
     createdAt: now,
     lastAccessedAt: now,
     authenticatedAt: principal === undefined ? undefined : now,
     indexedAt: session.indexed === true ? now : undefined,
-    ...cookieOf(cookie, now),
+    cookieMaxAge: cookie?.maxAge,
+    cookieSentAt: cookie && sentAt(cookie, now),
   };
 }
 
@@ -326,7 +333,11 @@ function cookieOf(
   cookie: CookieLife | undefined,
   now: number,
 ): Pick<SessionRecord, 'cookieMaxAge' | 'cookieSentAt'> | undefined {
-  return cookie && { cookieMaxAge: cookie.maxAge, cookieSentAt: cookie.sent ? now : 0 };
+  return cookie && { cookieMaxAge: cookie.maxAge, cookieSentAt: sentAt(cookie, now) };
+}
+
+function sentAt({ sent }: CookieLife, now: number): number {
+  return sent ? now : 0;
 }
 
 /**

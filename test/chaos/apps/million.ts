@@ -35,6 +35,8 @@ for (let created = 0; created < sessions; created++) {
     maxInactiveInterval: 1800,
     absoluteTimeout: 0,
     authenticated: false,
+    // Which a record has a field or two more for.
+    cookie: created % 2 === 0 ? { maxAge: 86_400, sent: true } : undefined,
   });
   if ((created + 1) % (sessions / LOOKS) === 0) bytes = Math.max(bytes, (await held()) - before);
 }
