@@ -1,4 +1,5 @@
 import type { EventEmitter } from 'node:events';
+import type { ServerResponse } from 'node:http';
 import type { Http2ServerResponse } from 'node:http2';
 import type { Readable } from 'node:stream';
 import { isHttp2Response } from '../compat/http2-stream.js';
@@ -14,7 +15,22 @@ const END_WITHIN_MS = 5000;
 export function forgiveLateWrites(response: EventEmitter): void {
   response.on('error', noop);
   if (isHttp2Response(response)) outlive(response, isLateWrite);
-  response.on('unpipe', (source: Readable) => process.nextTick(destroyOrphan, source));
+  const { req } = response as Partial<ServerResponse>;
+  // Its own request is read on: to destroy it would destroy the connection, and unread it would hold up the next one.
+  response.on('unpipe', (source: Readable) =>
+    process.nextTick(() => (source === req ? source.resume() : destroyOrphan(source))),
+  );
+}
+
+/**
+ * An exception of ours is about to be answered while the handler may have left a pipeline behind that has not begun to write. That
+ * finds the answer where its own was to be, and destroys what it was piped to: without this the connection, with the answer in it.
+ */
+export function spareAnswer(response: ServerResponse | Http2ServerResponse): void {
+  forgiveLateWrites(response);
+  if (isHttp2Response(response)) return;
+  const destroy = response.destroy.bind(response);
+  response.destroy = (error?: Error) => (response.writableEnded ? response : destroy(error));
 }
 
 /**

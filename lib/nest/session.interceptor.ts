@@ -8,8 +8,9 @@ import {
 import { HttpAdapterHost } from '@nestjs/core';
 import { ServerResponse } from 'node:http';
 import { Observable, Subscriber } from 'rxjs';
+import { spareAnswer } from '../http/late-writers.js';
 import { RETRY_AFTER_SECONDS } from '../http/request-session.js';
-import { hasBegun, rawRequest, rawResponse, requestOf, responseOf, type AnyResponse } from './raw-http.js';
+import { hasBegun, rawRequest, rawResponse, requestOf, responseOf } from './raw-http.js';
 import { httpExceptionOf } from './session.exceptions.js';
 import { SessionService } from './session.service.js';
 
@@ -49,17 +50,14 @@ export class RedisSessionInterceptor implements NestInterceptor {
     const { httpAdapter } = this.#host;
     const response = responseOf(context);
     if (hasBegun(httpAdapter, response)) return exception;
-    forgetStatusMessage(response);
+    const raw = rawResponse(response);
+    // The handler's own words were about what did not come to pass, and may even be such that nobody can answer with them.
+    if (raw instanceof ServerResponse) raw.statusMessage = '';
+    spareAnswer(raw);
     if (exception.getStatus() === 503)
       httpAdapter.setHeader(response, 'Retry-After', String(RETRY_AFTER_SECONDS));
     return exception;
   }
-}
-
-/** The handler's own words were about what did not come to pass, and may even be such that nobody can answer with them. */
-function forgetStatusMessage(response: AnyResponse): void {
-  const raw = rawResponse(response);
-  if (raw instanceof ServerResponse) raw.statusMessage = '';
 }
 
 /**

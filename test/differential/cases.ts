@@ -153,6 +153,33 @@ export const CASES: Readonly<Record<string, Program>> = {
     ...after({ do: 'answer', as: 'text' }, { do: 'touch' }, { do: 'echo' }),
     request: { ...handler().request, method: 'POST', body: 40_000 },
   },
+  'a login that fails, a late write, and an echo, while another response is before it': {
+    ...handler(
+      { do: 'open' },
+      { do: 'touch' },
+      deed('login', true),
+      end(''),
+      write(''),
+      { do: 'touch' },
+      { do: 'echo' },
+    ),
+    behind: true,
+  },
+  'a pipeline that nobody awaits, while another response is before it': {
+    ...after(
+      { do: 'settle' },
+      { do: 'touch' },
+      { do: 'pipeline', chunks: 1, bytes: 1, pace: 'at once', fails: false, awaited: false },
+    ),
+    behind: true,
+  },
+  'an empty pipeline into a response that has ended a moment ago': after(
+    { do: 'produce', chunks: 2, bytes: 700 },
+    { do: 'touch' },
+    { do: 'end', callback: false },
+    { do: 'turn', turns: 2 },
+    { do: 'pipeline', chunks: 0, bytes: 1, pace: 'a turn each', fails: false, awaited: true },
+  ),
   'an end without a body': after({ do: 'end', callback: true }),
   'a 204': after({ do: 'statusCode', code: 204 }, end('')),
   'a 204 that is ended a turn later': after(

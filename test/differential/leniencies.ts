@@ -39,9 +39,14 @@ export function lateInterims(plain: Observation, session: Observation): string[]
   return stepsAfterTheEnd(plain, session, / (continue|processing|earlyHints)$/);
 }
 
-function stepsAfterTheEnd(plain: Observation, session: Observation, name: RegExp): string[] {
+function stepsAfterTheEnd(
+  plain: Observation,
+  session: Observation,
+  name: RegExp,
+  hasWaited = false,
+): string[] {
   return session.steps
-    .filter(({ step, held }, at) => held && plain.steps[at]?.endedBefore === true && name.test(step))
+    .filter(({ step, held }, at) => (held || hasWaited) && plain.steps[at]?.endedBefore === true && name.test(step))
     .map(({ step }) => `${step} callback`);
 }
 
@@ -73,10 +78,11 @@ export function bytesMayBeMissing(plain: Observation, session: Observation): boo
 /**
  * An `end` after the end is told what has become of the first. `end(); await a turn; end(callback)`: plain Node has sent
  * everything and calls it with ERR_STREAM_ALREADY_FINISHED at once, a held response when it finishes. A pipeline into an
- * ended response likewise: plain Node calls it with ERR_STREAM_PREMATURE_CLOSE where the response is over by then.
+ * ended response likewise: plain Node calls it with ERR_STREAM_PREMATURE_CLOSE where the response is over by then. A stream of
+ * HTTP/2 that has waited is over a little later than one that has not: `produce; end(); await two turns; pipeline`.
  */
 export function lateEnds(plain: Observation, session: Observation): string[] {
-  return stepsAfterTheEnd(plain, session, / (end|pipeline)$/);
+  return stepsAfterTheEnd(plain, session, / (end|pipeline)$/, session.multiplexed);
 }
 
 /**
