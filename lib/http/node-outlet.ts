@@ -114,7 +114,8 @@ export class NodeOutlet implements Outlet, PatchedMethods {
     const { socket } = this.#response;
     if (this.#isGone) return tellGone(kept);
     let accepted = true;
-    this.#uncorkEnded();
+    // As Node's `end` does, which came before whoever corked it since.
+    if (this.#response.finished) uncork(this.#response);
     socket?.cork();
     // The piece that they were to leave with was refused by Node.
     if (headers && kept.length === 0) this.#node.send(['']);
@@ -136,7 +137,8 @@ export class NodeOutlet implements Outlet, PatchedMethods {
       for (const { args } of kept) args[2]?.(error);
       if (endless) response.socket?.destroySoon();
     };
-    this.#uncorkEnded();
+    // An end that threw has left it corked for good, where nobody would get the answer.
+    uncork(response);
     const body = response.req.method === 'HEAD' ? '' : answer.body;
     const accepted = this.#node.send([body, 'utf8', told]);
     // Whoever is not told by an end of the connection may go on, into the void, and end in his own time.
@@ -149,12 +151,6 @@ export class NodeOutlet implements Outlet, PatchedMethods {
     // Behind another response it is open in plain Node too, until its turn comes.
     if (response.socket === null) response.once('socket', () => closeAsEnded(response));
     else closeAsEnded(response);
-  }
-
-  /** As Node's `end` does, which came before whoever corked it since. */
-  #uncorkEnded(): void {
-    const { finished, socket } = this.#response;
-    while (finished && socket !== null && socket.writableCorked > 0) socket.uncork();
   }
 
   /**
@@ -243,6 +239,10 @@ function closeAsEnded(response: NodeResponse): void {
     response.destroy = destroyNothing;
     process.nextTick(() => (response.destroyed = true));
   });
+}
+
+function uncork({ socket }: NodeResponse): void {
+  while (socket !== null && socket.writableCorked > 0) socket.uncork();
 }
 
 function destroyNothing(this: NodeResponse): NodeResponse {

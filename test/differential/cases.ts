@@ -180,6 +180,22 @@ export const CASES: Readonly<Record<string, Program>> = {
     { do: 'turn', turns: 2 },
     { do: 'pipeline', chunks: 0, bytes: 1, pace: 'a turn each', fails: false, awaited: true },
   ),
+  'a body that is read after the answer': {
+    ...after({ do: 'answer', as: 'text' }, { do: 'written' }, { do: 'touch' }, end(''), { do: 'readBody' }),
+    request: { ...handler().request, method: 'POST', body: 5 },
+  },
+  'an end whose chunk is refused, in a stream': after(
+    { do: 'produce', chunks: 1, bytes: 700 },
+    { do: 'turn', turns: 1 },
+    { do: 'end', chunk: text('€'), encoding: 'nonsense', callback: false },
+    { do: 'touch' },
+    { do: 'answer', as: 'text' },
+  ),
+  'a pipe whose source fails after much': after(
+    { do: 'pipe', chunks: 3, bytes: 40_000, pace: 'a turn each', fails: true, awaited: true },
+    { do: 'touch' },
+    { do: 'end', callback: false },
+  ),
   'an end without a body': after({ do: 'end', callback: true }),
   'a 204': after({ do: 'statusCode', code: 204 }, end('')),
   'a 204 that is ended a turn later': after(

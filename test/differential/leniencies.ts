@@ -46,7 +46,9 @@ function stepsAfterTheEnd(
   hasWaited = false,
 ): string[] {
   return session.steps
-    .filter(({ step, held }, at) => (held || hasWaited) && plain.steps[at]?.endedBefore === true && name.test(step))
+    .filter(
+      ({ step, held }, at) => (held || hasWaited) && plain.steps[at]?.endedBefore === true && name.test(step),
+    )
     .map(({ step }) => `${step} callback`);
 }
 
@@ -251,4 +253,34 @@ export function onceLateWrites(
   const isPiped = stepsAfterTheEnd(plain, session, / pipeline$/).length > 0;
   const late = 'error ERR_STREAM_WRITE_AFTER_END';
   return events.filter((event, at) => !isPiped || event !== late || events.indexOf(late) === at);
+}
+
+/**
+ * Node reads what is left of a request, for nobody, once its response is over. `answer(); readBody` of a POST: too late in plain Node,
+ * and in time with a save under way.
+ */
+export function bodyMayStillBeThere(record: StepRecord, session: Observation): boolean {
+  return record.endedBefore && record.step.endsWith(' readBody') && session.steps.some(({ held }) => held);
+}
+
+/**
+ * An `end` whose chunk is refused leaves the connection corked, for good: in plain Node what comes then is stuck, and what was written
+ * before has left. `write('x'); await a turn; end('€', 'nonsense')`: with a save under way the x is stuck as well.
+ */
+export function isStuck(plain: Observation, session: Observation): boolean {
+  const corked = ({ steps }: Observation): boolean =>
+    steps.some(
+      ({ step, outcome, pending }) =>
+        step.endsWith(' end') && outcome.startsWith('threw') && !pending.includes('"writableCorked":0'),
+    );
+  return plain.ending === 'open' && session.ending === 'open' && corked(plain) && corked(session);
+}
+
+/**
+ * A source that fails takes with it what it has not handed over, which is more where it was told to wait: see
+ * {@link writeMayReturnFalse}. `pipe` of three chunks of 40 kB and a failure: plain Node sends all three.
+ */
+export function failingSourceMayHaveWaited({ steps }: Program, session: Observation): boolean {
+  const fails = steps.some((step) => (step.do === 'pipe' || step.do === 'pipeline') && step.fails);
+  return fails && session.steps.some(({ held }) => held);
 }
