@@ -9,6 +9,7 @@ import { describeSessionIndex } from '../contract/session-index.contract.js';
 import { describeSessionStore } from '../contract/session-store.contract.js';
 import { eventually } from '../support/eventually.js';
 import { aclLine } from '../security/acl-line.js';
+import { addSlots } from './helpers/cluster.js';
 import { startRedis, type RedisProcess } from '../support/redis-server.js';
 import { linkTo, nodesOn, storeOn, type Place } from './helpers/store-on.js';
 
@@ -32,7 +33,7 @@ async function blindOnCluster(): Promise<Place> {
     args: ['--cluster-enabled', 'yes', '--cluster-announce-ip', '127.0.0.1'],
   });
   const admin = new Redis({ host, port, password: 'admin-password' });
-  await admin.call('CLUSTER', 'ADDSLOTSRANGE', 0, 16_383);
+  await addSlots(admin);
   await eventually('all slots are served', async () =>
     (await admin.cluster('INFO')).includes('cluster_state:ok') ? true : undefined,
   );

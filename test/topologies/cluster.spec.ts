@@ -154,8 +154,7 @@ describe('a cluster', () => {
     const slot = await slotOf(cluster, keyOf(first));
     const from = Math.floor((slot * 3) / 16_384);
     const to = (from + 1) % 3;
-    const source = cluster.admins[from];
-    await source?.config('RESETSTAT');
+    for (const admin of cluster.admins) await admin.config('RESETSTAT');
     await beginMove(cluster, slot, from, to);
     const renewed = ids.map((id) => freshId(id));
     const login = { principal: 'anna', absoluteTimeout: 0 };
@@ -165,8 +164,10 @@ describe('a cluster', () => {
     ]);
     // Of what is asked about two keys of it, one is here and the other not.
     await eventually('more refusals than ioredis tries', async () => {
-      const count = /errorstat_TRYAGAIN:count=(\d+)/.exec(String(await source?.info('errorstats')))?.[1];
-      return Number(count ?? 0) > 2 * 20 ? true : undefined;
+      // The source says so itself, or sends on to the target, which does: Redis 6.2.
+      const stats = await Promise.all(cluster.admins.map((admin) => admin.info('errorstats')));
+      const counts = stats.map((text) => Number(/errorstat_TRYAGAIN:count=(\d+)/.exec(text)?.[1] ?? 0));
+      return Math.max(...counts) > 2 * 20 ? true : undefined;
     });
     await moveSlot(cluster, slot, from, to);
     try {

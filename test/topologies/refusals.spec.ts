@@ -11,7 +11,7 @@ import { freePort } from '../support/free-port.js';
 import { LogSink } from '../support/log-sink.js';
 import { startRedis, type RedisProcess } from '../support/redis-server.js';
 import { makeAuthority, type Authority, type KeyPair } from './helpers/certificates.js';
-import { slotOf, startCluster, type ClusterInstallation } from './helpers/cluster.js';
+import { addSlots, slotOf, startCluster, type ClusterInstallation } from './helpers/cluster.js';
 import { eventually } from '../support/eventually.js';
 import { DATA_PASSWORD, MASTER_NAME, SENTINEL_PASSWORD, startSentinel } from './helpers/sentinel.js';
 import { linkTo, nodesOn, storeOn } from './helpers/store-on.js';
@@ -139,8 +139,6 @@ describe('a cluster', () => {
     const admin = redisClient(server.port);
     return [server, admin];
   };
-  const allSlots = (admin: Redis, last = 16_383): Promise<unknown> =>
-    admin.call('CLUSTER', 'ADDSLOTSRANGE', 0, last);
   const settings = (port: number): Settings => ({
     REDIS_SESSION_CLUSTER_NODES: `127.0.0.1:${port}`,
     REDIS_SESSION_TIMEOUT: '2000',
@@ -153,7 +151,7 @@ describe('a cluster', () => {
 
   it('a node of which is given as HOST is told to be given as CLUSTER_NODES', async () => {
     const [{ port }, admin] = await oneNode(['--cluster-announce-ip', '127.0.0.1']);
-    await allSlots(admin, 1);
+    await addSlots(admin, 0, 2);
     const text = await refusal({
       REDIS_SESSION_HOST: '127.0.0.1',
       REDIS_SESSION_PORT: String(port),
@@ -164,13 +162,13 @@ describe('a cluster', () => {
 
   it('of one node that tells no address is told to announce one', async () => {
     const [{ port }, admin] = await oneNode();
-    await allSlots(admin);
+    await addSlots(admin);
     expect(await refusal(settings(port))).toMatch(/tell no address.*cluster-announce-ip/);
   });
 
   it('with slots that nobody serves is told so', async () => {
     const [{ port }, admin] = await oneNode(['--cluster-announce-ip', '127.0.0.1']);
-    await allSlots(admin, 9_999);
+    await addSlots(admin, 9_999);
     expect(await refusal(settings(port))).toMatch(/10000 of 16384 slots/);
   });
 
@@ -180,7 +178,7 @@ describe('a cluster', () => {
       ...['--cluster-announce-ip', '127.0.0.1'],
       ...['--cluster-announce-port', String(nowhere)],
     ]);
-    await allSlots(admin);
+    await addSlots(admin);
     const text = await refusal(settings(port));
     expect(text).toContain(`127.0.0.1:${nowhere}`);
     expect(text).toMatch(/nobody answers from here.*natMap/);

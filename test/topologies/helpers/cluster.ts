@@ -34,9 +34,7 @@ export async function startCluster(args: readonly string[] = []): Promise<Cluste
   await Promise.all(
     admins.slice(0, MASTERS).map((admin, at) => {
       const from = Math.ceil((SLOTS * at) / MASTERS);
-      const count = Math.ceil((SLOTS * (at + 1)) / MASTERS) - from;
-      // One by one: Redis 6.2 does not know ranges.
-      return admin.call('CLUSTER', 'ADDSLOTS', ...Array.from({ length: count }, (_, slot) => from + slot));
+      return addSlots(admin, from, Math.ceil((SLOTS * (at + 1)) / MASTERS));
     }),
   );
   for (const { port } of servers.slice(1)) await first.call('CLUSTER', 'MEET', '127.0.0.1', port);
@@ -71,6 +69,11 @@ export async function startCluster(args: readonly string[] = []): Promise<Cluste
       .map(({ port }) => `127.0.0.1:${port}`)
       .join(','),
   };
+}
+
+/** Gives slots to a server, from one up to the next but `end`; all of them by default. One by one: Redis 6.2 knows no ranges. */
+export async function addSlots(admin: Redis, from = 0, end = SLOTS): Promise<void> {
+  await admin.call('CLUSTER', 'ADDSLOTS', ...Array.from({ length: end - from }, (_, slot) => from + slot));
 }
 
 /** The slot of a key, as the server counts it. */
