@@ -1,12 +1,12 @@
-import { afterEach, beforeAll, describe, expect, it } from '@jest/globals';
+import { afterEach, describe, expect, it } from '@jest/globals';
 import csrfProtection from '@fastify/csrf-protection';
 import flash from '@fastify/flash';
 import { Authenticator, Strategy } from '@fastify/passport';
-import { Redis } from 'ioredis';
 import { SessionService, type SessionModuleOptions } from 'nestjs-redis-session';
-import { onCleanup } from '../support/cleanup.js';
 import { Browser } from '../support/cookie-jar.js';
-import { startRedis, type RedisProcess } from '../support/redis-server.js';
+import { keyOf } from '../support/records.js';
+import { redisClient } from '../support/redis-client.js';
+import { startRedis } from '../support/redis-server.js';
 import {
   startFastifySite,
   type FastifySite,
@@ -15,13 +15,8 @@ import {
 } from './helpers/fastify-site.js';
 import { redisAt } from './helpers/playground.js';
 
-let redis: RedisProcess;
-let client: Redis;
-beforeAll(async () => {
-  redis = await startRedis();
-  client = new Redis(redis.port, redis.host);
-  onCleanup(() => client.disconnect());
-});
+const redis = await startRedis();
+const client = redisClient(redis.port);
 afterEach(() => client.flushall());
 
 interface User {
@@ -65,7 +60,6 @@ function passportOf(
   return passport;
 }
 
-const keyOf = (id: string): string => `session:{${id.slice(0, 4)}}${id.slice(4)}`;
 const passportRequest = (request: SessionRequest): PassportRequest => request as PassportRequest;
 const logIn = (request: SessionRequest, id: number, options?: object): Promise<void> =>
   passportRequest(request).logIn(USERS.get(id) as User, options);
