@@ -18,6 +18,7 @@ import {
   type SiteExtras,
 } from './helpers/express-site.js';
 import { redisAt } from './helpers/playground.js';
+import { told } from './helpers/site.js';
 
 const redis = await startRedis();
 const client = redisClient(redis.port);
@@ -79,8 +80,6 @@ describe('Passport', () => {
     nodes.push(site);
     return site;
   };
-  /** The kinds of events since the last call. */
-  const told = (site: ExpressSite): string[] => site.events.splice(0).map(({ type }) => type);
 
   it('a login is one login: a new token, the principal, the whole life of a user, on every node', async () => {
     const [a, b] = [await start(), await start()];

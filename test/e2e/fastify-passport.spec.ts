@@ -14,6 +14,7 @@ import {
   type SiteExtras,
 } from './helpers/fastify-site.js';
 import { redisAt } from './helpers/playground.js';
+import { told } from './helpers/site.js';
 
 const redis = await startRedis();
 const client = redisClient(redis.port);
@@ -82,9 +83,6 @@ async function start(
     },
   );
 }
-
-/** The kinds of events since the last call. */
-const told = (site: FastifySite): string[] => site.events.splice(0).map(({ type }) => type);
 
 describe('@fastify/passport', () => {
   it('a login is one login: a new token, the principal, the whole life of a user, on every node', async () => {

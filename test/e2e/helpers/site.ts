@@ -91,3 +91,8 @@ export async function startSite<Request, Response>(
     seenByNest: async (browser) => (await browser.get(`${started.url}/seen-by-nest`)).json(),
   };
 }
+
+/** The kinds of events since the last call. */
+export function told({ events }: { readonly events: SessionEvent[] }): string[] {
+  return events.splice(0).map(({ type }) => type);
+}
