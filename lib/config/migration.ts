@@ -74,6 +74,7 @@ export function checkMigration(options: unknown, refuse: (place: string, text: s
   if (Object.keys(options).length === 0) return refuse('', `must name ${LIBRARIES.join(' or ')}`);
   refuseUnknown('', options, LIBRARIES);
   const known = Object.keys(CHECKS);
+  const cookieNames: unknown[] = [];
   for (const library of LIBRARIES) {
     const given = options[library];
     if (given === undefined) continue;
@@ -84,7 +85,10 @@ export function checkMigration(options: unknown, refuse: (place: string, text: s
     refuseUnknown(`.${library}`, given, known);
     for (const [name, [isSound, text]] of Object.entries(CHECKS))
       if (!isSound(given[name])) refuse(`.${library}.${name}`, text);
+    cookieNames.push(given['cookieName'] ?? DEFAULTS[library].cookieName);
   }
+  if (new Set(cookieNames).size < cookieNames.length)
+    refuse('', 'has one cookieName for both libraries: which of them a cookie is of cannot be told');
 }
 
 function isSecretOrRing(value: unknown): boolean {

@@ -2,7 +2,7 @@ import { RESERVED_MEMBERS } from '../core/members.js';
 import type { SettingPath } from './catalog.js';
 import { ADDRESSES, type Given, type Issue } from './given.js';
 import { YES_OR_NO } from './kinds.js';
-import { checkMigration, oldLibrariesOf } from './migration.js';
+import { checkMigration } from './migration.js';
 import { parseRedisUrl } from './redis-url.js';
 import type { SessionSettings } from './settings.js';
 
@@ -195,9 +195,6 @@ function migration(settings: SessionSettings, issues: Issue[]): void {
   const before = issues.length;
   checkMigration(migrateFrom, refuse);
   if (issues.length > before) return;
-  const libraries = oldLibrariesOf(migrateFrom);
-  if (libraries.length > 1 && libraries[0]?.cookieName === libraries[1]?.cookieName)
-    refuse('', 'has one cookieName for both libraries: which of them a cookie is of cannot be told');
   if (!usesRedis)
     refuse('', 'needs sessions in Redis, where those of before are: set REDIS_SESSION_ENABLED=true');
   if (transport.header !== undefined)
@@ -205,7 +202,7 @@ function migration(settings: SessionSettings, issues: Issue[]): void {
       '',
       'takes over cookies, and REDIS_SESSION_TRANSPORT_HEADER says that none is read: leave one of them out',
     );
-  for (const { library, cookieName } of libraries) {
+  for (const { library, cookieName } of settings.oldLibraries) {
     if (cookieName === cookie.names.secure || cookieName === cookie.names.plain)
       refuse(
         `.${library}`,
