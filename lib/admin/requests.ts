@@ -1,4 +1,5 @@
 import { BadRequestException } from '@nestjs/common';
+import { ownField } from '../nest/raw-http.js';
 
 /** A query or a body as frameworks hand them out: a field may be missing, be there twice, or be an object. */
 export type Fields = unknown;
@@ -10,13 +11,13 @@ const MOST_LIMIT = 500;
 
 /** A field that is there once, and not empty. Whatever else it may be counts as missing: for pages, that say what is missing. */
 export function fieldOf(fields: Fields, name: string): string | undefined {
-  const value = valueOf(fields, name);
+  const value = ownField(fields, name);
   return typeof value === 'string' && value !== '' ? value : undefined;
 }
 
 /** The same for programs, which are told. @throws BadRequestException where it is there, and is no text. */
 export function strictFieldOf(fields: Fields, name: string): string | undefined {
-  const value = valueOf(fields, name);
+  const value = ownField(fields, name);
   const field = fieldOf(fields, name);
   if (value !== undefined && field === undefined)
     throw new BadRequestException(`'${name}' is to be given once, and not empty.`);
@@ -30,9 +31,4 @@ export function limitOf(fields: Fields): number {
   const limit = /^\d{1,6}$/.test(given) ? Number(given) : NaN;
   if (limit >= 1 && limit <= MOST_LIMIT) return limit;
   throw new BadRequestException(`'limit' is a whole number from 1 to ${MOST_LIMIT}.`);
-}
-
-function valueOf(fields: Fields, name: string): unknown {
-  if (typeof fields !== 'object' || fields === null || !Object.hasOwn(fields, name)) return undefined;
-  return (fields as Record<string, unknown>)[name];
 }

@@ -48,13 +48,21 @@ export const REFUSED_POOL_SETTINGS: ReadonlyMap<string, string> = new Map([
   ['evictionPolicyClassName', 'it names a Java class; use the idle time settings'],
 ]);
 
+/** The ways to say where Redis is, each with its settings. */
+export const ADDRESSES = [
+  ['redis.url'],
+  ['redis.host', 'redis.port'],
+  ['redis.sentinel.master', 'redis.sentinel.nodes'],
+  ['redis.cluster.nodes'],
+] as const satisfies readonly (readonly SettingPath[])[];
+
 /** Gathers what ConfigService and code say; ConfigService wins. */
 export function gather(code: SessionModuleOptions, read: ReadSetting | undefined, issues: Issue[]): Given {
   const renamed = new Map<string, string>();
-  const options = optionsOf(code, renamed, issues);
+  const inCode = entriesOfCode(code, renamed, issues);
   const entries = new Map<SettingPath, Entry>();
   for (const setting of CATALOG) {
-    const entry = (read && fromConfig(setting, read, issues)) ?? fromCode(setting, options.get(setting.path));
+    const entry = (read && entryOfConfig(setting, read, issues)) ?? inCode.get(setting.path);
     if (entry) entries.set(setting.path, entry);
   }
   if (read) refusePoolSettings(read, issues);
@@ -66,34 +74,23 @@ function isSet(value: unknown): boolean {
   return value !== undefined && value !== null && value !== '';
 }
 
-function fromConfig(setting: CatalogEntry, read: ReadSetting, issues: Issue[]): Entry | undefined {
+function entryOfConfig(setting: CatalogEntry, read: ReadSetting, issues: Issue[]): Entry | undefined {
   const { name, oldNames = [], kind } = setting;
   if (name === undefined) return undefined;
-  const label = [name, ...oldNames].find((each) => isSet(read(each)));
-  if (label === undefined) return undefined;
-  const raw = read(label);
+  const given = [name, ...oldNames]
+    .map((label) => ({ label, raw: read(label) }))
+    .filter(({ raw }) => isSet(raw));
+  const [first] = given;
+  if (first === undefined) return undefined;
+  const { label, raw } = first;
   const entry: Entry = { label, source: 'config', kind, raw, value: kind.read(raw) };
   // Between two old names neither is known to be the newer one.
-  const other = oldNames.find((each) => isSet(read(each)) && String(read(each)) !== String(raw));
-  if (label !== name && other) {
-    issues.push({
-      label,
-      text: `contradicts ${other}: set ${name} alone, or the same value in both`,
-      entry,
-    });
+  const other = label !== name && given.find((each) => String(each.raw) !== String(raw));
+  if (other) {
+    const text = `contradicts ${other.label}: set ${name} alone, or the same value in both`;
+    issues.push({ label, text, entry });
   }
   return entry;
-}
-
-function fromCode({ kind }: CatalogEntry, option: Option | undefined): Entry | undefined {
-  // `password: process.env.X ?? ''` means that there is none.
-  if (
-    option === undefined ||
-    (option.raw === '' && kind.secret && (kind.type === 'secret' || kind.type === 'pem'))
-  ) {
-    return undefined;
-  }
-  return { ...option, source: 'code', kind, value: kind.read(option.raw) };
 }
 
 function refusePoolSettings(read: ReadSetting, issues: Issue[]): void {
@@ -107,16 +104,10 @@ function refusePoolSettings(read: ReadSetting, issues: Issue[]): void {
 
 /** An address in ConfigService replaces one in code, of whatever form: a default must not contradict it. */
 function dropOtherAddresses(entries: Map<SettingPath, Entry>): void {
-  const forms: readonly (readonly SettingPath[])[] = [
-    ['redis.url'],
-    ['redis.host', 'redis.port'],
-    ['redis.sentinel.master', 'redis.sentinel.nodes'],
-    ['redis.cluster.nodes'],
-  ];
   const fromConfigService = (path: SettingPath): boolean => entries.get(path)?.source === 'config';
-  if (!forms.flat().some(fromConfigService)) return;
-  for (const form of forms.filter((paths) => !paths.some(fromConfigService))) {
-    for (const path of form) entries.delete(path);
+  if (!ADDRESSES.flat().some(fromConfigService)) return;
+  for (const form of ADDRESSES) {
+    if (!form.some(fromConfigService)) for (const path of form) entries.delete(path);
   }
 }
 
@@ -141,50 +132,47 @@ function valuesOf(entries: ReadonlyMap<SettingPath, Entry>): ReadonlyMap<Setting
   return values;
 }
 
-interface Option {
-  readonly label: string;
-  readonly raw: unknown;
-}
-
 /** What code gives, by its place in the settings; options that there are not are issues. */
-function optionsOf(
+function entriesOfCode(
   code: SessionModuleOptions,
   renamed: Map<string, string>,
   issues: Issue[],
-): ReadonlyMap<string, Option> {
-  const options = new Map<string, Option>();
+): ReadonlyMap<string, Entry> {
+  const entries = new Map<string, Entry>();
+  const give = (path: string, label: string, kind: SettingKind, raw: unknown): void => {
+    // `password: process.env.X ?? ''` means that there is none.
+    const isNone = raw === '' && kind.secret && (kind.type === 'secret' || kind.type === 'pem');
+    if (!isNone) entries.set(path, { label, source: 'code', kind, raw, value: kind.read(raw) });
+  };
   const walk = (type: SectionType, above: string, section: object): void => {
     const declared = declarationsOf(type);
     const known = declared.filter(({ switches }) => switches === undefined);
-    const place = (property: string): string => (above === '' ? property : `${above}.${property}`);
     for (const [key, raw] of Object.entries(section) as [string, unknown][]) {
-      const label = place(key);
+      const label = above + key;
       const option = known.find(({ property, oldOptions }) => property === key || oldOptions?.includes(key));
       if (option === undefined) {
-        issues.push({ label, text: unknownOption(above, known) });
-      } else if (raw !== undefined && raw !== null) {
-        const path = place(option.property);
-        const switched = declared.find(({ switches }) => switches === key);
-        if (switched) {
-          options.set(place(switched.property), { label, raw: typeof raw === 'object' ? true : raw });
-        }
-        if (option.section && typeof raw === 'object') walk(option.section, path, raw);
-        else if (option.section && !switched) {
-          issues.push({ label, text: `must be an object with ${namesOf(declarationsOf(option.section))}` });
-        } else if (key === option.property) options.set(path, { label, raw });
-        else {
-          renamed.set(label, path);
-          if (!options.has(path)) options.set(path, { label, raw });
-        }
+        const place = above === '' ? 'the session options' : above.slice(0, -1);
+        issues.push({ label, text: `is not an option; known in ${place}: ${namesOf(known)}` });
+        continue;
+      }
+      if (raw === undefined || raw === null) continue;
+      const path = above + option.property;
+      const switched = declared.find(({ switches }) => switches === key);
+      if (switched)
+        give(above + switched.property, label, switched.kind, typeof raw === 'object' ? true : raw);
+      if (option.section && typeof raw === 'object') walk(option.section, `${path}.`, raw);
+      else if (option.section) {
+        const text = `must be an object with ${namesOf(declarationsOf(option.section))}`;
+        if (!switched) issues.push({ label, text });
+      } else if (key === option.property) give(path, label, option.kind, raw);
+      else {
+        renamed.set(label, path);
+        if (!entries.has(path)) give(path, label, option.kind, raw);
       }
     }
   };
   walk(SessionSettings, '', code);
-  return options;
-}
-
-function unknownOption(above: string, known: readonly { property: string }[]): string {
-  return `is not an option; known in ${above === '' ? 'the session options' : above}: ${namesOf(known)}`;
+  return entries;
 }
 
 function namesOf(declared: readonly { property: string }[]): string {

@@ -91,7 +91,6 @@ export function listOf(words: readonly string[]): SettingKind {
       return Array.isArray(list) ? [...new Set(list.map(upperCase))] : list;
     },
     checks: [...notEmpty(message), IsIn(words, { each: true, message })],
-    show: (value) => (value as readonly string[]).join(','),
   };
 }
 

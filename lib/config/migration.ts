@@ -1,5 +1,3 @@
-import { secretWeakness } from './secrets.js';
-
 /** How the sessions of a library are found that an application moves away from. */
 export interface OldSessionsOptions {
   /** The secrets of its cookie, as they are given to it: all verify. Keep the last one where it is until the move is over. */
@@ -42,72 +40,64 @@ const DEFAULTS = {
 } as const;
 
 const LIBRARIES = Object.keys(DEFAULTS) as (keyof typeof DEFAULTS)[];
-const KNOWN = ['secrets', 'cookieName', 'prefix', 'principal'];
-const TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
-/** One pair of braces would choose the slot of every key; what is left over of them makes it ambiguous. */
-const PREFIX = /^(?:[^{}\s]*|[^{}\s]*\{[^{}\s]+\}[^{}\s]*)$/;
 
-/** What is wrong with the option, or with what is at a place in it. Holds nothing of a secret. */
-interface MigrationIssue {
-  /** As in `.expressSession.secrets`; empty: all of it. */
-  readonly place: string;
-  readonly text: string;
+/** Whether an option may have a value, and what is said of one that it may not have. */
+type Check = readonly [isSound: (value: unknown) => boolean, otherwise: string];
+
+const CHECKS: Readonly<Record<keyof OldSessionsOptions, Check>> = {
+  secrets: [
+    isSecretOrRing,
+    'is missing: give the secret, or all secrets, that sign the cookie there. Without one anybody could name any session',
+  ],
+  cookieName: [textOrNone(/^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/), 'must be the name of a cookie'],
+  prefix: [
+    // One pair of braces would choose the slot of every key; what is left over of them makes it ambiguous.
+    textOrNone(/^(?:[^{}\s]*|[^{}\s]*\{[^{}\s]+\}[^{}\s]*)$/),
+    'must be text without blanks, and with one pair of braces at most',
+  ],
+  principal: [
+    (value) => value === undefined || typeof value === 'function',
+    'must be a function from a session to who is logged in',
+  ],
+};
+
+/**
+ * Tells what is wrong with the option.
+ * @param refuse Takes the place within the option, as `.expressSession.secrets`, and a text that holds nothing of a secret.
+ */
+export function checkMigration(options: unknown, refuse: (place: string, text: string) => void): void {
+  const refuseUnknown = (place: string, section: object, known: readonly string[]): void => {
+    for (const name of Object.keys(section).filter((each) => !known.includes(each)))
+      refuse(`${place}.${name}`, `is not an option; known are ${known.join(', ')}`);
+  };
+  if (!isObject(options)) return refuse('', `must be an object with ${LIBRARIES.join(' or ')}`);
+  if (Object.keys(options).length === 0) return refuse('', `must name ${LIBRARIES.join(' or ')}`);
+  refuseUnknown('', options, LIBRARIES);
+  const known = Object.keys(CHECKS);
+  const cookieNames: unknown[] = [];
+  for (const library of LIBRARIES) {
+    const given = options[library];
+    if (given === undefined) continue;
+    if (!isObject(given)) {
+      refuse(`.${library}`, `must be an object with ${known.join(', ')}`);
+      continue;
+    }
+    refuseUnknown(`.${library}`, given, known);
+    for (const [name, [isSound, text]] of Object.entries(CHECKS))
+      if (!isSound(given[name])) refuse(`.${library}.${name}`, text);
+    cookieNames.push(given['cookieName'] ?? DEFAULTS[library].cookieName);
+  }
+  if (new Set(cookieNames).size < cookieNames.length)
+    refuse('', 'has one cookieName for both libraries: which of them a cookie is of cannot be told');
 }
 
-/** What is wrong with it. */
-export function migrationIssues(options: unknown): MigrationIssue[] {
-  if (!isObject(options)) return [{ place: '', text: `must be an object with ${LIBRARIES.join(' or ')}` }];
-  const names = Object.keys(options);
-  const given = LIBRARIES.filter((name) => options[name] !== undefined);
-  const unknown = names.filter((name) => !LIBRARIES.some((library) => library === name));
-  return [
-    ...unknown.map((name) => unknownOption(`.${name}`, LIBRARIES)),
-    ...(names.length === 0 ? [{ place: '', text: `must name ${LIBRARIES.join(' or ')}` }] : []),
-    ...given.flatMap((name) => issuesOfOne(`.${name}`, options[name])),
-    ...sameCookie(options),
-  ];
+function isSecretOrRing(value: unknown): boolean {
+  const ring: readonly unknown[] = Array.isArray(value) ? value : [value];
+  return ring.length > 0 && ring.every((each) => typeof each === 'string' && each !== '');
 }
 
-function unknownOption(place: string, known: readonly string[]): MigrationIssue {
-  return { place, text: `is not an option; known are ${known.join(', ')}` };
-}
-
-function issuesOfOne(above: string, options: unknown): MigrationIssue[] {
-  if (!isObject(options)) return [{ place: above, text: `must be an object with ${KNOWN.join(', ')}` }];
-  const { cookieName, prefix, principal, secrets } = options;
-  const issues = Object.keys(options)
-    .filter((name) => !KNOWN.includes(name))
-    .map((name) => unknownOption(`${above}.${name}`, KNOWN));
-  const issue = (name: string, text: string): void => void issues.push({ place: `${above}.${name}`, text });
-  const list: unknown[] = Array.isArray(secrets) ? secrets : [secrets];
-  if (list.length === 0 || !list.every((each) => typeof each === 'string' && each !== ''))
-    issue(
-      'secrets',
-      'is missing: give the secret, or all secrets, that sign the cookie there. Without one anybody could name ' +
-        'any session',
-    );
-  if (cookieName !== undefined && !(typeof cookieName === 'string' && TOKEN.test(cookieName)))
-    issue('cookieName', 'must be the name of a cookie');
-  if (prefix !== undefined && !(typeof prefix === 'string' && PREFIX.test(prefix)))
-    issue('prefix', 'must be text without blanks, and with one pair of braces at most');
-  if (principal !== undefined && typeof principal !== 'function')
-    issue('principal', 'must be a function from a session to who is logged in');
-  return issues;
-}
-
-function sameCookie(options: Record<string, unknown>): MigrationIssue[] {
-  const [one, other] = LIBRARIES.map((name) => {
-    const given = options[name];
-    return isObject(given) ? (given['cookieName'] ?? DEFAULTS[name].cookieName) : undefined;
-  });
-  return one !== undefined && one === other
-    ? [
-        {
-          place: '',
-          text: 'has one cookieName for both libraries: which of them a cookie is of cannot be told',
-        },
-      ]
-    : [];
+function textOrNone(pattern: RegExp): (value: unknown) => boolean {
+  return (value) => value === undefined || (typeof value === 'string' && pattern.test(value));
 }
 
 /** The libraries that sound options name. */
@@ -115,18 +105,10 @@ export function oldLibrariesOf(options: MigrateFromOptions | undefined): readonl
   return LIBRARIES.flatMap((library) => {
     const given = options?.[library];
     if (given === undefined) return [];
-    const { secrets, prefix = 'sess:', principal } = given;
-    const { cookieName = DEFAULTS[library].cookieName } = given;
-    const ring = typeof secrets === 'string' ? [secrets] : secrets;
-    return [{ ...DEFAULTS[library], library, secrets: ring, cookieName, prefix, principal }];
+    const { cookieName = DEFAULTS[library].cookieName, prefix = 'sess:', principal } = given;
+    const secrets = typeof given.secrets === 'string' ? [given.secrets] : given.secrets;
+    return [{ ...DEFAULTS[library], library, secrets, cookieName, prefix, principal }];
   });
-}
-
-/** Names of libraries whose secrets would not be accepted for a cookie of ours. */
-export function weaklySigned(options: MigrateFromOptions | undefined): string[] {
-  return oldLibrariesOf(options)
-    .filter(({ secrets }) => secrets.some((secret) => secretWeakness(secret) !== undefined))
-    .map(({ library }) => `migrateFrom.${library}.secrets`);
 }
 
 /** A copy, so that nobody changes it afterwards, and what the application has stays its own. */
@@ -136,7 +118,7 @@ export function copied(options: unknown): unknown {
     Object.entries(options).map(([name, one]) => {
       if (!isObject(one)) return [name, one];
       const { secrets } = one;
-      return [name, { ...one, ...(Array.isArray(secrets) && { secrets: [...(secrets as unknown[])] }) }];
+      return [name, { ...one, secrets: Array.isArray(secrets) ? [...(secrets as unknown[])] : secrets }];
     }),
   );
 }

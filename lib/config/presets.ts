@@ -4,10 +4,10 @@ export const PRESETS = ['aal1', 'aal2', 'aal3'] as const;
 /** One of {@link PRESETS}. */
 export type TimeoutPreset = (typeof PRESETS)[number];
 
-/** Seconds; undefined: the level asks for none, and the module's own default stands. */
+/** Seconds. What a level does not ask for is left out, and the module's own default stands. */
 interface PresetTimeouts {
-  readonly idleTimeoutSeconds: number | undefined;
-  readonly absoluteTimeoutSeconds: number;
+  readonly idleTimeoutSeconds?: number;
+  readonly absoluteTimeoutSeconds?: number;
 }
 
 const HOUR = 3600;
@@ -17,7 +17,7 @@ const HOUR = 3600;
  * login, and the inactivity timeout. For AAL2 revision 3 had asked for 12 hours and 30 minutes.
  */
 const TIMEOUTS: Readonly<Record<TimeoutPreset, PresetTimeouts>> = {
-  aal1: { idleTimeoutSeconds: undefined, absoluteTimeoutSeconds: 30 * 24 * HOUR },
+  aal1: { absoluteTimeoutSeconds: 30 * 24 * HOUR },
   aal2: { idleTimeoutSeconds: HOUR, absoluteTimeoutSeconds: 24 * HOUR },
   aal3: { idleTimeoutSeconds: HOUR / 4, absoluteTimeoutSeconds: 12 * HOUR },
 };
@@ -26,6 +26,6 @@ const TIMEOUTS: Readonly<Record<TimeoutPreset, PresetTimeouts>> = {
 export const DEFAULT_IDLE_SECONDS = 1800;
 
 /** What a preset says; nothing for anything else, which the validator refuses. */
-export function timeoutsOf(preset: unknown): Partial<PresetTimeouts> {
-  return PRESETS.some((name) => name === preset) ? TIMEOUTS[preset as TimeoutPreset] : {};
+export function timeoutsOf(preset: TimeoutPreset | undefined): PresetTimeouts {
+  return (preset && TIMEOUTS[preset]) ?? {};
 }

@@ -10,7 +10,6 @@ const STARTUPS = ['fail', 'wait', 'background'] as const;
 /** What happens when Redis cannot be reached at boot. */
 export type RedisStartup = (typeof STARTUPS)[number];
 
-/** TLS to Redis. PEM values are PEM text, or the path of a file that is read at boot; in force they are text. */
 export class TlsSettings extends Redacted {
   /** The authority that signed the server's certificate: PEM text, or the path of a PEM file. Default: those of the system. */
   @Setting('SSL_CA', pem) readonly ca: string | Buffer | undefined;
@@ -27,7 +26,6 @@ export class TlsSettings extends Redacted {
   readonly allowUnauthorized: boolean = false;
 }
 
-/** Sentinel, which knows where the master is. */
 export class SentinelSettings extends Redacted {
   /** Name of the master, as the sentinels know it. Default: none. */
   @Setting('SENTINEL_MASTER', text('the name of the master, as the sentinels know it', /^[\w.:-]+$/), {
@@ -45,7 +43,6 @@ export class SentinelSettings extends Redacted {
 
 type NatMap = Readonly<Record<string, RedisNode>> | ((announced: string) => RedisNode | null);
 
-/** Redis Cluster. */
 export class ClusterSettings extends Redacted {
   /** Some nodes of a cluster, `host:port,…`; the others are found through them. Port 6379 where none is given. Default: none. */
   @Setting('CLUSTER_NODES', nodes(6379)) readonly nodes!: readonly RedisNode[];
@@ -63,7 +60,6 @@ const POOLED: Condition<PoolSettings> = {
 };
 const MILLIS_OR_NONE = integer(-1, 2_147_483_647, ' ms');
 
-/** The pool, with the names, meanings and defaults of commons-pool2 except where said. Times in milliseconds. */
 export class PoolSettings extends Redacted {
   /** 1: one multiplexed connection and no pool; the settings of the pool then do nothing. More: a pool. Default: 1. */
   @Setting('MAX_CONNECTIONS', integer(1, 10_000), {

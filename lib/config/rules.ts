@@ -1,8 +1,8 @@
 import { RESERVED_MEMBERS } from '../core/members.js';
 import type { SettingPath } from './catalog.js';
-import type { Given, Issue } from './given.js';
+import { ADDRESSES, type Given, type Issue } from './given.js';
 import { YES_OR_NO } from './kinds.js';
-import { migrationIssues, oldLibrariesOf } from './migration.js';
+import { checkMigration } from './migration.js';
 import { parseRedisUrl } from './redis-url.js';
 import type { SessionSettings } from './settings.js';
 
@@ -30,13 +30,7 @@ export function contradictions(given: Given, settings: SessionSettings, producti
   return issues;
 }
 
-/** The ways to say where Redis is. */
-const PLACES = [
-  ...(['redis.url', 'redis.host', 'redis.port'] as const),
-  ...(['redis.sentinel.master', 'redis.sentinel.nodes', 'redis.cluster.nodes'] as const),
-];
-
-/** Those of a section that is left out have no check that sees them. */
+/** A switch that is neither on nor off leaves its section out, and the validator sees no section that is left out. */
 function switches({ entries }: Given, refuse: Refuse): void {
   for (const [path, { kind, value }] of entries) {
     if (kind.type === 'boolean' && typeof value !== 'boolean') refuse(path, `must be ${YES_OR_NO}`);
@@ -44,7 +38,9 @@ function switches({ entries }: Given, refuse: Refuse): void {
 }
 
 function addresses({ entries }: Given, refuse: Refuse): void {
-  const [url, host, port, master, sentinels, cluster] = PLACES.map((path) => entries.get(path)?.label);
+  const [url, host, port, master, sentinels, cluster] = ADDRESSES.flat().map(
+    (path) => entries.get(path)?.label,
+  );
   const beside = [host, port, master, cluster].filter((label) => label !== undefined);
   if (url && beside.length > 0)
     refuse('redis.url', `contradicts ${beside.join(', ')}: say where Redis is in one way`);
@@ -194,11 +190,11 @@ function migration(settings: SessionSettings, issues: Issue[]): void {
   const { migrateFrom, usesRedis, transport, cookie } = settings;
   // What is no object at all has been told of.
   if (typeof migrateFrom !== 'object') return;
-  const wrong = migrationIssues(migrateFrom);
   const refuse = (place: string, text: string): void =>
     void issues.push({ label: `migrateFrom${place}`, text });
-  for (const { place, text } of wrong) refuse(place, text);
-  if (wrong.length > 0) return;
+  const before = issues.length;
+  checkMigration(migrateFrom, refuse);
+  if (issues.length > before) return;
   if (!usesRedis)
     refuse('', 'needs sessions in Redis, where those of before are: set REDIS_SESSION_ENABLED=true');
   if (transport.header !== undefined)
@@ -206,9 +202,8 @@ function migration(settings: SessionSettings, issues: Issue[]): void {
       '',
       'takes over cookies, and REDIS_SESSION_TRANSPORT_HEADER says that none is read: leave one of them out',
     );
-  const { secure, plain } = cookie.names;
-  for (const { library, cookieName } of oldLibrariesOf(migrateFrom)) {
-    if (cookieName === secure || cookieName === plain)
+  for (const { library, cookieName } of settings.oldLibraries) {
+    if (cookieName === cookie.names.secure || cookieName === cookie.names.plain)
       refuse(
         `.${library}`,
         `has a cookie of the name of ours, ${cookieName}. Give ours another with REDIS_SESSION_COOKIE_NAME: ` +

@@ -11,7 +11,7 @@ import { CODEC, MIGRATION, STORE, storeName } from './own-parts.js';
 import { DEFAULT_IDLE_SECONDS, PRESETS, timeoutsOf, type TimeoutPreset } from './presets.js';
 import { oldLibrariesOf, type MigrateFromOptions, type OldLibrarySettings } from './migration.js';
 import { RedisSettings } from './redis-settings.js';
-import { encryptionKeyWeakness, secretWeakness } from './secrets.js';
+import { isEncryptionKey, isStrongSecret } from './secrets.js';
 
 const TEN_YEARS_SECONDS = 315_360_000;
 /** RFC 6265bis, 5.5: user agents limit Max-Age to 400 days. */
@@ -25,7 +25,6 @@ const HEADER =
 const DOMAIN = IsFQDN({ require_tld: false }, { message: 'a host name, without a dot in front' });
 const CLUSTER_ID = /^[A-Za-z0-9_.:-]{1,64}$/;
 
-/** The cookie. HttpOnly always, Expires never. */
 export class CookieSettings extends Redacted {
   /** Name of the cookie. Default: `__Host-sid` where it is sent Secure with path `/` and no domain, else `sid`. */
   @Setting<CookieSettings>(
@@ -70,7 +69,6 @@ export class CookieSettings extends Redacted {
   }
 }
 
-/** A token that does not travel in a cookie; for clients that are no browsers. */
 export class TransportSettings extends Redacted {
   /**
    * The request header that carries the token instead of a cookie, for API clients. Default: none, a cookie does.
@@ -89,7 +87,6 @@ export class TransportSettings extends Redacted {
   readonly header: string | undefined;
 }
 
-/** Bounds of the sessions that live in this process: all where Redis is not enabled, else those of guests. */
 export class MemorySettings extends Redacted {
   /** Most sessions in this process; the oldest go first. Default: 10000. */
   @Setting('MEMORY_MAX_SESSIONS', integer(1, 100_000_000)) readonly maxSessions: number = 10_000;
@@ -112,9 +109,8 @@ const GUESTS_APART: Condition<SessionSettings> = {
   otherwise: 'All sessions are stored in Redis with the usual timeouts.',
 };
 const SHARED: Condition<SessionSettings> = {
-  holds: (settings) => settings.store !== undefined || IN_REDIS.holds(settings),
-  ...(IN_REDIS.otherwise !== undefined && { otherwise: IN_REDIS.otherwise }),
-  unlessGiven: 'enabled',
+  ...IN_REDIS,
+  holds: ({ store, usesRedis }) => store !== undefined || usesRedis,
 };
 
 /** What is in force, defaults filled in: made by `resolveSettings`, frozen, and read by every other room. */
@@ -287,7 +283,7 @@ export class SessionSettings extends Redacted {
     secrets(
       'secrets',
       'secrets of at least 32 bytes each, random and no well-known sample: openssl rand -base64 32',
-      (value) => secretWeakness(value) === undefined,
+      isStrongSecret,
     ),
   )
   readonly secrets: readonly string[] = [];
@@ -303,7 +299,7 @@ export class SessionSettings extends Redacted {
     secrets(
       'keys',
       'random keys of exactly 32 bytes each, in base64: openssl rand -base64 32',
-      (value) => encryptionKeyWeakness(value) === undefined,
+      isEncryptionKey,
     ),
     { when: [SHARED] },
   )

@@ -1,6 +1,6 @@
 import { CATALOG } from './catalog.js';
 import type { Given } from './given.js';
-import { weaklySigned } from './migration.js';
+import { isStrongSecret } from './secrets.js';
 import type { SessionSettings } from './settings.js';
 
 /** What is warned of at boot: settings that do nothing as things are, which harms nobody, and what is rarely meant. */
@@ -12,12 +12,14 @@ export function warningsOf(given: Given, settings: SessionSettings, production: 
         `The option ${old} is called ${name} now. The old name works for the time being: rename it.`,
     ),
     ...unequalLives(given, settings),
-    ...weaklySigned(settings.migrateFrom).map(
-      (label) =>
-        `${label} holds a secret that is short, a well-known sample or no random text: who guesses it and has seen an id of ` +
-        'such a session can pose as its user, on nodes of before and here. Have the move over soon, and use none of them for ' +
-        'REDIS_SESSION_SECRETS.',
-    ),
+    ...settings.oldLibraries
+      .filter(({ secrets }) => !secrets.every(isStrongSecret))
+      .map(
+        ({ library }) =>
+          `migrateFrom.${library}.secrets holds a secret that is short, a well-known sample or no random text: who guesses it and has seen an id of ` +
+          'such a session can pose as its user, on nodes of before and here. Have the move over soon, and use none of them for ' +
+          'REDIS_SESSION_SECRETS.',
+      ),
     ...(production && !settings.usesRedis && settings.store === undefined
       ? [
           'NODE_ENV is production and sessions live in the memory of this process: a restart ends them, and no other node ' +

@@ -9,24 +9,22 @@ export interface AttributeDifference {
   readonly remove: readonly string[];
 }
 
-/** Told of an attribute that was not stored (or not read), and why. Never gets a value. */
+/** Hears of attributes that were not stored, or not read, and why. It never gets a value. */
 export interface RefusalListener {
   refused(name: string, reason: string): void;
-  /** What was assigned, or changed inside a value, cannot be stored. May throw: then nothing is written at all. */
+  /** An assigned value, or what was changed inside one, cannot be stored. If this throws, nothing is written at all. */
   unstorable(name: string, what: Unstorable): void;
 }
 
-/**
- * What became of one attribute that was touched. `stored` is what the store holds as far as we know. `assigned` asks
- * for a comparison even of primitives, which cannot change by themselves; one that is removed and not assigned is
- * simply not there.
- */
+/** One attribute that was read or written. */
 interface Slot {
   state: 'live' | 'removed';
+  /** What the store holds, as far as we know. */
   stored: Uint8Array | undefined;
   value: unknown;
+  /** It was set or deleted since the last save. A primitive is compared only then, since it cannot change by itself. */
   assigned: boolean;
-  /** Whether this request has assigned it, saved meanwhile or not: not what it found there. */
+  /** Whether this request has set or deleted it, saved meanwhile or not. */
   own: boolean;
 }
 
@@ -34,14 +32,14 @@ const BAD_NAME: Unstorable = { reason: 'its name holds a lone surrogate', path: 
 const NOTHING_STORED: ReadonlyMap<string, Uint8Array> = new Map();
 
 /**
- * The attributes of one session and what became of them since they were loaded.
+ * The attributes of one session, and what has changed in them since they were loaded.
  *
- * Values are decoded on first read and are the caller's own from then on: no proxies around them. A change
- * inside a value is found by encoding again what was read and comparing it with the bytes that were loaded.
- * Only what is touched gets a slot: many attributes cost nothing to a request that uses one.
+ * A value is decoded when it is first read, and the caller has that very value, without a proxy around it. A change
+ * inside a value is found by encoding it again and comparing that with the bytes that were loaded. Only attributes that
+ * are used get a slot, so that many attributes cost nothing to a request that uses one.
  */
 export class Attributes {
-  /** What was loaded. Of a name that has a slot, the slot knows better. */
+  /** What was loaded. Where a name has a slot, the slot counts. */
   #loaded = NOTHING_STORED;
   #slots: Map<string, Slot> | undefined;
   #codec: SessionCodec;
@@ -157,7 +155,7 @@ export class Attributes {
     return difference;
   }
 
-  /** The store has acknowledged a difference: from now on that is what is compared with. */
+  /** The store has acknowledged a difference: from now on, values are compared with that. */
   settle(difference: AttributeDifference): void {
     for (const [name, bytes] of difference.set) {
       const slot = this.#slots?.get(name);
@@ -203,7 +201,7 @@ export class Attributes {
     return encodeStorable(this.#codec, value);
   }
 
-  /** The value of stored bytes. Damaged ones are told of and count as none, so that the next write heals them. */
+  /** The value of stored bytes. Damaged bytes count as no value, which the listener hears of; the next write replaces them. */
   decode(name: string, bytes: Uint8Array): unknown {
     try {
       return this.#codec.decode(bytes);

@@ -24,13 +24,13 @@ export const SESSION_POLICIES = ['DEFAULT', 'SAVE_ON_CHANGE', 'ALWAYS_SAVE_AFTER
 /** One of {@link SESSION_POLICIES}. */
 export type SessionPolicy = (typeof SESSION_POLICIES)[number];
 
-/** Where decisions are told. Messages carry public ids and attribute names, never a value or a token. */
+/** The log of what was decided, and why. Messages hold public ids and names of attributes, never a value or a token. */
 export interface SessionLog {
   verbose(message: string): void;
   debug(message: string): void;
   /**
-   * @param kind Of what a client can provoke: of each kind at most one line a minute is written, with how many were left
-   * out. Undefined: the line is written.
+   * @param kind Given where a client can provoke the line: of each kind at most one a minute is written, with the number of
+   * those that were left out. Undefined: it is always written.
    */
   warn(message: string, kind?: string): void;
 }
@@ -56,13 +56,13 @@ export interface SessionRules extends SessionLimits {
 /** What every session of one module works with. */
 export interface SessionEnvironment {
   readonly store: SessionStore;
-  /** Which sessions a user has; undefined: nobody wants to know. */
+  /** Which sessions each user has; undefined: that is not kept. */
   readonly users?: UserSessions | undefined;
   /** Sessions of another library, which are taken over; undefined: there are none. */
   readonly oldSessions?: OldSessions | undefined;
   /** For new sessions. */
   readonly codec: SessionCodec;
-  /** For sessions that were written with another codec; undefined: nobody here can read it. */
+  /** Finds the codec that a session was written with; undefined: this node cannot read it. */
   readonly codecByName: (name: string) => SessionCodec | undefined;
   readonly rules: SessionRules;
   readonly log: SessionLog;
@@ -74,16 +74,16 @@ export interface SessionEnvironment {
   readonly now: () => number;
   /** Randomness of tokens; undefined: the system's. */
   readonly random?: RandomSource | undefined;
-  /** Bounds what must not take for ever; undefined: as time passes. */
+  /** Ends what would take for ever; undefined: by the system's clock. */
   readonly timer?: Timer | undefined;
-  /** The pause after a lost race; undefined: as time passes. */
+  /** The pause after a lost race; undefined: by the system's clock. */
   readonly sleep?: ((milliseconds: number) => Promise<void>) | undefined;
   /**
    * Resolves once replicas have every end of a session that the store has acknowledged so far; rejects with
    * SessionStoreUnavailableError where they do not in time. Undefined: the store's word is enough.
    */
   readonly confirmEnds?: (() => Promise<void>) | undefined;
-  /** What an application gets for an error of the core; undefined: that itself. For frameworks with errors of their own. */
+  /** Turns an error of the core into the one that applications get, of the framework's own kind; undefined: it stays as it is. */
   readonly asThrown?: ((error: unknown) => unknown) | undefined;
   /** The application's own idea of who is logged in, beside `authenticate()`. */
   readonly isAuthenticated?: ((session: HttpSession) => boolean) | undefined;
@@ -93,11 +93,11 @@ export interface SessionEnvironment {
 export interface ResponseContext {
   /** Whether the headers have left, so that no cookie can be sent any more. */
   readonly headersSent: boolean;
-  /** Whether it waits for the last time, for what has begun by now: what begins from here on, its cookie does not leave with it. */
+  /** Whether the response waits for the last time: it does not wait for what begins from now on, nor carry its cookie. */
   readonly isClosing?: boolean | undefined;
   /** Whether the response has been ended. */
   readonly ended?: boolean | undefined;
-  /** Where there is no response and never will be: why, and what to do instead, as one sentence or two. */
+  /** Set where there is no response and never will be: one or two sentences that say why, and what to do instead. */
   readonly noResponse?: string | undefined;
   /** Whether its request brought a token that looks like one of ours. */
   readonly cameWithToken?: boolean | undefined;

@@ -18,10 +18,10 @@ const ONLY_LOOKED_AT =
   'This session is only looked at (SessionService.peek) and cannot be changed. Use SessionService.open(id) to change it, ' +
   'or destroy(id) to end it.';
 
-/** What a request says of sessions of another library: read, and verified, when asked for. */
+/** The cookies of another library that a request has. They are read, and their signatures checked, only when this is called. */
 export type OldCookies = () => Iterable<OldSession | 'forged'>;
 
-/** Somebody who wants to know of a session as soon as it is there. */
+/** Is given a session in the very tick in which it is loaded, where a promise would take one more. */
 export interface SessionOpener<T> {
   /** The session is there. @returns What is made of it. */
   opened(session: ManagedSession): T;
@@ -34,13 +34,13 @@ const HANDED_OUT: SessionOpener<ManagedSession> = {
   failed: (error) => error,
 };
 
-/** A session and the token by which a request has brought it. */
+/** A stored session, with the token by which a request has asked for it. */
 type Brought = SessionHandle & BroughtSession;
 
-/** Creates and loads sessions. What becomes of them is their own doing: see {@link ManagedSession}. */
+/** Creates and loads sessions. All that happens to them afterwards is in {@link ManagedSession}. */
 export class SessionManager {
   readonly #environment: SessionEnvironment;
-  /** Undefined: there was no other library. */
+  /** Undefined where no sessions of another library are taken over. */
   readonly #takeover: Takeover | undefined;
 
   constructor(environment: SessionEnvironment) {
@@ -52,16 +52,16 @@ export class SessionManager {
   /**
    * The session of a request, by the tokens it brings: none or one as a rule; several where somebody set a cookie
    * of the same name on another path or domain. A token the store does not know is never adopted: the request gets
-   * a new, empty session, which will have a token of its own. Two live sessions at once are nobody's: which of
-   * them is the user's cannot be told; they are not extended, and end with the next login or logout. More than
-   * {@link MAX_TOKENS} tokens are nobody's, and are not looked at.
+   * a new, empty session, which will have a token of its own. Of two live sessions at once neither is used, since
+   * which of them is the user's cannot be told; they are not extended, and end with the next login or logout. Of more
+   * than {@link MAX_TOKENS} tokens none is even looked at.
    * @param old The sessions of another library that the request names, looked at only where its tokens open nothing.
    */
   open(tokens: readonly SessionToken[], client: ResponseContext, old?: OldCookies): Promise<ManagedSession> {
     return this.openFor(tokens, client, HANDED_OUT, old);
   }
 
-  /** The same, as its opener has it: nobody waits for a promise between the two. */
+  /** The same, but hands the session to `opener` at once, and resolves to what that makes of it. Saves a promise a request. */
   async openFor<T>(
     tokens: readonly SessionToken[],
     client: ResponseContext,
@@ -110,7 +110,7 @@ export class SessionManager {
     return this.#opened(handle, await this.#environment.store.load(handle.id), client);
   }
 
-  /** What a token opens, by what the store has for its id. A promise only where more is to be asked. */
+  /** The session that a token opens, given the store's answer for its id. A promise only where the store is asked again. */
   #opened(
     handle: Brought,
     outcome: LoadOutcome,
@@ -123,7 +123,7 @@ export class SessionManager {
     return this.#entered(handle, outcome, client);
   }
 
-  /** As {@link #opened}, of the session that the token has by now. */
+  /** As {@link #opened}, once an id that has changed has been followed. */
   #entered(
     handle: Brought,
     outcome: LoadOutcome,
@@ -159,14 +159,14 @@ export class SessionManager {
     return this.#fresh(client, ended?.[0].token, ended?.[1]);
   }
 
-  /** Not a use: a session whose cookie stands beside another's is not kept alive by that. */
+  /** Loads without using: a session whose cookie is sent beside another one's must not be kept alive by that. */
   async #look(token: SessionToken): Promise<readonly [Brought, LoadOutcome]> {
     const handle = { id: idOf(token), token };
     const outcome = await this.#environment.store.load(handle.id, { touch: false });
     return hasMoved(outcome) ? this.#followed(handle, outcome, { touch: false }) : [handle, outcome];
   }
 
-  /** What the store has for a token whose session has another id by now: under that if the token still has its grace. */
+  /** Follows a session to the id that it has by now, as long as the old token is still accepted. */
   async #followed(
     brought: Brought,
     moved: LoadOutcome,
@@ -191,14 +191,14 @@ export class SessionManager {
     return outcome.status === 'found' ? this.#environment.users?.used(id, outcome) : undefined;
   }
 
-  /** @param endedToken What the request came with, for which the store has nothing but that outcome. */
+  /** @param endedToken The token that the request came with, for which the store has no session, only this `outcome`. */
   #fresh(client: ResponseContext, endedToken?: SessionToken, outcome?: LoadOutcome): ManagedSession {
     const phase = outcome !== undefined && isRecentEnd(outcome) ? 'detached' : 'new';
     const isEndKnown = outcome?.status === 'ended';
     return ManagedSession.fresh(this.#environment, client, phase, { endedToken, isEndKnown });
   }
 
-  /** Tells of a token that opens nothing. */
+  /** Emits an event where a token opens no session. */
   #tell(id: SessionId, outcome: LoadOutcome): void {
     const { events } = this.#environment;
     switch (outcome.status) {
@@ -222,7 +222,7 @@ export class SessionManager {
     return ManagedSession.stored(this.#environment, { id }, outcome, undefined);
   }
 
-  /** The same, only to be looked at: it is not used by that, and cannot be changed. */
+  /** The same, only to look at: it cannot be changed, and its expiry stays what it was. */
   async peekById(id: string): Promise<PeekedSession | undefined> {
     if (!isSessionId(id)) return undefined;
     const outcome = await this.#environment.store.load(id, { touch: false });
@@ -284,12 +284,12 @@ export class SessionManager {
   }
 }
 
-/** Whether the tokens of a request have opened none, nor several. */
+/** Whether the tokens of a request have opened no session at all. */
 function isNobodys({ phase, state }: ManagedSession): boolean {
   return phase !== 'stored' && state.rivals.length === 0;
 }
 
-/** Whether requests that were under way when the session ended may still be. */
+/** Whether the session ended so recently that requests from before may still be under way. */
 function isRecentEnd(outcome: LoadOutcome): boolean {
   return outcome.status === 'ended' && outcome.longAgo !== true;
 }

@@ -1,11 +1,11 @@
 import type { Attributes } from './attributes.js';
-import { SessionReservedMemberError, SessionUsageError } from './errors.js';
 import {
   RESERVED_MEMBERS,
   type AuthenticateOptions,
   type HttpSession,
   type RegenerateOptions,
 } from './members.js';
+import { reservedMember, SessionHandler } from './session-handler.js';
 import type { SessionState } from './state.js';
 
 const INSPECT = Symbol.for('nodejs.util.inspect.custom');
@@ -73,27 +73,19 @@ class ProxyTarget {
   }
 }
 
-class HttpSessionHandler implements ProxyHandler<ProxyTarget> {
+class HttpSessionHandler extends SessionHandler<ProxyTarget> implements ProxyHandler<ProxyTarget> {
   get(target: ProxyTarget, key: PropertyKey): unknown {
     if (typeof key !== 'string') return key === Symbol.toPrimitive ? toPrimitive : undefined;
     target.session.useCount += 1;
     return RESERVED_MEMBERS.has(key) ? memberOf(target, key) : target.session.attributes.get(key);
   }
 
-  set(target: ProxyTarget, key: PropertyKey, value: unknown, receiver: unknown): boolean {
-    // What is made of a session (`Object.create`) has properties of its own, as with any object.
-    if (receiver !== target.proxy) return Reflect.set(NOTHING, key, value, receiver);
-    return this.#assign(target, key, value);
-  }
-
-  #assign({ session }: ProxyTarget, key: PropertyKey, value: unknown): boolean {
-    if (typeof key !== 'string') throw new SessionUsageError(SYMBOL_KEY);
+  protected override assign({ session }: ProxyTarget, key: string, value: unknown): void {
     session.useCount += 1;
     if (key === 'maxInactiveInterval') session.setMaxInactiveInterval(value);
     else if (key === 'cookieMaxAge') session.setCookieMaxAge(value);
-    else if (RESERVED_MEMBERS.has(key)) throw reserved(key);
+    else if (RESERVED_MEMBERS.has(key)) throw reservedMember(key, 'HttpSession');
     else session.setAttribute(key, value);
-    return true;
   }
 
   has({ session }: ProxyTarget, key: PropertyKey): boolean {
@@ -103,7 +95,7 @@ class HttpSessionHandler implements ProxyHandler<ProxyTarget> {
   deleteProperty({ session }: ProxyTarget, key: PropertyKey): boolean {
     if (typeof key !== 'string') return true;
     session.useCount += 1;
-    if (RESERVED_MEMBERS.has(key)) throw reserved(key);
+    if (RESERVED_MEMBERS.has(key)) throw reservedMember(key, 'HttpSession');
     session.deleteAttribute(key);
     return true;
   }
@@ -119,29 +111,11 @@ class HttpSessionHandler implements ProxyHandler<ProxyTarget> {
     return { value, writable: true, enumerable: true, configurable: true };
   }
 
-  defineProperty(target: ProxyTarget, key: PropertyKey, descriptor: PropertyDescriptor): boolean {
-    if (!('value' in descriptor)) {
-      throw new SessionUsageError('A session attribute cannot be an accessor. Assign a value instead.');
-    }
-    return this.#assign(target, key, descriptor.value);
-  }
-
-  setPrototypeOf(): boolean {
-    return false;
-  }
-
-  preventExtensions(): boolean {
-    return false;
-  }
-
   /** None, for the application: the target's own is nobody's business. */
   getPrototypeOf(): null {
     return null;
   }
 }
-
-/** An object that leaves it to the receiver what becomes of a property that is set. */
-const NOTHING: object = Object.freeze(Object.create(null) as object);
 
 const HANDLER = new HttpSessionHandler();
 
@@ -203,11 +177,3 @@ function dateOf(epochMs: number | undefined): Date | undefined {
 function toPrimitive(): string {
   return '[object HttpSession]';
 }
-
-function reserved(name: string): SessionReservedMemberError {
-  return new SessionReservedMemberError(
-    `'${name}' is a member of HttpSession and cannot be an attribute. Use another name for the attribute.`,
-  );
-}
-
-const SYMBOL_KEY = 'A session attribute is named by a string: a symbol cannot be stored.';

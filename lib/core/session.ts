@@ -22,27 +22,28 @@ import { newTimes, timesOf } from './times.js';
 import type { SessionId } from './token.js';
 import { settled, updateAttribute, updateInsideItself } from './update.js';
 
-/** What a request has still to write. */
+/** What a request still has to write. */
 type OwedWrite = Pick<Write, 'difference' | 'force'>;
 
 /**
- * One session in one request (or outside any): what may be done with it, in which order, and what its request owes at
- * the end. Writes of one object go one after the other; what failed stays pending, so that the commit tries it again.
+ * One session as one request has it, or code outside any request: which operations are allowed, in which order they run,
+ * and what is still to be written when the request ends. Operations of one object run one after the other. A change that
+ * could not be written stays pending, and the commit at the end of the request tries it again.
  */
 export class ManagedSession {
-  /** How often the application has read or changed something: while it stands still, nothing new can be owed. */
+  /** Counts what the application has read or changed. As long as it stays the same, there is nothing new to write. */
   useCount = 0;
   readonly #environment: SessionEnvironment;
   readonly #client: ResponseContext | undefined;
   readonly #state: SessionState;
   readonly #queue: OperationQueue;
-  // Made when first needed: most sessions are only read.
+  // These three are made when they are first needed, since most sessions are only read.
   #madeChanges: SessionChanges | undefined;
   #madeIdentity: SessionIdentity | undefined;
   #httpSession: HttpSession | undefined;
-  /** An end waits its turn: what is written until then would go to a session that is as good as over. */
+  /** `destroy()` was called and waits for its turn. Until then nothing may be assigned: it would end with the session. */
   #leaving = false;
-  /** A write of what has changed so far is going to begin. */
+  /** A write is going to begin, and will take with it whatever has changed by then. */
   #isWriteScheduled = false;
 
   private constructor(
@@ -58,7 +59,7 @@ export class ManagedSession {
 
   /**
    * A new, empty session. `detached`: see {@link SessionPhase}.
-   * @param brought What came with the request, though it opens nothing.
+   * @param brought What is known of the tokens that came with the request and have opened no session.
    */
   static fresh(
     environment: SessionEnvironment,
@@ -71,7 +72,7 @@ export class ManagedSession {
     return new ManagedSession(environment, client, state);
   }
 
-  /** A session that a store has. Without a client it is one outside any request: its id cannot change. */
+  /** A session that the store has. Without a `client` it is used outside any request, and its id cannot change. */
   static stored(
     environment: SessionEnvironment,
     handle: SessionHandle,
@@ -137,7 +138,7 @@ export class ManagedSession {
     if (this.attributes.delete(name)) this.#noticeChange();
   }
 
-  /** The browser does not have its token yet, if that is the session's own. */
+  /** Sends the cookie with this response: the session was just taken over, and its browser does not have its token yet. */
   offerCookie(): void {
     if (this.phase === 'stored' && this.#state.hasCurrentToken) this.#state.offerCookie();
   }
@@ -165,11 +166,11 @@ export class ManagedSession {
   }
 
   /**
-   * What a request owes the store at its end. Returns undefined if that is nothing, so that such a response need not
-   * wait at all.
+   * Writes what is still to be written at the end of a request. Returns undefined if there is nothing, so that such a
+   * response need not wait at all.
    */
   commit(): Promise<void> | undefined {
-    // What was begun before. Not what goes on to be begun, by a job perhaps, for as long as that likes.
+    // Waits for operations that have begun, but not for those that begin from now on: a background job may never stop.
     if (this.#queue.busy) return this.#queue.settled().then(() => this.#commitNow());
     return this.#commitNow();
   }
@@ -238,7 +239,7 @@ export class ManagedSession {
   }
 
   #commitNow(): Promise<void> | undefined {
-    // A logout that was refused, too, is not tried again here: who was told that it failed must not find it done.
+    // A login or logout that failed is reported, and not tried again: whoever was told that it failed must not find it done.
     const failure = this.#madeIdentity?.failure;
     if (failure !== undefined) return Promise.reject(failure);
     switch (this.phase) {
@@ -266,9 +267,10 @@ export class ManagedSession {
       return this.#queue.run(async () => this.#changes.sendCookieAgain(this.#isAuthenticated()));
     }
     const hasItsTurn = !this.#queue.busy;
-    // What goes before may save it, change the id, or end the session: what was owed then must not go into the one that follows.
+    // An operation that is still under way may save the change, change the id or end the session. What is to be written is
+    // then asked for anew, so that it does not go into the session that follows.
     const written = this.#queue.run(() => this.#writeOwed(hasItsTurn ? owed : this.#owedWrite()));
-    // Where each request is to be saved, one that could not be is an error.
+    // A session that has ended meanwhile is an error under the policy that saves each request: see #commitNow.
     return written.then(() => (this.#hasEnded() ? this.#commitNow() : undefined));
   }
 
@@ -276,7 +278,7 @@ export class ManagedSession {
     const state = this.#state;
     if (state.phase !== 'new' && state.phase !== 'stored') return undefined;
     if (state.phase === 'new' && state.attributes.isEmpty && !state.mustPersist) return undefined;
-    // Asked several times on a response's way out; what has been saved owes no second save without a change.
+    // This is asked several times while a response leaves. What was saved once is not saved again without a change.
     const always = this.#environment.rules.alwaysSave && !state.written;
     const force = state.dirty || state.mustPersist || always;
     const difference = state.attributes.difference();
@@ -289,7 +291,7 @@ export class ManagedSession {
     return this.#changes.write({ ...owed, authenticated, why: 'the request ended', last: true });
   }
 
-  /** Writes at once, out of turn. */
+  /** Writes now. For operations of the queue, which have waited for their turn. */
   async #write(force: boolean, why: string): Promise<void> {
     const difference = this.attributes.difference();
     if (this.phase === 'new' && difference !== undefined)
@@ -297,7 +299,7 @@ export class ManagedSession {
     await this.#changes.write({ difference, force, authenticated: this.#isAuthenticated(), why });
   }
 
-  /** A write nobody awaits. What fails stays pending; the commit of the request tries it again and reports it. */
+  /** A write that nobody awaits. If it fails, its changes stay pending, and the commit tries them again and reports it. */
   #writeInBackground(force: boolean, why: string): void {
     this.#queue
       .run(() => {
@@ -311,18 +313,18 @@ export class ManagedSession {
       });
   }
 
-  /** Something was set or deleted: where each change is to be saved, a write begins. */
+  /** Called after each change: under the policy SAVE_ON_CHANGE, a write begins. */
   #noticeChange(): void {
     if (!this.#environment.rules.saveOnChange || this.#isWriteScheduled) return;
     this.#isWriteScheduled = true;
-    // Not at once: the assignments of one tick are one write, and so are those that come while another is under way. Or a job
-    // that changes something faster than it is saved would have everybody wait behind ever more writes.
+    // Not at once: all assignments of one tick are one write, and so are all that come while a write is under way. Otherwise
+    // a job that changes something faster than it is saved would queue ever more writes, and everybody would wait for them.
     queueMicrotask(() => this.#writeInBackground(false, 'an attribute changed'));
   }
 
   async #update(name: string, change: (current: unknown) => unknown): Promise<unknown> {
     assertUsable(this.phase);
-    // An own change that is still pending comes first, or the atomic one would start from what it replaces.
+    // A pending change of this attribute is written first: the atomic change starts from what the store has.
     if (this.#isPending(name)) await this.#queue.run(() => this.#write(false, 'update() was called'));
     if (this.phase === 'new') {
       assertCookieCanLeave(this.#client, 'write to a new session');
@@ -347,8 +349,8 @@ export class ManagedSession {
   }
 
   /**
-   * Whether a new session can still be written to. After its response nobody could catch what is thrown (a timer, a
-   * job), and there is nobody to keep it for: it is told in the log.
+   * Whether a new session can still be written to. Once its response has ended, whoever assigns is a timer or a job, where
+   * nobody would catch an error, and no browser can get the cookie any more: the value is left out, and the log says so.
    */
   #canStillBegin(name: string): boolean {
     if (this.#client?.ended !== true || !this.#client.headersSent) {
@@ -383,7 +385,7 @@ export class ManagedSession {
     return this.#environment.isAuthenticated?.(this.httpSession) ?? false;
   }
 
-  /** Asked after an await, when the phase may have become another. */
+  /** For use after an await, when the phase may have changed. A method, since TypeScript would remember the phase of before. */
   #hasEnded(): boolean {
     return this.phase === 'gone';
   }

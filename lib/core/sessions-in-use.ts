@@ -2,7 +2,7 @@ import { Bag, type Placed } from './bag.js';
 import type { ManagedSession } from './session.js';
 import type { SessionStore } from './store.js';
 
-/** Time and timers; a parameter so that tests need not wait. */
+/** Time and timers, as a parameter: tests have their own. */
 export interface UseClock {
   /** Milliseconds that never go back. */
   readonly now: () => number;
@@ -15,7 +15,7 @@ export interface OpenSession extends Pick<ManagedSession, 'phase' | 'id'> {
   readonly state: Pick<ManagedSession['state'], 'times'>;
 }
 
-/** Between two looks at what is open: a quarter of the shortest idle life that there is. */
+/** How often open sessions are looked at: a quarter of the shortest idle life there is, which is a second. */
 const BEAT_MS = 250;
 /** Touches under way at a time, so that a node with thousands of streams leaves room for requests. */
 const MAX_TOUCHES = 100;
@@ -41,8 +41,8 @@ export class SessionsInUse {
   }
 
   /**
-   * Keeps a session alive until the returned function is called, or `isOver` says so: by then nobody may have come to call it,
-   * since a client left before its response began.
+   * Keeps a session alive until the returned function is called or `isOver` returns true. Where a client has left before its
+   * response began, nobody calls the function.
    */
   during(session: OpenSession, isOver: () => boolean): () => void {
     const use: Use = { session, isOver, usedAt: this.#clock.now(), isTouched: false, place: -1 };
@@ -64,7 +64,7 @@ export class SessionsInUse {
     this.#watch();
   };
 
-  /** What finds no room has half its life left to find some. */
+  /** One that is not touched now, since too many are, has half of its life left for another try. */
   #touchIfDue(use: Use): void {
     const { session, usedAt, isTouched } = use;
     const halfLifeMs = (session.state.times.maxInactiveInterval * 1000) / 2;

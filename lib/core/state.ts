@@ -3,8 +3,7 @@ import type { SessionEnvironment, SessionRules } from './environment.js';
 import { SessionUnstorableValueError } from './errors.js';
 import type { DropReason } from './events.js';
 import { expiryOf, newTimes, timesAfter, type SessionTimes } from './times.js';
-import { reasonFor, type Unstorable } from './storable.js';
-import { nameInLog } from './storable.js';
+import { nameInLog, reasonFor, type Unstorable } from './storable.js';
 import type { CookieLife, Found, LoadedMark, NotThere, Written } from './store.js';
 import { idOf, newToken, type SessionId, type SessionToken } from './token.js';
 
@@ -15,13 +14,13 @@ import { idOf, newToken, type SessionId, type SessionToken } from './token.js';
  * - `stored`: the store has it.
  * - `detached`: the request came with the token of a session that was renewed or ended a moment ago, or has
  *   destroyed one that had ended. It sees an empty session; nothing of it is stored and no cookie is sent, so that
- *   a straggler cannot replace the cookie of a newer login. Only `authenticate()` leads out.
- * - `gone`: it was stored and ended meanwhile by somebody else's doing. Never brought back.
- * - `destroyed`: through this object, outside a request, where no other can begin.
+ *   a request that comes late cannot replace the cookie of a newer login. Only `authenticate()` makes a session of it.
+ * - `gone`: it was stored, and has ended since through something else: another request, or its expiry. Never brought back.
+ * - `destroyed`: it was ended through this object outside a request, where no new session can begin.
  */
 export type SessionPhase = 'new' | 'stored' | 'detached' | 'gone' | 'destroyed';
 
-/** What the response owes the browser. */
+/** What the response tells the browser to do with its cookie. */
 export type CookieInstruction =
   /** `maxAge`: seconds; undefined: until the browser ends. */
   | { readonly action: 'set'; readonly token: SessionToken; readonly maxAge: number | undefined }
@@ -31,7 +30,7 @@ export type CookieInstruction =
 export interface SessionHandle {
   readonly id: SessionId;
   readonly token?: SessionToken | undefined;
-  /** The token is that of an id before, which is still served. */
+  /** The token belongs to an earlier id of the session, and is still accepted for a while. */
   readonly inGrace?: boolean | undefined;
 }
 
@@ -41,7 +40,7 @@ export interface NewName {
   readonly id: SessionId;
 }
 
-/** The limits that a write has sent, as they were then. */
+/** The limits as they were when a write was sent. */
 export interface WrittenLimits {
   /** Seconds. */
   readonly maxInactiveInterval: number;
@@ -55,7 +54,7 @@ export interface BroughtSession {
   readonly token: SessionToken;
 }
 
-/** What is known of one session, and how a store's answers change that. Decides nothing and writes nothing. */
+/** What is known of one session, and how the store's answers change that. It decides nothing and writes nothing. */
 export class SessionState implements RefusalListener {
   readonly attributes: Attributes;
   isNew: boolean;
@@ -64,9 +63,9 @@ export class SessionState implements RefusalListener {
   principal: string | undefined;
   /** When the principal logged in, epoch milliseconds of the store's clock. */
   authenticatedAt: number | undefined;
-  /** Once true, it stays: whatever made the session authenticated is stored with it. */
+  /** Whether the stored session counts as authenticated. Once true, it stays true. */
   authenticated = false;
-  /** A guest's session that is stored like a login. */
+  /** `keep()` was called: a guest's session that is stored like one that is logged in. */
   kept = false;
   /** `kept` differs from the stored one. */
   keptChanged = false;
@@ -76,26 +75,26 @@ export class SessionState implements RefusalListener {
   cookieMaxAge: number | undefined;
   /** `cookieMaxAge` differs from the stored one. */
   cookieChanged = false;
-  /** When the cookie was sent last, epoch milliseconds of the store's clock; 0 or undefined: it is to be sent. */
+  /** When the cookie was last sent, epoch milliseconds of the store's clock; 0: it must be sent again; undefined: never. */
   cookieSentAt: number | undefined;
-  /** Of the record that was loaded. */
+  /** The store's own mark of the record that was loaded, which goes back to it with each write. */
   mark: LoadedMark | undefined;
   /** A save was asked for, changed or not. */
   dirty = false;
-  /** A new session is to be stored even if it stays empty: something that was given out depends on its token. */
+  /** A new session is stored even if it stays empty: something that was handed out, a CSRF token perhaps, depends on it. */
   mustPersist = false;
-  /** The store has been written to through this object, so that a policy which asks for a write is content. */
+  /** This object has written to the store, so that a policy that wants each request saved has what it wants. */
   written = false;
   cookie: CookieInstruction | undefined;
-  /** With which the request came, and which opens nothing. */
+  /** The token that the request came with, where it opens no session. */
   endedToken: SessionToken | undefined;
-  /** Whether that was a session's, as the store knows. Otherwise anybody may have made it up. */
+  /** Whether the store knows that {@link endedToken} was a session's. Otherwise anybody may have made it up. */
   isEndKnown = false;
-  /** Live sessions whose tokens the request brought beside each other, so that none of them is its own. */
+  /** Where a request brings tokens of several live sessions, those: which is the user's is unknown, so it gets none of them. */
   rivals: readonly BroughtSession[] = [];
   readonly #environment: SessionEnvironment;
   #told: Set<string> | undefined;
-  /** Whether the token that is not the session's own any more is still served. */
+  /** Whether a token of an earlier id is still accepted: see {@link SessionHandle.inGrace}. */
   #inGrace: boolean;
   #dropReason: DropReason = 'ended';
   #droppedNames: Set<string> | undefined;
@@ -131,14 +130,14 @@ export class SessionState implements RefusalListener {
 
   refused(name: string, reason: string, kind = reason): void {
     const refusal = `attribute ${nameInLog(name)} is left out: ${reason}.`;
-    // Once each: a value is looked at again at every step of a response, and one line is enough.
+    // Each is logged once, although the values are looked at several times while a response leaves.
     const told = (this.#told ??= new Set<string>());
     if (told.has(refusal)) return;
     told.add(refusal);
     this.#environment.log.warn(`Session ${this.id}: ${refusal}`, `${nameInLog(name)} ${kind}`);
   }
 
-  /** Made up when first asked for: most new sessions never need one. */
+  /** Made when it is first asked for: most new sessions never need one. */
   get id(): SessionId {
     return (this.#id ??= idOf(this.token));
   }
@@ -164,7 +163,7 @@ export class SessionState implements RefusalListener {
     return (this.#token ??= newToken(this.#environment.random));
   }
 
-  /** The next id asked for is another one, or `next`. Only for a session that no store knows. */
+  /** Drops id and token; the next ones are `next`, or new. Only for a session that the store does not know. */
   forgetId(next?: NewName): void {
     this.#token = next?.token;
     this.#id = next?.id;
@@ -206,7 +205,7 @@ export class SessionState implements RefusalListener {
     this.offerCookie();
   }
 
-  /** The store has acknowledged a change. What was set anew while it was under way is still to be written. */
+  /** The store has acknowledged a change. What was changed again while that was under way stays to be written. */
   settled(difference: AttributeDifference | undefined, written: Written, limits: WrittenLimits): void {
     if (difference !== undefined) this.attributes.settle(difference);
     this.intervalChanged &&= this.times.maxInactiveInterval !== limits.maxInactiveInterval;
@@ -240,12 +239,15 @@ export class SessionState implements RefusalListener {
     return this.#token !== undefined && idOf(this.#token) === this.#id;
   }
 
-  /** Whether an id change by another request does for this one as well, which leaves the old token such a grace. */
+  /**
+   * Whether another request has changed the id already, so that this request need not. It still has to where it wants the old
+   * token to be refused at once (`graceSeconds` is 0) and the other request has left that a grace.
+   */
   isRenewedFor(graceSeconds: number): boolean {
     return !this.hasCurrentToken && (graceSeconds > 0 || !this.#inGrace);
   }
 
-  /** The store does not have it any more. The cookie may belong to a newer login by now: hands off. */
+  /** The store does not have it any more. The cookie is left alone, since it may belong to a newer login by now. */
   lost(outcome: NotThere): void {
     this.phase = 'gone';
     this.cookie = undefined;
@@ -253,10 +255,10 @@ export class SessionState implements RefusalListener {
     this.#environment.events.emit({ type: 'rejected', reason: 'gone', id: this.id });
   }
 
-  /** A change will not be stored, since the session is not there to take it. Told once for each attribute. */
+  /** A change will not be stored, since the session is not there any more. An event tells it, once for each attribute. */
   dropped({ set, remove }: AttributeDifference): void {
     const late = this.phase === 'detached';
-    // Who comes too late has nothing to remove.
+    // A detached session is empty to begin with: there is nothing to remove from it.
     const names = late ? [...set.keys()] : [...set.keys(), ...remove];
     const attributes = names.filter((name) => !this.#droppedNames?.has(name));
     if (attributes.length === 0) return;
@@ -271,21 +273,21 @@ export class SessionState implements RefusalListener {
     if (!this.cookieChanged) this.setCookieMaxAge(undefined);
   }
 
-  /** Seconds. Returns whether that is another one. */
+  /** In seconds. Returns whether that has changed it. */
   setMaxInactiveInterval(maxInactiveInterval: number): boolean {
     if (maxInactiveInterval === this.times.maxInactiveInterval) return false;
     this.times = { ...this.times, maxInactiveInterval };
     return (this.intervalChanged = true);
   }
 
-  /** Seconds. Returns whether that is another one. */
+  /** In seconds. Returns whether that has changed it. */
   setCookieMaxAge(cookieMaxAge: number | undefined): boolean {
     if (cookieMaxAge === this.cookieMaxAge) return false;
     this.cookieMaxAge = cookieMaxAge;
     return (this.cookieChanged = true);
   }
 
-  /** Returns whether that is new to it. */
+  /** Returns whether that has changed anything. */
   keep(): boolean {
     if (this.kept || this.authenticated) return false;
     // A new one is stored even if it stays empty.
@@ -294,9 +296,8 @@ export class SessionState implements RefusalListener {
   }
 
   /**
-   * Whether a write would do anything. A new session that is empty is not stored, unless something that was given out
-   * depends on its token.
-   * @param force Also if nothing differs.
+   * Whether there is something to write. A new session that is empty is not stored, unless {@link mustPersist}.
+   * @param force Writes a stored session even if nothing differs.
    */
   owesWrite(difference: AttributeDifference | undefined, force: boolean): boolean {
     if (this.phase === 'new')
@@ -306,7 +307,7 @@ export class SessionState implements RefusalListener {
     return this.intervalChanged || this.cookieChanged || this.keptChanged;
   }
 
-  /** Whether the cookie is to be sent, since its life was set anew, or a tenth of that has passed since it was sent. */
+  /** Whether the cookie is to be sent: its life was set anew, or a tenth of that has passed since it was last sent. */
   get isCookieDue(): boolean {
     const { effectiveCookieMaxAge: maxAge, cookieSentAt } = this;
     if (cookieSentAt === 0) return true;
@@ -318,7 +319,7 @@ export class SessionState implements RefusalListener {
     return this.cookieMaxAge ?? this.#environment.rules.cookieMaxAge;
   }
 
-  /** Its last write was a login. */
+  /** The write of a login has succeeded. */
   loggedIn(principal: string): void {
     this.principal = principal;
     this.authenticatedAt = this.times.accessedAt;
@@ -326,7 +327,7 @@ export class SessionState implements RefusalListener {
     this.kept = this.keptChanged = false;
   }
 
-  /** This object has ended it: what follows is a new, empty session. */
+  /** It was ended through this object, which is a new, empty session from here on. */
   beginAnew(phase: 'new' | 'detached' | 'destroyed'): void {
     const { now, rules, codec } = this.#environment;
     if (this.phase === 'stored' || this.phase === 'gone') {
@@ -335,7 +336,7 @@ export class SessionState implements RefusalListener {
     }
     this.phase = phase;
     this.isNew = true;
-    // Where nothing can follow, it keeps its id for messages.
+    // One that is destroyed keeps its id, for messages.
     if (phase !== 'destroyed') this.forgetId();
     this.times = newTimes(now(), rules);
     this.principal = undefined;
@@ -348,8 +349,9 @@ export class SessionState implements RefusalListener {
   }
 
   /**
-   * The store has ended the session that this one follows. `byUs`: it was there until then, so the cookie is its own.
-   * Otherwise somebody else was faster, and the cookie may belong to a newer login by now: hands off.
+   * The store has ended the session that this one follows.
+   * @param byUs It was there until then, so the browser's cookie is its own and is cleared. Otherwise something else has ended
+   * it before, and the cookie is left alone, since it may belong to a newer login by now.
    */
   afterEnd(byUs: boolean): void {
     if (byUs) this.cookie ??= { action: 'clear' };

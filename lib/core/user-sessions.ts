@@ -23,7 +23,7 @@ import type { SessionId } from './token.js';
 interface SessionCountRules {
   /** 0: any number. */
   readonly maxSessionsPerUser: number;
-  /** Of one more: the oldest login ends, or this one is refused. */
+  /** What happens to one login more: the oldest one ends for it, or it is refused. */
   readonly sessionLimitPolicy: 'evict-oldest' | 'reject';
 }
 
@@ -39,9 +39,9 @@ interface UserSessionsOptions {
   readonly now: () => number;
 }
 
-/** What is known of a session that is about to be written. */
+/** What is told of a session that is about to be written. */
 interface ReservedSession extends Pick<IndexAddition, 'replaces' | 'keepsLogin' | 'device'> {
-  /** Nothing is lost if its record is written, and ended again: it comes from no other. */
+  /** It replaces no other session, so nothing is lost if its record is written and has to be ended again. */
   readonly isNew?: boolean | undefined;
 }
 
@@ -55,9 +55,9 @@ export interface Reservation {
 
 /** Sessions that are looked at, or ended, at the same time. */
 const AT_ONCE = 32;
-/** Looks at a user's sessions that each made room for one more, which somebody else took. */
+/** Attempts at a place within the limit: each has made room, which another login took first. */
 const MOST_TRIES = 20;
-/** An entry of a session that is not there is one that was never written, not one that is about to be. */
+/** Once an entry without a record is this old, its session was never written; before, it may be about to be. */
 const GRACE_MS = TOMBSTONE_MS;
 
 /**
@@ -91,7 +91,7 @@ export class UserSessions {
     let named: Promise<unknown> | undefined;
     if (limit > 0) await this.#addInPlace(principal, id, addition, limit);
     else {
-      // Where both go the same way, one after the other, the record need not wait for the answer.
+      // Where entry and record reach the server in this order anyway, the record need not wait for the entry's answer.
       const isFollowed = isNew && index.isOrdered === true;
       named = index.add(principal, id, { ...addition, isFollowed });
       if (isFollowed) named.catch(nothing);
@@ -125,7 +125,7 @@ export class UserSessions {
     const evict = rules.sessionLimitPolicy === 'evict-oldest';
     await this.#takeFromRetired(principal);
     for (let tries = 1; ; tries += 1) {
-      // At last whatever is there: those that are not live are ended once more.
+      // From the third attempt on, the oldest entries go, whether or not their sessions are live.
       const added = await index.add(principal, id, { ...addition, limit, evict: evict && tries > 2 });
       if (added.status === 'added') return added.beyond;
       const removed = await this.#removeDead(principal, added.reading);
@@ -139,7 +139,7 @@ export class UserSessions {
     );
   }
 
-  /** Takes the live sessions of lists that are not written to any more into the one that is, so that all count. */
+  /** Moves live sessions from older lists, which are only read, into the one that is written to, so that all of them count. */
   async #takeFromRetired(principal: string): Promise<void> {
     const { index } = this.#options;
     for (const name of index.namesOf(principal).slice(1)) {
@@ -175,11 +175,11 @@ export class UserSessions {
     try {
       await named;
     } catch (error) {
-      // One that is in no list would be none that anybody can end.
+      // A session that is in no list could not be ended with the user's others.
       await store.destroy(id).catch(nothing);
       throw error;
     }
-    // A tombstone that was to stop it may have expired by then.
+    // After that long, a tombstone that was left to stop this write may have expired before it.
     const [name] = index.namesOf(principal) as [IndexName];
     if (now() - startedAt > RESERVATION_MS && !(await index.stands(name, id))) {
       await store.destroy(id);
@@ -194,15 +194,15 @@ export class UserSessions {
     this.#inBackground(this.#remove(principal, [id]));
   }
 
-  /** Before a session is to live for longer than its entry was told. */
+  /** Called before a session is made to live for longer than its entry would. */
   async prolonged(principal: string, id: SessionId, idleSeconds: number, loginAt: number): Promise<void> {
     await this.#options.index.enter(principal, id, { lifeMs: entryLifeMs(idleSeconds), loginAt });
   }
 
   /**
-   * A session is used: the index is told again where its entry could end before the session, and of one that it has never
-   * heard of, which is one of 0.1. Resolves to false where all sessions of the user had been ended before that one was heard of:
-   * then it has ended as well. Undefined: there is nothing to do.
+   * A session is used. Its entry in the index is renewed where it could expire before the session, and made where there is
+   * none, as for sessions of 0.1. Resolves to false where all sessions of the user were ended before this one had an entry:
+   * then it is ended as well. Undefined: there is nothing to wait for.
    */
   used(id: SessionId, { record, now }: Found): Promise<boolean> | undefined {
     const { principal, indexedAt, maxInactiveInterval } = record;
@@ -251,7 +251,7 @@ export class UserSessions {
         else if (isOver(outcome)) dead.push(id);
       }
     }
-    // Not those of an answer that nobody reads to its end; another time.
+    // Not where the caller stops reading early: then the next list removes them.
     if (dead.length > 0) this.#inBackground(this.#remove(principal, dead, GRACE_MS));
   }
 
@@ -295,7 +295,7 @@ export class UserSessions {
     let ended = 0;
     for (let at = 0; at < toEnd.length; at += AT_ONCE) {
       const group = toEnd.slice(at, at + AT_ONCE);
-      // One that has been there for long is written, or never will be.
+      // An entry that is old has its record by now, or never will; only younger ones need a tombstone that stops the write.
       const outcomes = await Promise.all(
         group.map(({ id, addedAt }) => this.#end(id, now - addedAt < GRACE_MS)),
       );
@@ -312,7 +312,7 @@ export class UserSessions {
     return status === 'removed';
   }
 
-  /** How many entries were of sessions that are not there, and have been removed. */
+  /** Removes entries of sessions that are not there. Returns how many. */
   async #removeDead(principal: string, { now, entries }: IndexReading): Promise<number> {
     const dead: SessionId[] = [];
     for (const [{ id, addedAt }, outcome] of await this.#look(entries))
@@ -340,7 +340,7 @@ export class UserSessions {
     this.#options.events.emit(event);
   }
 
-  /** What fails is made up for by whoever reads the index next. */
+  /** For work on the index that may fail: whoever reads the index next makes up for it. */
   #inBackground(work: Promise<unknown>): void {
     work.catch((error: unknown) => {
       const message = error instanceof Error ? error.message : 'unknown failure';
@@ -366,5 +366,5 @@ function refreshAfterMs(idleSeconds: number): number {
 }
 
 function nothing(): void {
-  // An entry too many is found by whoever reads the index next.
+  // Whoever reads the index next finds an entry that should not be there.
 }

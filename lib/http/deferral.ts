@@ -20,45 +20,45 @@ export interface ErrorAnswer {
 /** What a deferred response asks of the session. */
 export interface DeferralHooks {
   /**
-   * The first bytes are about to leave. Returns what they have to wait for, undefined if nothing. A rejection replaces
-   * the response. Asked once more when that is done, unless the response had ended before it began to wait.
+   * The first bytes are about to leave. Returns what they have to wait for, undefined if nothing. If it rejects, another
+   * answer takes the response's place. If the response had not ended yet, this is asked once more after the wait.
    */
   owed(): Promise<void> | undefined;
-  /** The session's headers, last thing before they leave. */
+  /** The headers of the session's own. Asked last, just before the headers leave. */
   headers(head: ResponseHead): readonly OwnHeader[];
-  /** The end of a body is about to leave, after the headers did: what changed meanwhile. Must not reject. */
+  /** The end of a body is about to leave, whose headers left earlier: writes what has changed since. Must not reject. */
   owedLate(): Promise<void> | undefined;
-  /** What to answer instead when `owed` rejected. */
+  /** What is answered instead when `owed` has rejected. */
   answerTo(error: unknown): ErrorAnswer;
-  /** A response had to be broken off because something failed that must not fail. For the log. */
+  /** Something failed that must not, so that the response was broken off. For the log. */
   brokeOff(error: unknown): void;
 }
 
 /** How one protocol keeps output back, and lets it go. */
 export interface Outlet {
-  /** Whether output has left already: the session is first asked for in the middle of a stream. */
+  /** Whether output has left already, because the session is first asked for in the middle of a stream. */
   readonly begun: boolean;
   /** Whether the application has ended the response. */
   readonly ended: boolean;
-  /** What the response leaves with: once its headers are rendered, whatever the application says since. */
+  /** The status that the response leaves with. Once its headers are rendered, setting another one changes nothing. */
   readonly statusCode: number;
   /** Sends what was kept, the headers with the session's own. */
   release(): void;
-  /** Sends an answer in place of what was kept. What follows from the application leads nowhere. */
+  /** Sends an answer in place of what was kept. Whatever the application still writes is thrown away. */
   replace(answer: ErrorAnswer): void;
   /** Breaks the response off. */
   breakOff(): void;
 }
 
 /**
- * When a response has to wait, and what becomes of it. Knows of no protocol: an outlet calls `begin` before its first
- * bytes leave, and `end` before the last ones do.
+ * Decides when a response has to wait for its session, and what is sent then. It knows no protocol: the outlet of one calls
+ * `begin` before the first bytes leave and `end` before the last ones do.
  */
 export class Deferral {
   readonly hooks: DeferralHooks;
   readonly #outlet: Outlet;
   #state: 'open' | 'waiting' | 'released';
-  /** Everything has been asked for that this response can owe. */
+  /** The response had ended when the session was last asked what there is to write: it is not asked again. */
   #final = false;
   #askedAgain = false;
 
@@ -88,7 +88,7 @@ export class Deferral {
     return this.#final;
   }
 
-  /** Whether it waits for what it owes, and is not going to ask again: nothing that begins from now on is waited for. */
+  /** Whether it waits for the last time: what the session begins to write from now on is not waited for. */
   get isClosing(): boolean {
     return this.#state === 'waiting' && (this.#final || this.#askedAgain);
   }
@@ -98,7 +98,11 @@ export class Deferral {
     return this.#outlet.statusCode;
   }
 
-  /** The first bytes are about to leave. @returns Whether they have to wait. */
+  /**
+   * The first bytes are about to leave.
+   * @param whole Whether the response has ended, so that they are all there is.
+   * @returns Whether they have to wait.
+   */
   begin(whole: boolean): boolean {
     this.#final = whole;
     const pending = this.#owed();
@@ -117,7 +121,7 @@ export class Deferral {
     return true;
   }
 
-  /** The client has left in the middle of a stream: it is gone without an end. The session is told, nothing waits. */
+  /** The client has left in the middle of a stream. What has changed is written, and nothing waits for that. */
   left(): void {
     if (this.#final) return;
     this.#final = true;
@@ -144,7 +148,7 @@ export class Deferral {
           this.#outlet.replace(this.hooks.answerTo(error));
         },
       )
-      // Nobody waits for this promise: what fails in it would end the process.
+      // Nobody waits for this promise: an error in it would end the process.
       .catch((error: unknown) => {
         this.hooks.brokeOff(error);
         this.#outlet.breakOff();
@@ -152,7 +156,7 @@ export class Deferral {
   }
 
   #saved(): void {
-    // A handler that has begun its response may have gone on with the session since. Once: a job may do so for ever.
+    // A handler that has begun its response may have changed the session since. Asked once only: a job may go on for ever.
     const more = this.#final || this.#askedAgain ? undefined : this.#owed();
     this.#askedAgain = true;
     this.#final ||= this.#outlet.ended;

@@ -8,15 +8,18 @@ import { InjectedOutlet } from './injected-outlet.js';
 import { NodeOutlet } from './node-outlet.js';
 
 /**
- * Defers a raw response until the session is saved: headers and body wait, whoever writes them (a framework, `@Res()`, a
- * pipe). It stays Node's own response: every call on it does, returns, throws and emits what it would without a session. Only
- * two things differ: when the bytes leave, and that a save that fails makes it an error.
+ * Makes a response of Node wait until its session is saved: its headers and its body, whoever writes them (a framework,
+ * `@Res()`, a pipe). The object stays Node's own response, and every call on it does, returns, throws and emits what it would
+ * without a session. Only two things differ: the bytes leave later, and where the save fails, another answer is sent.
  */
 export function deferResponse(response: ServerResponse, hooks: DeferralHooks): Deferral {
   return new Deferral(hooks, (deferral) => outletOf(response, deferral));
 }
 
-/** @throws SessionConfigError where this Node does not have what that needs: rather no start than corrupted responses. */
+/**
+ * Checks at boot that this Node has the private parts by which a response waits.
+ * @throws SessionConfigError where it does not: better not to start than to send corrupted responses.
+ */
 export function assertDeferrable(): void {
   const missing = missingFromNode();
   if (missing === undefined) return;

@@ -37,9 +37,7 @@ export interface RequestSessionOptions {
   readonly log: SessionLog;
 }
 
-/**
- * The session of one request, bound to its raw response: saved before that starts, its token sent with it.
- */
+/** The session of one request and its raw response: it is saved before the response starts, and its token leaves with that. */
 export class RequestSession implements DeferralHooks, ResponseContext, SessionOpener<HttpSession> {
   /** Whether the request brought a token that looks like one of ours. */
   readonly cameWithToken: boolean;
@@ -51,12 +49,12 @@ export class RequestSession implements DeferralHooks, ResponseContext, SessionOp
   readonly #deferral: Deferral;
   #state: 'loading' | 'loaded' | 'failed' = 'loading';
   #session: ManagedSession | undefined;
-  /** The request needs the session no more. */
+  /** Tells that the request needs the session no more: see {@link SessionsInUse.during}. */
   #endUse: (() => void) | undefined;
   #failure: Error | undefined;
   #saved = false;
   #committing: Promise<void> | undefined;
-  /** How often the session had been used when it was asked last what it owes. */
+  /** The session's `useCount` when it was last asked what there is to write. */
   #askedAt: number | undefined;
   #discarded = false;
   #beforeCommit: (() => Promise<void> | undefined) | undefined;
@@ -119,19 +117,19 @@ export class RequestSession implements DeferralHooks, ResponseContext, SessionOp
     return this.#deferral.ended;
   }
 
-  /** Whether a browser sends the session's token unasked: see {@link TokenTransport.ambient}. */
+  /** Whether a browser sends the session's token by itself: see {@link TokenTransport.ambient}. */
   get ambient(): boolean {
     return this.#options.transport.ambient;
   }
 
-  /** `act` is called each time before the session is saved, and does to it what is to be saved as well. */
+  /** `act` is called each time before the session is saved; what it changes is saved as well. */
   beforeCommit(act: () => Promise<void> | undefined): void {
     this.#beforeCommit = act;
   }
 
   /**
-   * What it owes before a handler's value becomes the response. Undefined also where it is for the response to wait: once
-   * that has begun, as with each event of SSE, it is its end that saves.
+   * Saves before a handler's value becomes the response, so that exception filters see a failure. Undefined if there is nothing
+   * to save, or if the response has begun (as with each event of SSE): then the end of the response saves.
    */
   commitEarly(): Promise<void> | undefined {
     const saving = this.#deferral.begun || !this.#isKept() ? undefined : this.#commit();
@@ -146,8 +144,8 @@ export class RequestSession implements DeferralHooks, ResponseContext, SessionOp
       case 'failed':
         return undefined;
       case 'loading':
-        // Nest sends the headers of SSE on its own account, when the session may still be loading: whoever awaits it gets
-        // the turn in which it arrives to write to it.
+        // Nest sends the headers of SSE by itself, perhaps while the session is still loading. Whoever awaits the session
+        // may write to it in the turn in which it arrives, so this waits for one turn more.
         return this.loaded
           .then(noop, noop)
           .then(nextTurn)
@@ -176,7 +174,7 @@ export class RequestSession implements DeferralHooks, ResponseContext, SessionOp
         headers.push([name, value]);
       }
     }
-    // The application's own words for it, in an exception filter perhaps, which knows nothing of this header.
+    // The answer is the application's own, of an exception filter perhaps, which knows nothing of this header.
     if (isUnavailable(this.#failure) && head.statusCode === 503 && !head.has('retry-after'))
       headers.push(RETRY_AFTER);
     return headers;
@@ -185,7 +183,7 @@ export class RequestSession implements DeferralHooks, ResponseContext, SessionOp
   answerTo(error: unknown): ErrorAnswer {
     this.#endUse?.();
     const answer = answerTo(error);
-    // Nobody else tells what the application itself can mend. That the store is down is told once, by its connection.
+    // Logged here, since nobody else does, and the application can mend it. A store that is down is logged by its connection.
     if (answer.statusCode === 500 && this.isLoaded)
       this.#warn('not saved, and the response became an error', error);
     return answer;
@@ -200,11 +198,11 @@ export class RequestSession implements DeferralHooks, ResponseContext, SessionOp
     this.#discarded = !this.#isKept();
     const pending = this.#discarded ? undefined : this.#commitOnce();
     if (pending === undefined && !this.#saved) this.#tellNotSaved();
-    // An application's own words for a store that is down stay, also where what failed was another call.
+    // Where the application itself answers 503, its answer stays, also if it was given for something else that failed.
     return pending?.catch((error: unknown) => this.#afterFailure(error, 503));
   }
 
-  /** @param from The least status with which the response itself says that this has failed. */
+  /** @param from A response with at least this status tells of the failure itself, and stays as it is. */
   #afterFailure(failure: unknown, from: number): Promise<void> | undefined {
     if (this.#deferral.statusCode < from) return Promise.reject(asError(failure));
     // A handler that knows nothing of the failure may still write to the response, even after its end.
@@ -212,12 +210,12 @@ export class RequestSession implements DeferralHooks, ResponseContext, SessionOp
     return undefined;
   }
 
-  /** What the interceptor has looked at is not encoded again, unless somebody has used the session since. */
+  /** What the interceptor has saved is not compared once more, unless somebody has used the session since. */
   #commitOnce(): Promise<void> | undefined {
     return this.#askedAt === this.session.useCount ? this.#committing : this.#commit();
   }
 
-  /** Saves what the session owes. Undefined if nothing is owed. A failure is final for this request. */
+  /** Saves what is to be saved; undefined if that is nothing. A failure is final for this request. */
   #commit(): Promise<void> | undefined {
     if (this.#failure !== undefined) return Promise.reject(this.#failure);
     try {
@@ -231,12 +229,12 @@ export class RequestSession implements DeferralHooks, ResponseContext, SessionOp
       this.#saved ||= this.#committing !== undefined;
       return this.#committing;
     } catch (error) {
-      // What would exceed a limit is refused before anything is sent.
+      // A session that exceeds a limit throws here, before anything is sent.
       return this.#fail(error);
     }
   }
 
-  /** What is done before a commit is part of it, and waited for with it. */
+  /** Calls what {@link beforeCommit} was given. It is part of the commit, so what it begins is still waited for. */
   #act(): Promise<void> | undefined {
     const acted = this.#beforeCommit?.();
     if (acted === undefined) return undefined;
@@ -272,7 +270,7 @@ export class RequestSession implements DeferralHooks, ResponseContext, SessionOp
   }
 }
 
-/** Of HTTP/2 it is the stream that tells. */
+/** Whether the response has closed; over HTTP/2 its stream says so. */
 function isOver(response: ServerResponse & { readonly stream?: { readonly closed: boolean } }): boolean {
   return response.closed || response.destroyed || response.stream?.closed === true;
 }
@@ -282,7 +280,7 @@ function nextTurn(): Promise<void> {
 }
 
 function noop(): void {
-  // Whether it was loaded is the business of whoever asked for it.
+  // Whoever asked for the session sees whether it could be loaded.
 }
 
 function asError(error: unknown): Error {

@@ -9,6 +9,7 @@ import type { IncomingHttpHeaders } from 'node:http';
 import { SessionUsageError } from '../core/errors.js';
 import { graphqlRequestOf, operationOf } from './context/graphql.js';
 import { placeOf } from './context/source.js';
+import { ownField } from './raw-http.js';
 import { SessionGuard } from './session.guard.js';
 
 /** Where a client may put its CSRF token: a header (scripts), or a field of the body or the query (forms). */
@@ -88,14 +89,9 @@ export class CsrfGuard extends SessionGuard {
 }
 
 function tokenIn({ headers, body, query }: GuardedRequest): unknown {
-  const given = headers[CSRF_HEADER] ?? fieldIn(body);
+  const given = headers[CSRF_HEADER] ?? ownField(body, CSRF_FIELD);
   if (given !== undefined || !/^multipart\/form-data\b/i.test(headers['content-type'] ?? '')) return given;
-  return fieldIn(query);
-}
-
-function fieldIn(fields: unknown): unknown {
-  if (typeof fields !== 'object' || fields === null || !Object.hasOwn(fields, CSRF_FIELD)) return undefined;
-  return (fields as Record<string, unknown>)[CSRF_FIELD];
+  return ownField(query, CSRF_FIELD);
 }
 
 function hostOf(origin: string): string | undefined {

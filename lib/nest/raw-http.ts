@@ -107,6 +107,12 @@ class Exchange implements RawExchange {
   }
 }
 
+/** A field of a body or a query, whatever that is. Not what every object has, such as `constructor`. */
+export function ownField(fields: unknown, name: string): unknown {
+  const object = objectOf(fields);
+  return Object.hasOwn(object, name) ? (object as Record<string, unknown>)[name] : undefined;
+}
+
 function objectOf(value: unknown): object {
   return typeof value === 'object' && value !== null ? value : {};
 }

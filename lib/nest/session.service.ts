@@ -67,7 +67,7 @@ export class SessionService {
     }
   }
 
-  /** What is behind the session of a context, for this module's own guards. @internal */
+  /** The session of a context with its inner side, for this module's own guards. @internal */
   async managed(source: SessionSource): Promise<ManagedSession> {
     const place = placeOf(source);
     if (place.kind !== 'request') return (await this.#sockets.open(place)).session;
@@ -76,14 +76,14 @@ export class SessionService {
     return opening.session;
   }
 
-  /** What is behind the session of an HTTP request, for this package's own middleware. @internal */
+  /** The session of an HTTP request with its inner side, for this package's own middleware. @internal */
   async requestSession(request: AnyRequest, response: AnyResponse): Promise<RequestSession> {
     const opening = this.#openingOf(rawExchange(request, response));
     await opening.loaded;
     return opening;
   }
 
-  /** Whether browsers send the token of a session unasked. @internal */
+  /** Whether browsers send the token by themselves, as they do with a cookie. @internal */
   get ambient(): boolean {
     return this.#options.transport.ambient;
   }
@@ -179,7 +179,7 @@ export class SessionService {
     return opening?.isLoaded ? opening : undefined;
   }
 
-  /** Makes room on a request and a response that no framework has seen yet, for a session if it is asked for. @internal */
+  /** Prepares a request and a response that no framework has seen yet, in case a session is asked for. @internal */
   prepare(request: IncomingMessage, response: ServerResponse): void {
     this.#openings.reserve(request);
     prepareResponse(response);

@@ -1,7 +1,7 @@
 import { InstrumentationBase, type InstrumentationConfig } from '@opentelemetry/instrumentation';
 import { breakerChannel, operationChannels, rejectedChannel, waitChannel } from '../core/diagnostics.js';
 import { SessionMetrics } from './metrics.js';
-import { OperationObserver, WaitObserver } from './observers.js';
+import { operationObserver, waitObserver, type Telemetry } from './observers.js';
 
 /** What a span is made by, and this package's version, which manifest.spec compares with package.json. */
 export const SCOPE = { name: 'nestjs-redis-session', version: '0.2.0' }; // x-release-please-version
@@ -32,14 +32,15 @@ export class SessionInstrumentation extends InstrumentationBase<SessionInstrumen
   constructor(config: SessionInstrumentationConfig = {}) {
     // Enabled here, and not by the constructor of the base, which runs before this class's fields are there.
     super(SCOPE.name, SCOPE.version, { ...config, enabled: false });
-    const tracer = (): typeof this.tracer => this.tracer;
-    const metrics = (): SessionMetrics => this.instruments;
-    const recordsId = (): boolean => this.getConfig().recordSessionId === true;
-    const operations = new OperationObserver(tracer, metrics, recordsId);
-    const waits = new WaitObserver(tracer, metrics);
+    const telemetry: Telemetry = {
+      tracer: () => this.tracer,
+      metrics: () => this.instruments,
+      recordsId: () => this.getConfig().recordSessionId === true,
+    };
+    const operations = operationObserver(telemetry);
     this.#subscriptions = [
       ...Object.values(operationChannels).map((on) => subscription(on, operations)),
-      subscription(waitChannel, waits),
+      subscription(waitChannel, waitObserver(telemetry)),
       subscription(breakerChannel, (message) => this.instruments.breaker(message)),
       subscription(rejectedChannel, (message) => this.instruments.rejected(message)),
     ];

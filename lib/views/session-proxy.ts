@@ -1,5 +1,5 @@
-import { SessionReservedMemberError, SessionUsageError } from '../core/errors.js';
 import { RESERVED_MEMBERS, type HttpSession } from '../core/members.js';
+import { reservedMember, SessionHandler } from '../core/session-handler.js';
 import type { SessionCookieView } from './cookie-view.js';
 
 const INSPECT = Symbol.for('nodejs.util.inspect.custom');
@@ -31,13 +31,14 @@ export interface ViewedSession {
 export function viewOf(session: ViewedSession): object {
   const target = new ViewTarget(session);
   const view = new Proxy<object>(target, HANDLER);
-  target.view = view;
+  target.proxy = view;
   return view;
 }
 
 class ViewTarget {
   readonly session: ViewedSession;
-  view: object | undefined;
+  /** What applications have of it. */
+  proxy: object | undefined;
   /** Methods that the application has replaced. */
   readonly own = new Map<string, unknown>();
 
@@ -52,7 +53,7 @@ class ViewTarget {
   }
 }
 
-class ViewHandler implements ProxyHandler<ViewTarget> {
+class ViewHandler extends SessionHandler<ViewTarget> implements ProxyHandler<ViewTarget> {
   get({ session, own }: ViewTarget, key: PropertyKey, receiver: unknown): unknown {
     if (typeof key !== 'string') return Reflect.get(ViewTarget.prototype, key, receiver);
     if (own.has(key)) return own.get(key);
@@ -64,23 +65,14 @@ class ViewHandler implements ProxyHandler<ViewTarget> {
     return Reflect.get(Object.prototype, key, receiver);
   }
 
-  set(target: ViewTarget, key: PropertyKey, value: unknown, receiver: unknown): boolean {
-    // What is made of a session (`Object.create`) has properties of its own, as with any object.
-    if (receiver !== target.view) return Reflect.set(NOTHING, key, value, receiver);
-    return this.#assign(target, key, value);
-  }
-
-  #assign({ session, own }: ViewTarget, key: PropertyKey, value: unknown): boolean {
-    if (typeof key !== 'string')
-      throw new SessionUsageError('A session attribute is named by a string: a symbol cannot be stored.');
+  protected override assign({ session, own }: ViewTarget, key: string, value: unknown): void {
     if (key === 'cookie') session.cookie.adopt(value);
     else if (session.isMethod(key) && typeof value === 'function') own.set(key, value);
-    else if (isReserved(session, key)) throw reserved(session, key);
+    else if (isReserved(session, key)) throw reservedMember(key, session.name);
     else {
       attributesOf(session)[key] = value;
       session.wrote();
     }
-    return true;
   }
 
   has({ session }: ViewTarget, key: PropertyKey): boolean {
@@ -90,7 +82,7 @@ class ViewHandler implements ProxyHandler<ViewTarget> {
 
   deleteProperty({ session, own }: ViewTarget, key: PropertyKey): boolean {
     if (typeof key !== 'string' || own.delete(key)) return true;
-    if (isReserved(session, key)) throw reserved(session, key);
+    if (isReserved(session, key)) throw reservedMember(key, session.name);
     session.wrote();
     return Reflect.deleteProperty(attributesOf(session), key);
   }
@@ -105,24 +97,9 @@ class ViewHandler implements ProxyHandler<ViewTarget> {
     if (typeof key !== 'string' || isReserved(session, key)) return undefined;
     return Reflect.getOwnPropertyDescriptor(attributesOf(session), key);
   }
-
-  defineProperty(target: ViewTarget, key: PropertyKey, descriptor: PropertyDescriptor): boolean {
-    if (!('value' in descriptor))
-      throw new SessionUsageError('A session attribute cannot be an accessor. Assign a value instead.');
-    return this.#assign(target, key, descriptor.value);
-  }
-
-  setPrototypeOf(): boolean {
-    return false;
-  }
-
-  preventExtensions(): boolean {
-    return false;
-  }
 }
 
 const HANDLER = new ViewHandler();
-const NOTHING: object = Object.freeze(Object.create(null) as object);
 
 function attributesOf({ live, left }: ViewedSession): Record<string, unknown> {
   return live ?? left;
@@ -130,10 +107,4 @@ function attributesOf({ live, left }: ViewedSession): Record<string, unknown> {
 
 function isReserved(session: ViewedSession, key: string): boolean {
   return key === 'cookie' || session.isMethod(key) || session.isMember(key);
-}
-
-function reserved({ name: session }: ViewedSession, name: string): SessionReservedMemberError {
-  return new SessionReservedMemberError(
-    `'${name}' is a member of ${session} and cannot be an attribute. Use another name for the attribute.`,
-  );
 }

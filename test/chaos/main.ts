@@ -94,7 +94,7 @@ function contextFor(adapter: Adapter, quick: boolean, { tree, compileTree }: Gro
     nodeScript: join(tree, 'test/chaos/apps/chaos-node.js'),
     compileApp: async (app, edit) => {
       const target = await tempDir('redis-session-app-');
-      await compileTree(target, [app], edit);
+      await compileTree(target, [app, 'test/support/node-main.ts'], edit);
       return join(target, app.replace(/\.ts$/, '.js'));
     },
   };

@@ -1,4 +1,4 @@
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import {
   ForbiddenException,
   Injectable,
@@ -10,7 +10,6 @@ import {
   type NestInterceptor,
 } from '@nestjs/common';
 import { map, type Observable } from 'rxjs';
-import { Redis } from 'ioredis';
 import {
   AuthenticatedGuard,
   RedisSessionModule,
@@ -26,7 +25,9 @@ import { aclLine } from '../security/acl-line.js';
 import { eachAdapter, startApp } from '../support/apps.js';
 import { Browser, type BrowserResponse } from '../support/cookie-jar.js';
 import { eventually } from '../support/eventually.js';
-import { startRedis, type RedisProcess } from '../support/redis-server.js';
+import { keyOf } from '../support/records.js';
+import { redisClient } from '../support/redis-client.js';
+import { startRedis } from '../support/redis-server.js';
 import { BrowserWith } from './helpers/browser-with.js';
 import { redisAt, startPlayground, type Playground } from './helpers/playground.js';
 
@@ -35,15 +36,11 @@ const PATH = '/admin/sessions';
 const FORM = { 'content-type': 'application/x-www-form-urlencoded' };
 const FIREFOX = 'Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0';
 
-let redis: RedisProcess;
-let client: Redis;
-beforeAll(async () => {
-  // The least privileges that SECURITY.md gives: the page needs no more than sessions do.
-  const users = ['user default off', 'user root on >root ~* &* +@all', aclLine('app', PASSWORD, 'session:')];
-  redis = await startRedis({ aclFile: users });
-  client = new Redis({ port: redis.port, host: redis.host, username: 'root', password: 'root' });
+// The least privileges that SECURITY.md gives: the page needs no more than sessions do.
+const redis = await startRedis({
+  aclFile: ['user default off', 'user root on >root ~* &* +@all', aclLine('app', PASSWORD, 'session:')],
 });
-afterAll(() => client.disconnect());
+const client = redisClient(redis.port, { username: 'root', password: 'root' });
 afterEach(() => client.flushall());
 
 /** Lets those in who are called root. */
@@ -57,7 +54,6 @@ class RootGuard implements CanActivate {
   }
 }
 
-const keyOf = (id: string): string => `session:{${id.slice(0, 4)}}${id.slice(4)}`;
 const csrfIn = (page: BrowserResponse): string => /name="_csrf" value="([^"]+)"/.exec(page.text)?.[1] ?? '';
 /** The ids of sessions that a page has buttons for, in order. */
 const idsIn = (page: BrowserResponse): string[] =>

@@ -1,23 +1,18 @@
-import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
+import { afterEach, describe, expect, it } from '@jest/globals';
 import { randomBytes } from 'node:crypto';
-import { Redis } from 'ioredis';
 import { type SessionModuleOptions } from 'nestjs-redis-session';
 import { eachAdapter } from '../support/apps.js';
 import { Browser } from '../support/cookie-jar.js';
-import { startRedis, type RedisProcess } from '../support/redis-server.js';
+import { keyOf } from '../support/records.js';
+import { redisClient } from '../support/redis-client.js';
+import { startRedis } from '../support/redis-server.js';
 import { eventually } from '../support/eventually.js';
 import { redisAt, startPlayground, type AnySession, type Playground } from './helpers/playground.js';
 
-let redis: RedisProcess;
-let client: Redis;
-beforeAll(async () => {
-  redis = await startRedis();
-  client = new Redis(redis.port, redis.host);
-});
-afterAll(() => client.disconnect());
+const redis = await startRedis();
+const client = redisClient(redis.port);
 afterEach(() => client.flushall());
 
-const keyOf = (id: string): string => `session:{${id.slice(0, 4)}}${id.slice(4)}`;
 const pttl = (id: string): Promise<number> => client.pttl(keyOf(id));
 const read = (session: AnySession): unknown[] => [session.value, session.other];
 

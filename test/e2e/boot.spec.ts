@@ -17,19 +17,11 @@ const RING = 'Tr0ub4dor-horse-battery-lamp-moon-7';
 
 const SUCCESS = 'Successful! Redis-based sessions will expire after 1800 seconds.';
 
-/** Nest's own, which tell of modules and routes. */
-const NEST = new Set([
-  'NestFactory',
-  'InstanceLoader',
-  'RoutesResolver',
-  'RouterExplorer',
-  'NestApplication',
-]);
-
 /** Whatever is not Nest's and is shown unless the application asks for less, in order. */
 function bootLog(logger: LogSink): string[] {
-  return logger.entries
-    .filter(({ context, level }) => !NEST.has(context ?? '') && level !== 'debug' && level !== 'verbose')
+  return logger
+    .ours()
+    .filter(({ level }) => level !== 'debug' && level !== 'verbose')
     .map(({ level, message }) => (level === 'log' ? message : `${level}: ${message}`));
 }
 

@@ -1,30 +1,24 @@
-import { afterAll, afterEach, beforeAll, expect, it } from '@jest/globals';
-import { Redis } from 'ioredis';
+import { afterEach, expect, it } from '@jest/globals';
 import { type SessionEvent, type SessionModuleOptions } from 'nestjs-redis-session';
 import { eachAdapter } from '../support/apps.js';
 import { Browser } from '../support/cookie-jar.js';
 import { BrowserWith } from './helpers/browser-with.js';
-import { startRedis, type RedisProcess } from '../support/redis-server.js';
+import { keyOf } from '../support/records.js';
+import { redisClient } from '../support/redis-client.js';
+import { startRedis } from '../support/redis-server.js';
 import { startProxy } from '../support/tcp-proxy.js';
 import { eventually } from '../support/eventually.js';
 import { redisAt, startPlayground, type Playground } from './helpers/playground.js';
 
-let redis: RedisProcess;
-let client: Redis;
-beforeAll(async () => {
-  redis = await startRedis({
-    args: ['--notify-keyspace-events', 'Ex'],
-    aclFile: [
-      'user default on nopass ~* &* +@all',
-      'user mute on >mute-password ~* resetchannels +@all -subscribe -publish',
-    ],
-  });
-  client = new Redis(redis.port, redis.host);
+const redis = await startRedis({
+  args: ['--notify-keyspace-events', 'Ex'],
+  aclFile: [
+    'user default on nopass ~* &* +@all',
+    'user mute on >mute-password ~* resetchannels +@all -subscribe -publish',
+  ],
 });
-afterAll(() => client.disconnect());
+const client = redisClient(redis.port);
 afterEach(() => client.flushall());
-
-const keyOf = (id: string): string => `session:{${id.slice(0, 4)}}${id.slice(4)}`;
 
 eachAdapter('Events of all nodes', (adapter) => {
   let nodes: Playground[] = [];

@@ -1,5 +1,4 @@
-import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
-import { Redis } from 'ioredis';
+import { afterEach, describe, expect, it } from '@jest/globals';
 import passportModule, { type PassportStatic } from 'passport';
 import {
   SessionService,
@@ -8,7 +7,9 @@ import {
   type SessionModuleOptions,
 } from 'nestjs-redis-session';
 import { Browser } from '../support/cookie-jar.js';
-import { startRedis, type RedisProcess } from '../support/redis-server.js';
+import { keyOf } from '../support/records.js';
+import { redisClient } from '../support/redis-client.js';
+import { startRedis } from '../support/redis-server.js';
 import {
   called,
   startExpressSite,
@@ -17,14 +18,10 @@ import {
   type SiteExtras,
 } from './helpers/express-site.js';
 import { redisAt } from './helpers/playground.js';
+import { told } from './helpers/site.js';
 
-let redis: RedisProcess;
-let client: Redis;
-beforeAll(async () => {
-  redis = await startRedis();
-  client = new Redis(redis.port, redis.host);
-});
-afterAll(() => client.disconnect());
+const redis = await startRedis();
+const client = redisClient(redis.port);
 afterEach(() => client.flushall());
 
 interface User {
@@ -52,7 +49,6 @@ function passportOf(serialized: (user: User) => unknown = ({ id }) => id): Passp
   return passport;
 }
 
-const keyOf = (id: string): string => `session:{${id.slice(0, 4)}}${id.slice(4)}`;
 const lifeMs = (id: string): Promise<number> => client.pttl(keyOf(id));
 const login = (request: SessionRequest, id: number, options = {}): Promise<void> =>
   called((done) => (request as PassportRequest).login(USERS.get(id) as User, options, done));
@@ -84,8 +80,6 @@ describe('Passport', () => {
     nodes.push(site);
     return site;
   };
-  /** The kinds of events since the last call. */
-  const told = (site: ExpressSite): string[] => site.events.splice(0).map(({ type }) => type);
 
   it('a login is one login: a new token, the principal, the whole life of a user, on every node', async () => {
     const [a, b] = [await start(), await start()];
@@ -429,18 +423,16 @@ describe('Passport', () => {
   });
 
   it('a Redis that cannot be read is a 503 of Nest, before any handler', async () => {
-    const site = await start({ redis: { host: redis.host, port: redis.port, timeoutMs: 500 } });
+    const own = await startRedis();
+    const site = await start({ redis: { host: own.host, port: own.port, timeoutMs: 500 } });
     const browser = new Browser(site.url);
     await site.visit(browser, ({ session }) => void (session['n'] = 1));
-    await client.call('CLIENT', 'PAUSE', '60000', 'ALL').catch(() => undefined);
+    own.pause();
     try {
       const response = await browser.get('/seen-by-nest');
       expect([response.status, response.headers['retry-after']]).toEqual([503, '1']);
     } finally {
-      client.disconnect();
-      await redis.stop();
-      redis = await startRedis();
-      client = new Redis(redis.port, redis.host);
+      own.resume();
     }
   });
 });

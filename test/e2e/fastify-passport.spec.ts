@@ -1,12 +1,12 @@
-import { afterEach, beforeAll, describe, expect, it } from '@jest/globals';
+import { afterEach, describe, expect, it } from '@jest/globals';
 import csrfProtection from '@fastify/csrf-protection';
 import flash from '@fastify/flash';
 import { Authenticator, Strategy } from '@fastify/passport';
-import { Redis } from 'ioredis';
 import { SessionService, type SessionModuleOptions } from 'nestjs-redis-session';
-import { onCleanup } from '../support/cleanup.js';
 import { Browser } from '../support/cookie-jar.js';
-import { startRedis, type RedisProcess } from '../support/redis-server.js';
+import { keyOf } from '../support/records.js';
+import { redisClient } from '../support/redis-client.js';
+import { startRedis } from '../support/redis-server.js';
 import {
   startFastifySite,
   type FastifySite,
@@ -14,14 +14,10 @@ import {
   type SiteExtras,
 } from './helpers/fastify-site.js';
 import { redisAt } from './helpers/playground.js';
+import { told } from './helpers/site.js';
 
-let redis: RedisProcess;
-let client: Redis;
-beforeAll(async () => {
-  redis = await startRedis();
-  client = new Redis(redis.port, redis.host);
-  onCleanup(() => client.disconnect());
-});
+const redis = await startRedis();
+const client = redisClient(redis.port);
 afterEach(() => client.flushall());
 
 interface User {
@@ -65,7 +61,6 @@ function passportOf(
   return passport;
 }
 
-const keyOf = (id: string): string => `session:{${id.slice(0, 4)}}${id.slice(4)}`;
 const passportRequest = (request: SessionRequest): PassportRequest => request as PassportRequest;
 const logIn = (request: SessionRequest, id: number, options?: object): Promise<void> =>
   passportRequest(request).logIn(USERS.get(id) as User, options);
@@ -88,9 +83,6 @@ async function start(
     },
   );
 }
-
-/** The kinds of events since the last call. */
-const told = (site: FastifySite): string[] => site.events.splice(0).map(({ type }) => type);
 
 describe('@fastify/passport', () => {
   it('a login is one login: a new token, the principal, the whole life of a user, on every node', async () => {

@@ -10,19 +10,6 @@ import { at, configured, observer } from './fixtures/probe.js';
 const PASSWORD = 'Xq7-canary-password';
 const VALUE = 'canary-value-of-an-attribute';
 const RING = 'Tr0ub4dor-horse-battery-lamp-moon-7';
-/** Not ours: what Nest itself says at boot. */
-const NEST = new Set([
-  'NestFactory',
-  'InstanceLoader',
-  'RoutesResolver',
-  'RouterExplorer',
-  'NestApplication',
-]);
-
-/** What the module has logged since it started. */
-function ours(logger: LogSink): LogSink['entries'] {
-  return logger.entries.filter(({ context }) => context === undefined || !NEST.has(context));
-}
 
 eachAdapter('what is logged', (adapter) => {
   it('of a session that works: nothing above debug', async () => {
@@ -37,7 +24,7 @@ eachAdapter('what is logged', (adapter) => {
     await browser.post('/session', { fruit: 'pear' });
     await browser.post('/logout');
     await browser.get('/session');
-    expect(ours(logger).filter(({ level }) => level !== 'debug' && level !== 'verbose')).toEqual([]);
+    expect(logger.ours().filter(({ level }) => level !== 'debug' && level !== 'verbose')).toEqual([]);
     await close();
   });
 
@@ -49,7 +36,7 @@ eachAdapter('what is logged', (adapter) => {
     const told = async (action: () => Promise<unknown>): Promise<string[]> => {
       logger.clear();
       await action();
-      return ours(logger).map(({ level, context, message }) => `${level} [${context}] ${message}`);
+      return logger.ours().map(({ level, context, message }) => `${level} [${context}] ${message}`);
     };
     const start = '\\w+ \\[\\w*Session\\w*\\] Session';
     let id = '';
@@ -87,7 +74,7 @@ eachAdapter('what is logged', (adapter) => {
     const { url, close } = await startApp(adapter, configured({}), { logger });
     logger.clear();
     await new Browser(url).post('/session', { fruit: `${VALUE}\ud800` });
-    const warnings = ours(logger).filter(({ level }) => level === 'warn');
+    const warnings = logger.ours().filter(({ level }) => level === 'warn');
     expect(warnings).toHaveLength(1);
     expect(warnings[0]?.message).toMatch(/attribute "fruit" is left out: a string with a lone surrogate/);
     expect(logger.text()).not.toContain(VALUE);
@@ -106,7 +93,7 @@ eachAdapter('what is logged', (adapter) => {
     await proxy.cut({ refuse: true });
     for (let i = 0; i < 5; i++) expect((await browser.get('/session')).status).toBe(503);
     const of = (level: string): string[] =>
-      ours(logger).flatMap((entry) => (entry.level === level ? [entry.message] : []));
+      logger.ours().flatMap((entry) => (entry.level === level ? [entry.message] : []));
     const lost = expect.stringMatching(
       new RegExp(`^Redis at 127.0.0.1:${proxy.port}: ECONNREFUSED\\..* 503 until it is back`),
     ) as unknown;

@@ -1,5 +1,4 @@
-import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
-import { Redis } from 'ioredis';
+import { afterEach, describe, expect, it } from '@jest/globals';
 import {
   SessionDestroyedError,
   SessionGoneError,
@@ -9,34 +8,23 @@ import {
 import { eachAdapter } from '../support/apps.js';
 import { Browser } from '../support/cookie-jar.js';
 import { partOf, setPart } from '../support/record-fields.js';
-import { startRedis, type RedisProcess } from '../support/redis-server.js';
+import { keyOf } from '../support/records.js';
+import { redisClient } from '../support/redis-client.js';
+import { startRedis } from '../support/redis-server.js';
 import { eventually } from '../support/eventually.js';
 import { redisAt, startPlayground, type AnySession, type Playground } from './helpers/playground.js';
 
-let redis: RedisProcess;
-let client: Redis;
-beforeAll(async () => {
-  redis = await startRedis();
-  client = new Redis(redis.port, redis.host);
-});
-afterAll(() => client.disconnect());
+const redis = await startRedis();
+const client = redisClient(redis.port);
 
-/** The key of a session, as SCAN finds it. */
 /** Milliseconds, if they are that many. */
 function longer(milliseconds: number, than: number): number | undefined {
   return milliseconds > than ? milliseconds : undefined;
 }
 
-async function keyOf(id: string): Promise<string> {
-  const keys = await client.keys('session:{*');
-  const found = keys.find((key) => key.replace(/[{}]/g, '') === `session:${id}`);
-  if (found === undefined) throw new Error(`No key of session ${id} among ${keys.length}.`);
-  return found;
-}
-
 /** Seconds since then, by the server's clock, moved for the test by writing to the record. */
 async function usedSecondsAgo(id: string, seconds: number): Promise<void> {
-  const key = await keyOf(id);
+  const key = keyOf(id);
   const then = Number(await partOf(client, key, 'used')) - seconds * 1000;
   for (const part of ['used', 'created'] as const) await setPart(client, key, part, then);
 }
@@ -92,7 +80,7 @@ eachAdapter('the members of a session', (adapter) => {
 
   it('each use extends the expiry, saved or not, and expiresAt tells it', async () => {
     const { browser, id } = await stored({ idleTimeoutSeconds: 600, touchIntervalSeconds: 0 });
-    const key = await keyOf(id);
+    const key = keyOf(id);
     for (const use of [() => undefined, (session: AnySession) => (session.value = 'w')]) {
       await client.pexpire(key, 5_000);
       const { result: expiresAt } = await site.visit(browser, (session) => {
@@ -108,7 +96,7 @@ eachAdapter('the members of a session', (adapter) => {
 
   it('the absolute timeout ends a session however much it is used', async () => {
     const { browser, id } = await stored({ idleTimeoutSeconds: 600, absoluteTimeoutSeconds: 60 });
-    const key = await keyOf(id);
+    const key = keyOf(id);
     expect(await client.pttl(key)).toBeLessThanOrEqual(60_000);
     const until = Number(await partOf(client, key, 'until'));
     const { result: expiresAt } = await site.visit(browser, (session) => session.expiresAt?.getTime());
@@ -127,7 +115,7 @@ eachAdapter('the members of a session', (adapter) => {
         expect(session.maxInactiveInterval).toBe(1800);
         session.maxInactiveInterval = 42;
       });
-      const key = await keyOf(id);
+      const key = keyOf(id);
       expect(await client.pttl(key)).toBeLessThanOrEqual(42_000);
       await client.pexpire(key, 1_000);
       expect((await site.visit(browser, (session) => session.maxInactiveInterval)).result).toBe(42);
@@ -142,7 +130,7 @@ eachAdapter('the members of a session', (adapter) => {
         return session.expiresAt;
       });
       expect(result).toBeUndefined();
-      expect(await client.pttl(await keyOf(id))).toBeGreaterThan(365 * 86_400_000);
+      expect(await client.pttl(keyOf(id))).toBeGreaterThan(365 * 86_400_000);
     });
 
     it.each([NaN, 1.5, Infinity, '60', null])('%p is refused and changes nothing', async (value) => {
@@ -163,7 +151,7 @@ eachAdapter('the members of a session', (adapter) => {
         expect(session.principal).toBeUndefined();
         session.other = 'with the login';
         await session.authenticate(7);
-        return { id: session.id, stored: await partOf(client, await keyOf(session.id), 'principal') };
+        return { id: session.id, stored: await partOf(client, keyOf(session.id), 'principal') };
       });
       expect(result.stored).toBe('7');
       expect(result.id).not.toBe(id);

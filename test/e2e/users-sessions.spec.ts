@@ -1,5 +1,4 @@
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
-import { Redis } from 'ioredis';
+import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { randomBytes } from 'node:crypto';
 import {
   SessionCountError,
@@ -10,19 +9,15 @@ import {
 import { eachAdapter } from '../support/apps.js';
 import { Browser } from '../support/cookie-jar.js';
 import { BrowserWith } from './helpers/browser-with.js';
-import { startRedis, type RedisProcess } from '../support/redis-server.js';
+import { keyOf } from '../support/records.js';
+import { redisClient } from '../support/redis-client.js';
+import { startRedis } from '../support/redis-server.js';
 import { redisAt, startPlayground, type AnySession, type Playground } from './helpers/playground.js';
 
-let redis: RedisProcess;
-let client: Redis;
-beforeAll(async () => {
-  redis = await startRedis();
-  client = new Redis(redis.port, redis.host);
-});
-afterAll(() => client.disconnect());
+const redis = await startRedis();
+const client = redisClient(redis.port);
 afterEach(() => client.flushall());
 
-const keyOf = (id: string): string => `session:{${id.slice(0, 4)}}${id.slice(4)}`;
 const principalOf = (session: AnySession): string | undefined => session.principal;
 const sorted = (ids: Iterable<string>): string[] => [...ids].sort();
 

@@ -4,15 +4,21 @@ import { aclSetUser } from '../security/acl-line.js';
 import type { Browser } from '../support/cookie-jar.js';
 import { eventually } from '../support/eventually.js';
 import { slotOf, startCluster, type ClusterInstallation } from '../topologies/helpers/cluster.js';
-import { oneOfEach, recoveryMs, startFaultApp, warningsOf, type FaultApp } from './helpers/fault-app.js';
+import {
+  DOWN,
+  SERVED,
+  oneOfEach,
+  recoveryMs,
+  startFaultApp,
+  warningsOf,
+  type FaultApp,
+} from './helpers/fault-app.js';
 
 // Servers and processes are started in each.
 jest.setTimeout(120_000);
 
 /** The adapter makes no difference to any of this. */
 const ADAPTER = 'express';
-const SERVED = { plain: 200, read: 200, write: 200, logout: 200 };
-const DOWN = { plain: 200, read: 503, write: 503, logout: 503 };
 const READS_ONLY = { plain: 200, read: 200, write: 503, logout: 503 };
 /** It serves what it can. */
 const PARTIAL = ['--cluster-require-full-coverage', 'no'];

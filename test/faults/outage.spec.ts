@@ -3,10 +3,9 @@ import { redisClient } from '../support/redis-client.js';
 import { eachAdapter } from '../support/apps.js';
 import { startRedis } from '../support/redis-server.js';
 import { startProxy } from '../support/tcp-proxy.js';
-import { oneOfEach, recoveryMs, startFaultApp, TIMEOUT_MS, assertHonest } from './helpers/fault-app.js';
+import { DOWN, oneOfEach, recoveryMs, startFaultApp, TIMEOUT_MS, assertHonest } from './helpers/fault-app.js';
 import { startSwitchboard } from './helpers/switchboard.js';
 
-const DOWN = { plain: 200, read: 503, write: 503, logout: 503 };
 /** For the work around Redis: HTTP on a busy machine. */
 const SLACK_MS = 1500;
 

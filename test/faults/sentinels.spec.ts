@@ -10,15 +10,21 @@ import {
   type SentinelInstallation,
 } from '../topologies/helpers/sentinel.js';
 import { redisClient } from '../support/redis-client.js';
-import { oneOfEach, recoveryMs, startFaultApp, warningsOf, type FaultApp } from './helpers/fault-app.js';
+import {
+  DOWN,
+  SERVED,
+  oneOfEach,
+  recoveryMs,
+  startFaultApp,
+  type FaultApp,
+  expectDown,
+} from './helpers/fault-app.js';
 
 // Servers and processes are started in each.
 jest.setTimeout(120_000);
 
 /** The adapter makes no difference to any of this. */
 const ADAPTER = 'express';
-const SERVED = { plain: 200, read: 200, write: 200, logout: 200 };
-const DOWN = { plain: 200, read: 503, write: 503, logout: 503 };
 
 interface Scene extends SentinelInstallation {
   /** Of the master. */
@@ -110,23 +116,12 @@ describe('sentinels that change while they are in use', () => {
     it.each(Object.entries(cases))('%s', async (_what, { fault, repair, cause }) => {
       const scene = await start();
       const app = await applicationOn(scene, { pool: { maxConnections } });
-      const [witness, ...users] = await Promise.all(['a', 'b', 'c', 'd'].map((user) => app.loggedIn(user)));
+      const users = await Promise.all(['a', 'b', 'c', 'd'].map((user) => app.loggedIn(user)));
       await fault(scene);
-      expect(await oneOfEach(app.browser(), users)).toEqual(DOWN);
-      expect(await app.health()).toMatchObject({
-        status: 'down',
-        message: expect.stringMatching(cause) as unknown,
-      });
-      // Of a pool it is told once it has failed often enough.
-      for (let n = 0; n < 3; n += 1) expect((await witness?.get('/read'))?.status).toBe(503);
-      const { requests, outages } = warningsOf(app.log);
-      expect(outages).toEqual([expect.stringMatching(cause)]);
-      // One connection tells that it is lost; a pool is told of by the requests that fail.
-      expect(requests).toHaveLength(maxConnections > 1 ? 1 : 0);
-      for (const line of requests) expect(line).toMatch(cause);
+      await expectDown(app, users, { cause, isPool: maxConnections > 1 });
       expect(app.log.text()).not.toMatch(/REDIS_SESSION_HOST/);
       await repair(scene);
-      if (witness) await recoveryMs(witness);
+      if (users[0]) await recoveryMs(users[0]);
       expect((await app.health()).status).toBe('up');
     });
   });

@@ -12,13 +12,11 @@ import { compileApp } from '../support/compile.js';
 import { startNode } from '../support/node-process.js';
 import { startRedis } from '../support/redis-server.js';
 import { eventually } from '../support/eventually.js';
-import { oneOfEach, recoveryMs, startFaultApp, type FaultApp } from './helpers/fault-app.js';
+import { DOWN, SERVED, oneOfEach, recoveryMs, startFaultApp, type FaultApp } from './helpers/fault-app.js';
 import { startSwitchboard } from './helpers/switchboard.js';
 
 /** The adapter makes no difference to any of this. */
 const ADAPTER = 'express';
-const SERVED = { plain: 200, read: 200, write: 200, logout: 200 };
-const DOWN = { plain: 200, read: 503, write: 503, logout: 503 };
 /** Long enough for a machine that is busy; no test waits for it. */
 const PATIENT = { timeoutMs: 5000 };
 

@@ -15,6 +15,7 @@ import { UserSessions } from '../../lib/core/user-sessions.js';
 import { RedisSessionIndex } from '../../lib/stores/redis/redis-index.js';
 import { RedisStore } from '../../lib/stores/redis/redis-store.js';
 import { ADD_ENTRY } from '../../lib/stores/redis/index-scripts.js';
+import { RULES } from '../unit/core/helpers.js';
 import { Chance, DEVICES, type UsersProgram } from './users-program.js';
 
 const PREFIX = 'model:session:';
@@ -184,17 +185,7 @@ export async function runUsers(program: UsersProgram, client: RedisClient): Prom
       users,
       codec: jsonCodec,
       codecByName: () => jsonCodec,
-      rules: {
-        maxInactiveInterval: 1800,
-        absoluteTimeout: 0,
-        cookieMaxAge: undefined,
-        saveOnChange: false,
-        alwaysSave: false,
-        manualDirtyAttribute: undefined,
-        persistOnDemandAttribute: undefined,
-        maxSessionBytes: 65_536,
-        maxAttributes: 100,
-      },
+      rules: RULES,
       log: quiet,
       events,
       locks: new KeyedLock(),

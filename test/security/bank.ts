@@ -175,11 +175,6 @@ export async function startBank(
   };
 }
 
-/** The hash of a session, by its public id. */
-export function keyOf(id: string): string {
-  return `session:{${id.slice(0, 4)}}${id.slice(4)}`;
-}
-
 /** The public id of a browser's session, as the bank tells it. */
 export async function idOf(browser: Browser): Promise<string> {
   return (await browser.get('/whoami')).json<{ id: string }>().id;

@@ -9,8 +9,9 @@ import { eachAdapter, LogSink, startApp, type Adapter, type StartedApp } from '.
 import { Browser } from '../support/cookie-jar.js';
 import { setPart } from '../support/record-fields.js';
 import { startRedis, type RedisProcess } from '../support/redis-server.js';
-import { bankModule, idOf, keyOf } from './bank.js';
+import { bankModule, idOf } from './bank.js';
 import type { Redis } from 'ioredis';
+import { keyOf } from '../support/records.js';
 
 const PASSWORD = 'canary-redis-password-5d1e';
 const PAYLOAD = 'canary-payload-of-a-customer-93ab';

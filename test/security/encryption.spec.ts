@@ -6,7 +6,8 @@ import type { SessionEvent, SessionModuleOptions } from 'nestjs-redis-session';
 import { eachAdapter, LogSink } from '../support/apps.js';
 import type { Browser } from '../support/cookie-jar.js';
 import { startRedis } from '../support/redis-server.js';
-import { connectTo, idOf, keyOf, startBank, type Bank } from './bank.js';
+import { connectTo, idOf, startBank, type Bank } from './bank.js';
+import { keyOf } from '../support/records.js';
 
 const redis = await startRedis({ args: ['--rdbcompression', 'no'] });
 const client = connectTo(redis);

@@ -6,7 +6,8 @@ import type { Browser } from '../support/cookie-jar.js';
 import { setPart } from '../support/record-fields.js';
 import { startRedis } from '../support/redis-server.js';
 import { ManualTimer } from '../unit/core/manual-timer.js';
-import { connectTo, idOf, keyOf, startBank, type Bank } from './bank.js';
+import { connectTo, idOf, startBank, type Bank } from './bank.js';
+import { keyOf } from '../support/records.js';
 
 const redis = await startRedis();
 const client = connectTo(redis);

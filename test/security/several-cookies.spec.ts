@@ -4,7 +4,8 @@ import { eachAdapter } from '../support/apps.js';
 import { watchCommands } from '../support/commands.js';
 import type { Browser } from '../support/cookie-jar.js';
 import { startRedis } from '../support/redis-server.js';
-import { connectTo, idOf, keyOf, principalOf, startBank, type Bank } from './bank.js';
+import { connectTo, idOf, principalOf, startBank, type Bank } from './bank.js';
+import { keyOf } from '../support/records.js';
 
 const redis = await startRedis();
 

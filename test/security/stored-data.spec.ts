@@ -5,7 +5,8 @@ import type { Browser } from '../support/cookie-jar.js';
 import { watchCommands } from '../support/commands.js';
 import { setPart } from '../support/record-fields.js';
 import { startRedis } from '../support/redis-server.js';
-import { connectTo, idOf, keyOf, startBank, type Bank } from './bank.js';
+import { connectTo, idOf, startBank, type Bank } from './bank.js';
+import { keyOf } from '../support/records.js';
 
 const redis = await startRedis();
 const client = connectTo(redis);

@@ -2,7 +2,8 @@ import { expect, it } from '@jest/globals';
 import { eachAdapter } from '../support/apps.js';
 import { partOf, setPart } from '../support/record-fields.js';
 import { startRedis } from '../support/redis-server.js';
-import { connectTo, idOf, keyOf, principalOf, startBank } from './bank.js';
+import { connectTo, idOf, principalOf, startBank } from './bank.js';
+import { keyOf } from '../support/records.js';
 
 const redis = await startRedis();
 const client = connectTo(redis);

@@ -2,7 +2,8 @@ import { beforeAll, expect, it } from '@jest/globals';
 import { idOf as idOfToken, newToken } from '../../lib/core/token.js';
 import { eachAdapter, LogSink } from '../support/apps.js';
 import { startRedis } from '../support/redis-server.js';
-import { connectTo, idOf, keyOf, principalOf, startBank, type Bank } from './bank.js';
+import { connectTo, idOf, principalOf, startBank, type Bank } from './bank.js';
+import { keyOf } from '../support/records.js';
 
 const redis = await startRedis();
 const client = connectTo(redis);

@@ -15,6 +15,14 @@ export interface LogEntry {
   readonly raw: readonly unknown[];
 }
 
+const NEST = new Set([
+  'NestFactory',
+  'InstanceLoader',
+  'RoutesResolver',
+  'RouterExplorer',
+  'NestApplication',
+]);
+
 /** Keeps what is logged. Nest's logger is one per process: of two applications, the one started last sets it. */
 export class LogSink implements LoggerService {
   readonly entries: LogEntry[] = [];
@@ -36,6 +44,11 @@ export class LogSink implements LoggerService {
   /** Everything, stacks, causes and properties included, to look for what must not be there. */
   text(): string {
     return this.entries.map(({ raw }) => raw.map((part) => toText(part)).join(' ')).join('\n');
+  }
+
+  /** All but what Nest itself says at boot, of modules and routes. */
+  ours(): LogEntry[] {
+    return this.entries.filter(({ context }) => context === undefined || !NEST.has(context));
   }
 
   clear(): void {

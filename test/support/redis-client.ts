@@ -10,6 +10,8 @@ export function redisClient(
     host: '127.0.0.1',
     port,
     retryStrategy: () => 20,
+    // Where the server loads its data set, ioredis would look again after 10 s, and keep the process alive until then.
+    maxLoadingRetryTime: 20,
     // From disconnect() on, where the server is gone already, ioredis would keep the process alive for 2 s.
     disconnectTimeout: 1,
     ...options,

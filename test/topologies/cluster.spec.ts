@@ -1,5 +1,6 @@
 import { beforeAll, describe, expect, it } from '@jest/globals';
 import { SessionStoreUnavailableError } from '../../lib/core/errors.js';
+import type { RedisNode } from '../../lib/config/nodes.js';
 import type { SessionId } from '../../lib/core/token.js';
 import { createRedisClient } from '../../lib/redis/client.js';
 import { RedisCommands } from '../../lib/redis/commands.js';
@@ -26,6 +27,19 @@ const settings = (): Record<string, string> => ({
 });
 
 describeSessionStore('a Redis Cluster', { authenticated: true }, () => nodesOn({ settings: settings() }));
+
+/** A proxy in front of each node, and what a client has to be told to come through them alone. */
+async function behindProxies(): Promise<{
+  readonly proxies: readonly TcpProxy[];
+  readonly nodes: string;
+  readonly natMap: Record<string, RedisNode>;
+}> {
+  const proxies = await Promise.all(cluster.servers.map(({ port }) => startProxy(port)));
+  const natMap: Record<string, RedisNode> = {};
+  for (const [at, { host, port }] of proxies.entries())
+    natMap[`127.0.0.1:${cluster.servers[at]?.port}`] = { host, port };
+  return { proxies, nodes: `127.0.0.1:${proxies[0]?.port}`, natMap };
+}
 
 describe('a cluster', () => {
   it('serves sessions of every node', async () => {
@@ -76,15 +90,8 @@ describe('a cluster', () => {
   });
 
   it('is reached through the map where its nodes call themselves by other addresses', async () => {
-    const proxies = await Promise.all(cluster.servers.map(({ port }) => startProxy(port)));
-    const natMap = Object.fromEntries(
-      cluster.servers.map(({ port }, at) => {
-        const { host, port: outside } = proxies[at] as TcpProxy;
-        return [`127.0.0.1:${port}`, { host, port: outside }];
-      }),
-    );
-    const [entry] = proxies as [TcpProxy, ...TcpProxy[]];
-    const store = await storeOn({ redis: { cluster: { nodes: `${entry.host}:${entry.port}`, natMap } } });
+    const { proxies, nodes, natMap } = await behindProxies();
+    const store = await storeOn({ redis: { cluster: { nodes, natMap } } });
     for (let n = 0; n < 30; n++) {
       const id = freshId();
       await store.create(id, newSession());
@@ -94,16 +101,9 @@ describe('a cluster', () => {
   });
 
   it('is not sent a write again whose answer was lost: it would be applied twice', async () => {
-    const proxies = await Promise.all(cluster.servers.map(({ port }) => startProxy(port)));
-    const natMap = Object.fromEntries(
-      cluster.servers.map(({ port }, at) => {
-        const { host, port: outside } = proxies[at] as TcpProxy;
-        return [`127.0.0.1:${port}`, { host, port: outside }];
-      }),
-    );
-    const [entry] = proxies as [TcpProxy, ...TcpProxy[]];
+    const { proxies, nodes, natMap } = await behindProxies();
     const store = await storeOn({
-      redis: { cluster: { nodes: `${entry.host}:${entry.port}`, natMap }, timeoutMs: 10_000 },
+      redis: { cluster: { nodes, natMap }, timeoutMs: 10_000 },
     });
     const id = freshId();
     await store.create(id, newSession());

@@ -33,7 +33,8 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   cli: ['core/', 'config/', 'redis/', 'stores/'],
   // The session of a request as the plugins of a framework know it: what /express and /fastify share.
   views: [
-    ...['core/environment.ts', 'core/errors.ts', 'core/members.ts', 'config/settings.ts'],
+    ...['core/environment.ts', 'core/errors.ts', 'core/members.ts', 'core/session-handler.ts'],
+    'config/settings.ts',
     ...['nest/nest-log.ts', 'nest/session.service.ts', 'nest/tokens.ts'],
   ],
   express: ['core/errors.ts', 'core/members.ts', 'http/request-slot.ts', 'views/', 'compat/http-classes.ts'],

@@ -1,11 +1,7 @@
-import 'reflect-metadata';
-import { Body, Controller, Get, HttpCode, Module, Post } from '@nestjs/common';
-import { ConfigModule } from '@nestjs/config';
-import { NestFactory } from '@nestjs/core';
-import { ExpressAdapter } from '@nestjs/platform-express';
-import { FastifyAdapter } from '@nestjs/platform-fastify';
+import { Body, Controller, Get, HttpCode, Post } from '@nestjs/common';
 import { setTimeout as delay } from 'node:timers/promises';
-import { RedisSessionModule, Session, SessionService, type HttpSession } from 'nestjs-redis-session';
+import { Session, SessionService, type HttpSession } from 'nestjs-redis-session';
+import { createNode, listen } from '../../support/node-main.js';
 
 /** What a session holds, as an answer shows it. */
 export interface Shown {
@@ -110,23 +106,12 @@ class ChaosController {
   }
 }
 
-@Module({
-  imports: [ConfigModule.forRoot({ isGlobal: true, ignoreEnvFile: true }), RedisSessionModule.forRootAsync()],
-  controllers: [ChaosController],
-})
-class ChaosModule {}
-
-const { PORT, ADAPTER } = process.env;
-const app =
-  ADAPTER === 'fastify'
-    ? await NestFactory.create(ChaosModule, new FastifyAdapter())
-    : await NestFactory.create(ChaosModule, new ExpressAdapter());
+const app = await createNode({ controllers: [ChaosController] });
 app.enableShutdownHooks();
 // What the module tells an application, where rows can read it: no ids.
 app.get(SessionService).events.subscribe((event) => {
   process.stdout.write(`event ${event.type}${event.type === 'rejected' ? ` ${event.reason}` : ''}\n`);
 });
-await app.listen(Number(PORT), '127.0.0.1');
+await listen(app);
 // Not before: a start that fails has to end the process, and say why.
 for (const event of ['unhandledRejection', 'uncaughtException']) process.on(event, () => (unhandled += 1));
-process.stdout.write('node is ready\n');

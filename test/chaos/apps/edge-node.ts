@@ -1,12 +1,8 @@
-import 'reflect-metadata';
-import { Body, Controller, Get, HttpCode, HttpException, Module, Param, Post, Res } from '@nestjs/common';
-import { ConfigModule } from '@nestjs/config';
-import { NestFactory } from '@nestjs/core';
-import { ExpressAdapter } from '@nestjs/platform-express';
-import { FastifyAdapter } from '@nestjs/platform-fastify';
+import { Body, Controller, Get, HttpCode, HttpException, Param, Post, Res } from '@nestjs/common';
 import { type ServerResponse } from 'node:http';
-import { RedisSessionModule, Session, SessionError, type HttpSession } from 'nestjs-redis-session';
+import { Session, SessionError, type HttpSession } from 'nestjs-redis-session';
 import { throwError, type Observable } from 'rxjs';
+import { createNode, listen } from '../../support/node-main.js';
 
 type EdgeSession = HttpSession<Record<string, unknown>>;
 
@@ -116,22 +112,10 @@ class EdgeController {
   }
 }
 
-const { PORT, ADAPTER, SAVE_ON_SERVER_ERROR } = process.env;
-
-@Module({
-  imports: [
-    ConfigModule.forRoot({ isGlobal: true, ignoreEnvFile: true }),
-    RedisSessionModule.forRootAsync({ defaults: { saveOnServerError: SAVE_ON_SERVER_ERROR !== 'false' } }),
-  ],
+const app = await createNode({
   controllers: [EdgeController],
-})
-class EdgeModule {}
-
-const options = { logger: ['error' as const, 'warn' as const, 'log' as const] };
-const app =
-  ADAPTER === 'fastify'
-    ? await NestFactory.create(EdgeModule, new FastifyAdapter(), options)
-    : await NestFactory.create(EdgeModule, new ExpressAdapter(), options);
+  defaults: { saveOnServerError: process.env['SAVE_ON_SERVER_ERROR'] !== 'false' },
+  logger: ['error', 'warn', 'log'],
+});
 app.enableShutdownHooks();
-await app.listen(Number(PORT), '127.0.0.1');
-process.stdout.write('node is ready\n');
+await listen(app);

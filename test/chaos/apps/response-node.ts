@@ -1,12 +1,8 @@
-import 'reflect-metadata';
-import { Controller, Get, Module, Param, Post, Res } from '@nestjs/common';
-import { ConfigModule } from '@nestjs/config';
-import { NestFactory } from '@nestjs/core';
-import { ExpressAdapter } from '@nestjs/platform-express';
-import { FastifyAdapter } from '@nestjs/platform-fastify';
+import { Controller, Get, Param, Post, Res } from '@nestjs/common';
 import { createReadStream } from 'node:fs';
 import { ServerResponse } from 'node:http';
-import { RedisSessionModule, Session, type HttpSession } from 'nestjs-redis-session';
+import { Session, type HttpSession } from 'nestjs-redis-session';
+import { createNode, listen } from '../../support/node-main.js';
 
 type AnySession = HttpSession<Record<string, unknown>>;
 type AnyResponse = ServerResponse | { readonly raw: ServerResponse; hijack(): void };
@@ -101,16 +97,4 @@ class ResponseController {
   }
 }
 
-@Module({
-  imports: [ConfigModule.forRoot({ isGlobal: true, ignoreEnvFile: true }), RedisSessionModule.forRootAsync()],
-  controllers: [ResponseController],
-})
-class ResponseModule {}
-
-const { PORT, ADAPTER } = process.env;
-const app =
-  ADAPTER === 'fastify'
-    ? await NestFactory.create(ResponseModule, new FastifyAdapter())
-    : await NestFactory.create(ResponseModule, new ExpressAdapter());
-await app.listen(Number(PORT), '127.0.0.1');
-process.stdout.write('node is ready\n');
+await listen(await createNode({ controllers: [ResponseController] }));

@@ -1,13 +1,9 @@
-import 'reflect-metadata';
-import { Body, Controller, Get, HttpCode, Module, Post } from '@nestjs/common';
-import { ConfigModule } from '@nestjs/config';
-import { NestFactory } from '@nestjs/core';
-import { ExpressAdapter } from '@nestjs/platform-express';
-import { FastifyAdapter } from '@nestjs/platform-fastify';
+import { Body, Controller, Get, HttpCode, Post } from '@nestjs/common';
 import { WsAdapter } from '@nestjs/platform-ws';
 import { SubscribeMessage, WebSocketGateway, type WsResponse } from '@nestjs/websockets';
-import { RedisSessionModule, Session, SessionService, type HttpSession } from 'nestjs-redis-session';
+import { Session, SessionService, type HttpSession } from 'nestjs-redis-session';
 import { type Shown } from './chaos-node.js';
+import { createNode, listen } from '../../support/node-main.js';
 
 type SocketNodeSession = HttpSession<{ value?: string }>;
 
@@ -67,20 +63,8 @@ class SocketGateway {
   }
 }
 
-@Module({
-  imports: [ConfigModule.forRoot({ isGlobal: true, ignoreEnvFile: true }), RedisSessionModule.forRootAsync()],
-  controllers: [SocketController],
-  providers: [SocketGateway],
-})
-class SocketModule {}
-
-const { PORT, ADAPTER } = process.env;
-const app =
-  ADAPTER === 'fastify'
-    ? await NestFactory.create(SocketModule, new FastifyAdapter())
-    : await NestFactory.create(SocketModule, new ExpressAdapter());
+const app = await createNode({ controllers: [SocketController], providers: [SocketGateway] });
 app.useWebSocketAdapter(new WsAdapter(app));
 app.enableShutdownHooks();
 app.get(SessionService).events.subscribe(({ type }) => void process.stdout.write(`event ${type}\n`));
-await app.listen(Number(PORT), '127.0.0.1');
-process.stdout.write('node is ready\n');
+await listen(app);

@@ -4,6 +4,7 @@ import { allOf, atMostMs, none, type Finding } from '../row.js';
 import { onCleanup } from '../../support/cleanup.js';
 import { type Ledger } from './ledger.js';
 import { type User } from './load.js';
+import { keyOf } from '../../support/records.js';
 
 const OPEN_P99_MS = 50;
 
@@ -52,11 +53,6 @@ async function isStored(admin: Redis | Cluster, { id, who, value }: Shown): Prom
   const stored = await admin.hgetallBuffer(keyOf(id));
   if (who === null && value === null) return stored['value'] === undefined;
   return value === null ? stored['value'] === undefined : stored['value']?.includes(value) === true;
-}
-
-/** The key of a session, without a CLUSTER_ID. */
-export function keyOf(id: string): string {
-  return `session:{${id.slice(0, 4)}}${id.slice(4)}`;
 }
 
 /** A plain client for the row's own commands, closed with the row. */

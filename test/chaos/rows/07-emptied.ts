@@ -1,8 +1,9 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { type Shown } from '../apps/chaos-node.js';
 import { allOf, atLeast, exactly, none, type ChaosRow } from '../row.js';
-import { keyOf, statuses } from '../helpers/check.js';
+import { statuses } from '../helpers/check.js';
 import { answered, askAll, share, startScene } from '../helpers/scene.js';
+import { keyOf } from '../../support/records.js';
 
 /** How long the handlers take in whose middle Redis loses everything. */
 const HANDLER_MS = 1000;

@@ -1,6 +1,6 @@
 import { Cluster } from 'ioredis';
 import { setTimeout as delay } from 'node:timers/promises';
-import { checkUsers, keyOf, statuses } from '../helpers/check.js';
+import { checkUsers, statuses } from '../helpers/check.js';
 import { startFleet, TIMEOUT_MS } from '../helpers/fleet.js';
 import { type Answer } from '../helpers/ledger.js';
 import { startLoad } from '../helpers/load.js';
@@ -24,6 +24,7 @@ import {
   type ClusterInstallation,
 } from '../../topologies/helpers/cluster.js';
 import { storeOn } from '../../topologies/helpers/store-on.js';
+import { keyOf } from '../../support/records.js';
 
 const MASTERS = 3;
 const SLOTS = 16_384;

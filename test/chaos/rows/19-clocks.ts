@@ -1,9 +1,10 @@
 import { type Shown } from '../apps/chaos-node.js';
 import { atLeast, atMost, exactly, none, type ChaosRow } from '../row.js';
 import { Browser } from '../../support/cookie-jar.js';
-import { checkUsers, keyOf } from '../helpers/check.js';
+import { checkUsers } from '../helpers/check.js';
 import { type Answer } from '../helpers/ledger.js';
 import { askAll, answered, startScene } from '../helpers/scene.js';
+import { keyOf } from '../../support/records.js';
 
 const HOUR_MS = 3_600_000;
 /** Of the nodes, in ms: right, fast, slow. */

@@ -2,9 +2,10 @@ import { type Redis } from 'ioredis';
 import { type Shown } from '../apps/chaos-node.js';
 import { allOf, exactly, none, type ChaosRow, type Finding } from '../row.js';
 import { setPart } from '../../support/record-fields.js';
-import { checkUsers, keyOf, statuses } from '../helpers/check.js';
+import { checkUsers, statuses } from '../helpers/check.js';
 import { startScene, type Scene } from '../helpers/scene.js';
 import { type User } from '../helpers/load.js';
+import { keyOf } from '../../support/records.js';
 
 const READS = 9;
 

@@ -11,9 +11,10 @@ import {
 } from '../row.js';
 import { Browser } from '../../support/cookie-jar.js';
 import { startRedis } from '../../support/redis-server.js';
-import { adminOf, keyOf } from '../helpers/check.js';
+import { adminOf } from '../helpers/check.js';
 import { bytesHeld, PATIENT } from '../helpers/edge.js';
 import { startFleet } from '../helpers/fleet.js';
+import { keyOf } from '../../support/records.js';
 
 const MIB = 2 ** 20;
 const POOL = { REDIS_SESSION_MAX_CONNECTIONS: '8', REDIS_SESSION_MIN_IDLE_CONNECTIONS: '8' };

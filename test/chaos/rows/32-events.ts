@@ -17,10 +17,11 @@ import { Browser } from '../../support/cookie-jar.js';
 import { eventually } from '../../support/eventually.js';
 import { startRedis } from '../../support/redis-server.js';
 import { startChannelProxy } from '../helpers/channel-proxy.js';
-import { adminOf, checkUsers, keyOf, statuses } from '../helpers/check.js';
+import { adminOf, checkUsers, statuses } from '../helpers/check.js';
 import { PATIENT } from '../helpers/edge.js';
 import { startFleet } from '../helpers/fleet.js';
 import { startLoad } from '../helpers/load.js';
+import { keyOf } from '../../support/records.js';
 
 const CUT_MS = 5_000;
 const CLOSED_WITHIN_MS = 1_000;

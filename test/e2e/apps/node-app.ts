@@ -1,10 +1,6 @@
-import 'reflect-metadata';
-import { Controller, Module, Post } from '@nestjs/common';
-import { ConfigModule } from '@nestjs/config';
-import { NestFactory } from '@nestjs/core';
-import { ExpressAdapter } from '@nestjs/platform-express';
-import { FastifyAdapter } from '@nestjs/platform-fastify';
-import { RedisSessionModule, Session, type HttpSession } from '../../../lib/index.js';
+import { Controller, Post } from '@nestjs/common';
+import { Session, type HttpSession } from 'nestjs-redis-session';
+import { createNode, listen } from '../../support/node-main.js';
 
 /** What a visit answers. */
 export interface VisitAnswer {
@@ -46,16 +42,4 @@ class NodeController {
   }
 }
 
-@Module({
-  imports: [ConfigModule.forRoot({ isGlobal: true, ignoreEnvFile: true }), RedisSessionModule.forRootAsync()],
-  controllers: [NodeController],
-})
-class NodeModule {}
-
-const { PORT, ADAPTER } = process.env;
-const app =
-  ADAPTER === 'fastify'
-    ? await NestFactory.create(NodeModule, new FastifyAdapter())
-    : await NestFactory.create(NodeModule, new ExpressAdapter());
-await app.listen(Number(PORT), '127.0.0.1');
-process.stdout.write('node is ready\n');
+await listen(await createNode({ controllers: [NodeController] }));

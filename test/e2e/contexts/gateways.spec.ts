@@ -1,22 +1,17 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
-import { Redis } from 'ioredis';
 import { newToken } from '../../../lib/core/token.js';
 import { adapters, type Adapter } from '../../support/apps.js';
 import type { Browser } from '../../support/cookie-jar.js';
-import { startRedis, type RedisProcess } from '../../support/redis-server.js';
+import { redisClient } from '../../support/redis-client.js';
+import { startRedis } from '../../support/redis-server.js';
 import { eventually } from '../../support/eventually.js';
 import { Gate } from '../helpers/gate.js';
 import { CartGateway } from './helpers/cart.gateway.js';
 import { cookieOf, startShop, storedOf, type Shop, type ShopParts } from './helpers/shop.js';
 import { connect, TRANSPORTS, useTransport, type Client, type Transport } from './helpers/sockets.js';
 
-let redis: RedisProcess;
-let client: Redis;
-beforeAll(async () => {
-  redis = await startRedis();
-  client = new Redis(redis.port, redis.host);
-});
-afterAll(() => client.disconnect());
+const redis = await startRedis();
+const client = redisClient(redis.port);
 
 const start = (adapter: Adapter, transport: Transport, session: ShopParts['session'] = {}): Promise<Shop> =>
   startShop(adapter, redis, {

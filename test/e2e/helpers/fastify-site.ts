@@ -1,23 +1,11 @@
-import { Controller, Get } from '@nestjs/common';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
-import {
-  RedisSessionModule,
-  Session,
-  SessionService,
-  type HttpSession,
-  type SessionEvent,
-  type SessionModuleOptions,
-} from 'nestjs-redis-session';
+import type { SessionModuleOptions } from 'nestjs-redis-session';
 import {
   fastifySession,
   type AnyFastifySession,
   type FastifySessionOptions,
 } from 'nestjs-redis-session/fastify';
-import { LogSink, startApp, type StartedApp } from '../../support/apps.js';
-import type { Browser, BrowserResponse } from '../../support/cookie-jar.js';
-
-/** Fastify's own instance, behind the adapter. */
-export type FastifyInstance = ReturnType<ReturnType<NestFastifyApplication['getHttpAdapter']>['getInstance']>;
+import { startSite, type Site } from './site.js';
 
 /** A request with what the plugin puts on it. */
 export interface SessionRequest {
@@ -31,18 +19,8 @@ export interface Reply {
   code(status: number): unknown;
 }
 
-/** A handler of Fastify: resolves to what is to be answered as JSON. */
-export type Handler<R> = (request: SessionRequest, reply: Reply) => R | Promise<R>;
-
-/** An application on Fastify with `fastifySession`, which does whatever a test says. */
-export interface FastifySite extends StartedApp {
-  readonly log: LogSink;
-  readonly events: SessionEvent[];
-  /** One request. Rejects with what the handler threw, or when the answer is no success. */
-  readonly visit: <R>(browser: Browser, use: Handler<R>) => Promise<{ response: BrowserResponse; result: R }>;
-  /** What `@Session()` has. */
-  readonly seenByNest: (browser: Browser) => Promise<{ attributes: object; principal?: string; id: string }>;
-}
+/** An application on Fastify with `fastifySession`. */
+export type FastifySite = Site<SessionRequest, Reply>;
 
 /** What else the application has. */
 export interface SiteExtras {
@@ -54,27 +32,14 @@ export interface SiteExtras {
 }
 
 /** Starts one. */
-export async function startFastifySite(
+export function startFastifySite(
   options: SessionModuleOptions,
   { fastify, plugins, before }: SiteExtras = {},
 ): Promise<FastifySite> {
-  const handlers = new Map<string, Handler<unknown>>();
-  let visits = 0;
-
-  @Controller()
-  class SeenController {
-    @Get('seen-by-nest')
-    seen(@Session() session: HttpSession): object {
-      return { attributes: { ...session }, principal: session.principal, id: session.id };
-    }
-  }
-
-  const log = new LogSink();
-  const events: SessionEvent[] = [];
-  const module = { imports: [RedisSessionModule.forRoot(options)], controllers: [SeenController] };
-  const started = await startApp('fastify', module, {
-    logger: log,
-    configure: async (given) => {
+  return startSite<SessionRequest, Reply>(options, {
+    adapter: 'fastify',
+    method: 'GET',
+    configure: async (given, handlerOf) => {
       const app = given as NestFastifyApplication;
       await before?.(app);
       await app.register(fastifySession(app, fastify));
@@ -83,34 +48,9 @@ export async function startFastifySite(
         .getHttpAdapter()
         .getInstance()
         .get('/anywhere', async (request, reply) => {
-          const handler = handlers.get(String(request.headers['x-visit']));
-          return JSON.stringify(await handler?.(request as unknown as SessionRequest, reply)) ?? '';
+          const answer = await handlerOf(request.headers)?.(request as unknown as SessionRequest, reply);
+          return JSON.stringify(answer) ?? '';
         });
-      app.get(SessionService).events.subscribe((event) => events.push(event));
     },
   });
-  return {
-    ...started,
-    log,
-    events,
-    visit: async <R>(browser: Browser, use: Handler<R>) => {
-      const id = String((visits += 1));
-      const outcome: { result?: R; error?: unknown } = {};
-      handlers.set(id, async (request, reply) => {
-        try {
-          return (outcome.result = await use(request, reply));
-        } catch (error) {
-          outcome.error = error;
-          throw error;
-        }
-      });
-      const response = await browser.get(`${started.url}/anywhere`, { headers: { 'x-visit': id } });
-      handlers.delete(id);
-      if ('error' in outcome) throw outcome.error;
-      if (response.status !== 200)
-        throw new Error(`A visit was answered ${response.status}: ${response.text}`);
-      return { response, result: outcome.result as R };
-    },
-    seenByNest: async (browser) => (await browser.get(`${started.url}/seen-by-nest`)).json(),
-  };
 }

@@ -2,8 +2,9 @@ import { All, Controller, HttpCode, Param, type ModuleMetadata } from '@nestjs/c
 import { RedisSessionModule, Session, SessionService, type HttpSession } from 'nestjs-redis-session';
 import { type RedisSessionModuleExtras, type SessionModuleOptions } from 'nestjs-redis-session';
 import { LogSink, startApp, type Adapter, type AppOptions, type StartedApp } from '../../support/apps.js';
-import { type Browser, type BrowserResponse } from '../../support/cookie-jar.js';
+import { type Browser } from '../../support/cookie-jar.js';
 import { type RedisProcess } from '../../support/redis-server.js';
+import { Visits, type Visited } from './visits.js';
 
 /** Attributes of any name. */
 export interface Bag {
@@ -15,12 +16,6 @@ export interface Bag {
 /** A session in which any attribute may be set. */
 export type AnySession = HttpSession<Bag>;
 
-/** What a request did. */
-export interface Visit<R> {
-  readonly response: BrowserResponse;
-  readonly result: R;
-}
-
 /** An application with a route that does whatever a test says. */
 export interface Playground extends StartedApp {
   readonly log: LogSink;
@@ -30,7 +25,7 @@ export interface Playground extends StartedApp {
     browser: Browser,
     use: (session: AnySession) => R | Promise<R>,
     method?: string,
-  ) => Promise<Visit<R>>;
+  ) => Promise<Visited<R>>;
 }
 
 /** What else an application has. */
@@ -44,15 +39,14 @@ export async function startPlayground(
   options: SessionModuleOptions & RedisSessionModuleExtras,
   { module = {}, ...appOptions }: PlaygroundExtras = {},
 ): Promise<Playground> {
-  const handlers = new Map<string, (session: HttpSession) => unknown>();
-  let visits = 0;
+  const visits = new Visits<[AnySession]>();
 
   @Controller()
   class PlaygroundController {
     @All('visit/:id')
     @HttpCode(200)
     async visit(@Session() session: HttpSession, @Param('id') id: string): Promise<string> {
-      await handlers.get(id)?.(session);
+      await visits.handler(id)?.(session as AnySession);
       return 'ok';
     }
   }
@@ -68,24 +62,8 @@ export async function startPlayground(
     ...started,
     log,
     sessions: started.app.get(SessionService),
-    visit: async (browser, use, method = 'POST') => {
-      const id = String((visits += 1));
-      const outcome: { result?: Awaited<ReturnType<typeof use>>; error?: unknown } = {};
-      handlers.set(id, async (session) => {
-        try {
-          outcome.result = await use(session as AnySession);
-        } catch (error) {
-          outcome.error = error;
-          throw error;
-        }
-      });
-      const response = await browser.request(method, `${started.url}/visit/${id}`);
-      handlers.delete(id);
-      if ('error' in outcome) throw outcome.error;
-      if (response.status !== 200)
-        throw new Error(`A visit was answered ${response.status}: ${response.text}`);
-      return { response, result: outcome.result as Awaited<ReturnType<typeof use>> };
-    },
+    visit: (browser, use, method = 'POST') =>
+      visits.visit(use, (name) => browser.request(method, `${started.url}/visit/${name}`)),
   };
 }
 

@@ -1,3 +1,4 @@
+import { expect } from '@jest/globals';
 import { Body, Controller, Get, HttpCode, Post } from '@nestjs/common';
 import { RedisSessionModule, Session, type HttpSession, type RedisOptions } from 'nestjs-redis-session';
 import { RedisSessionHealthIndicator, RedisSessionHealthModule } from 'nestjs-redis-session/health';
@@ -107,6 +108,28 @@ export interface Statuses {
   readonly read: number;
   readonly write: number;
   readonly logout: number;
+}
+
+/** Where all requests are served. */
+export const SERVED: Statuses = { plain: 200, read: 200, write: 200, logout: 200 };
+/** Where those that need a session are not. */
+export const DOWN: Statuses = { plain: 200, read: 503, write: 503, logout: 503 };
+
+/** Fails unless all that need a session get 503, and health and the log name the cause. */
+export async function expectDown(
+  app: FaultApp,
+  [witness, ...users]: readonly Browser[],
+  { cause, isPool }: { readonly cause: RegExp; readonly isPool: boolean },
+): Promise<void> {
+  expect(await oneOfEach(app.browser(), users)).toEqual(DOWN);
+  const message = expect.stringMatching(cause) as unknown;
+  expect(await app.health()).toMatchObject({ status: 'down', message });
+  // Of a pool it is told once it has failed often enough.
+  for (let n = 0; n < 3; n += 1) expect((await witness?.get('/read'))?.status).toBe(503);
+  const { requests, outages } = warningsOf(app.log);
+  expect(outages).toEqual([message]);
+  // One connection tells that it is lost; a pool is told of by the requests that fail.
+  expect(requests).toEqual(isPool ? [message] : []);
 }
 
 /** One request of each kind at the same time. Fails where an answer that is no success sets a cookie. */

@@ -68,6 +68,19 @@ export function noting(calls: string[]): (store: SessionStore) => SessionStore {
     });
 }
 
+/** Rules that do nothing special. */
+export const RULES: SessionRules = {
+  maxInactiveInterval: 1800,
+  absoluteTimeout: 0,
+  cookieMaxAge: undefined,
+  saveOnChange: false,
+  alwaysSave: false,
+  manualDirtyAttribute: undefined,
+  persistOnDemandAttribute: undefined,
+  maxSessionBytes: 65_536,
+  maxAttributes: 100,
+};
+
 /** What a test may choose. */
 export interface CoreFixtureOptions {
   readonly rules?: Partial<SessionRules>;
@@ -102,18 +115,7 @@ export class CoreFixture {
       store: this.store,
       codec: jsonCodec,
       codecByName: (name) => (name === jsonCodec.name ? jsonCodec : undefined),
-      rules: {
-        maxInactiveInterval: 1800,
-        absoluteTimeout: 0,
-        cookieMaxAge: undefined,
-        saveOnChange: false,
-        alwaysSave: false,
-        manualDirtyAttribute: undefined,
-        persistOnDemandAttribute: undefined,
-        maxSessionBytes: 65_536,
-        maxAttributes: 100,
-        ...rules,
-      },
+      rules: { ...RULES, ...rules },
       log: {
         verbose: () => undefined,
         debug: (message) => void this.lines.push(`debug ${message}`),
