@@ -72,6 +72,7 @@ export class Http2Outlet implements Outlet {
     if (stream.destroyed) return;
     this.#sendAnswer(isAll && stream.headRequest !== true ? { ...answer, body: '' } : answer, isAll);
     forgiveLateWrites(this.#response);
+    this.#response.once('close', () => leadNowhere(this.#response));
     this.#uncorkEnded();
     this.#takePending()?.done();
   }
@@ -188,4 +189,23 @@ export class Http2Outlet implements Outlet {
       if (!stream.destroyed) node._final.call(stream, () => undefined);
     });
   }
+}
+
+/**
+ * As before it was closed, so that a producer who comes late gets to his end: Node would have him wait, for ever, and a pipeline for
+ * somebody to tell it of the end.
+ */
+function leadNowhere(response: Http2ServerResponse): void {
+  if (response.writableEnded) return;
+  response.write = (_chunk: unknown, ...rest: unknown[]) => {
+    const told = rest.find((each) => typeof each === 'function');
+    if (told !== undefined) process.nextTick(told);
+    return true;
+  };
+  const end = response.end.bind(response) as End;
+  response.end = (...args: unknown[]) => {
+    process.nextTick(() => response.emit('finish'));
+    response.end = end;
+    return end(...args);
+  };
 }

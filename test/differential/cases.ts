@@ -191,6 +191,18 @@ export const CASES: Readonly<Record<string, Program>> = {
     { do: 'touch' },
     { do: 'answer', as: 'text' },
   ),
+  'early hints behind an end whose chunk is refused': after(
+    { do: 'end', chunk: text('one'), encoding: 'nonsense', callback: false },
+    { do: 'earlyHints', link: '</a>; rel=preload', callback: false },
+    { do: 'touch' },
+    { do: 'end', callback: false },
+  ),
+  'a pipeline where an answer has left': after(
+    write(''),
+    { do: 'settle' },
+    { do: 'touch' },
+    { do: 'pipeline', chunks: 2, bytes: 1, pace: 'at once', fails: false, awaited: false },
+  ),
   'a pipe whose source fails after much': after(
     { do: 'pipe', chunks: 3, bytes: 40_000, pace: 'a turn each', fails: true, awaited: true },
     { do: 'touch' },

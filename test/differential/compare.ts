@@ -74,6 +74,7 @@ function inSteps(program: Program, plain: Observation, session: Observation): Di
   const late = lateInterims(plain, session).length > 0 || breaksItselfOff(plain, session);
   const cut = linkMayDiffer(plain, session) || late;
   const uncorked = mayBeUncorked(program) && !plain.kept;
+  const hasWaited = failingSourceMayHaveWaited(program, session);
   const pending = (step: StepRecord): string =>
     uncorked ? step.pending.replace(/"writableCorked":\d+/, '') : step.pending;
   let endedLater: string | undefined;
@@ -93,7 +94,7 @@ function inSteps(program: Program, plain: Observation, session: Observation): Di
       found.push(atStep('state', before, now, 'state'));
     if (before.link !== now.link && !cut && !mayBeOnItsConnection(before, now))
       found.push(atStep('state', before, now, 'link'));
-    const elsewhere = pendingMayDiffer(now) || streamMayFinishElsewhere(session, now);
+    const elsewhere = hasWaited || pendingMayDiffer(now) || streamMayFinishElsewhere(session, now);
     if (pending(before) !== pending(now) && !program.behind && !cut && !elsewhere)
       found.push(atStep('state', before, now, 'pending'));
   }

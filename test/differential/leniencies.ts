@@ -210,10 +210,14 @@ export function bodyMayBeCutElsewhere(program: Program, session: Observation): b
 
 /**
  * Plain Node puts an informational response behind the head of a response that waits for another one. A POST that expects to
- * be told to continue, pipelined; `writeContinue(); send('text')`, pipelined: after a wait for a save the two are in order.
+ * be told to continue, pipelined; `writeContinue(); send('text')`, pipelined: after a wait for a save the two are in order. Likewise
+ * behind the head that an `end` has left whose chunk was refused: `end('one', 'nonsense'); earlyHints; end()`.
  */
 export function interimsMayBeInOrder({ behind, request, steps }: Program): boolean {
-  return behind && (request.expectsContinue || steps.some(({ do: deed }) => INTERIMS.has(deed)));
+  const isRefused = steps.some((step) => step.do === 'end' && step.encoding === 'nonsense');
+  return (
+    (behind || isRefused) && (request.expectsContinue || steps.some(({ do: deed }) => INTERIMS.has(deed)))
+  );
 }
 
 const INTERIMS: ReadonlySet<string> = new Set(['continue', 'processing', 'earlyHints']);
@@ -282,5 +286,5 @@ export function isStuck(plain: Observation, session: Observation): boolean {
  */
 export function failingSourceMayHaveWaited({ steps }: Program, session: Observation): boolean {
   const fails = steps.some((step) => (step.do === 'pipe' || step.do === 'pipeline') && step.fails);
-  return fails && session.steps.some(({ held }) => held);
+  return fails && (session.touchedInTime || session.steps.some(({ held }) => held));
 }
