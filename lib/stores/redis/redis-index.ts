@@ -1,4 +1,4 @@
-import { createHash, createHmac, hkdfSync } from 'node:crypto';
+import { createHmac, hash, hkdfSync } from 'node:crypto';
 import {
   type IndexAdded,
   type IndexAddition,
@@ -76,9 +76,9 @@ export class RedisSessionIndex implements SessionIndex {
   namesOf(principal: string): readonly IndexName[] {
     const hashes =
       this.#keys.length === 0
-        ? [createHash('sha256').update(principal).digest('base64url')]
+        ? [hash('sha256', principal, 'base64url')]
         : this.#keys.map(({ name }) => createHmac('sha256', name).update(principal).digest('base64url'));
-    return hashes.map((hash) => hash.slice(0, NAME_LENGTH) as IndexName);
+    return hashes.map((whole) => whole.slice(0, NAME_LENGTH) as IndexName);
   }
 
   async add(principal: string, id: SessionId, addition: IndexAddition): Promise<IndexAdded> {
