@@ -232,11 +232,11 @@ function recordOf(
     principal: principal === '' ? undefined : principal,
     authenticatedAt: login === '0' ? undefined : Number(login),
     authenticated: authenticated === '1' && !kept,
-    ...(kept && { kept }),
+    kept: kept ? true : undefined,
     cookieMaxAge: maxAge === undefined || maxAge === '-' ? undefined : Number(maxAge),
     cookieSentAt: sentAt === undefined ? undefined : Number(sentAt),
     indexedAt: USED.test(index) ? Number(index) : undefined,
-    ...(from !== undefined && { from }),
+    from,
     mark: new RecordHead(head, idle, until, copy, authenticated),
   };
 }
