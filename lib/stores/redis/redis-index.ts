@@ -84,19 +84,11 @@ export class RedisSessionIndex implements SessionIndex {
   async add(principal: string, id: SessionId, addition: IndexAddition): Promise<IndexAdded> {
     const { lifeMs, replaces, keepsLogin = false, device, limit = 0, evict = false, isFollowed } = addition;
     const [name] = this.namesOf(principal) as [IndexName];
-    const [status, now, rest] = await this.#run(
-      isFollowed === true ? ADD_ENTRY_ONCE : ADD_ENTRY,
-      [this.#key(name)],
-      [
-        id,
-        Math.round(lifeMs),
-        replaces ?? '',
-        keepsLogin ? 1 : 0,
-        device === undefined ? '' : opaque(this.#seal(device)),
-        limit,
-        evict ? 1 : 0,
-      ],
-    );
+    const args = [id, Math.round(lifeMs), device === undefined ? '' : opaque(this.#seal(device))];
+    if (replaces !== undefined || limit > 0)
+      args.push(replaces ?? '', keepsLogin ? 1 : 0, limit, evict ? 1 : 0);
+    const script = isFollowed === true ? ADD_ENTRY_ONCE : ADD_ENTRY;
+    const [status, now, rest] = await this.#run(script, [this.#key(name)], args);
     if (status === 0) return { status: 'full', reading: this.#reading(now, rest) };
     return { status: 'added', beyond: rest.map(String) as SessionId[] };
   }
