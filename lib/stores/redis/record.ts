@@ -114,9 +114,19 @@ export function withFields(
   own: readonly OwnField[] = [],
 ): Argument[] {
   args.push(change.set.size + own.length);
-  for (const field of own) args.push(...field);
-  for (const [name, bytes] of change.set) args.push(fieldOf(name), opaque(bytes));
+  withPairs(args, change.set, own);
   for (const name of change.remove) args.push(fieldOf(name));
+  return args;
+}
+
+/** Puts name and bytes of attributes, and of fields of ours, behind other arguments. */
+export function withPairs(
+  args: Argument[],
+  attributes: ReadonlyMap<string, Uint8Array>,
+  own: readonly OwnField[],
+): Argument[] {
+  for (const [name, text] of own) args.push(name, text);
+  for (const [name, bytes] of attributes) args.push(fieldOf(name), opaque(bytes));
   return args;
 }
 

@@ -33,10 +33,11 @@ import {
   LOOK_FIELDS,
   readRecord,
   withFields,
+  withPairs,
   type OwnField,
   isTouchDue,
 } from './record.js';
-import { headArguments } from './record-head.js';
+import { headArguments, lifeMs } from './record-head.js';
 import type { MessageSender } from './session-messages.js';
 import { tooLate } from '../../redis/failure.js';
 import { SCRIPT_STATUS, type Script } from '../../redis/script.js';
@@ -273,27 +274,24 @@ export class RedisStore implements SessionStore, Quarantine {
     },
     tells: readonly Argument[],
   ): Promise<WriteOutcome> {
-    const { absoluteTimeout, own } = times;
-    return this.#write(
-      CREATE,
-      [this.#key(id)],
-      withFields(
-        [
-          ...tells,
-          session.codec,
-          session.maxInactiveInterval,
-          absoluteTimeout !== undefined && absoluteTimeout > 0 ? absoluteTimeout : 0,
-          session.principal === undefined ? '' : opaque(session.principal),
-          flag(isLasting(session)),
-          this.#copy(isLasting(session)),
-          times.createdAt ?? 0,
-          times.absoluteDeadline ?? 0,
-          times.authenticatedAt ?? 0,
-        ],
-        { set: session.attributes, remove: [] },
-        own,
-      ),
-    );
+    const { absoluteTimeout = 0, createdAt = 0, absoluteDeadline = 0, authenticatedAt = 0, own } = times;
+    const { codec, principal, maxInactiveInterval: idle } = session;
+    const existed = createdAt !== 0 || absoluteDeadline !== 0 || authenticatedAt !== 0;
+    const lasting = isLasting(session);
+    const copy = this.#copy(lasting);
+    const args: Argument[] = [
+      ...tells,
+      codec,
+      principal === undefined ? '' : opaque(principal),
+      idle,
+      `${copy} ${flag(lasting)} ${flag(copy > 0)}`,
+      lifeMs(idle, copy, this.#options.touchIntervalMs),
+      Math.max(absoluteTimeout, 0),
+      existed ? `${createdAt} ${absoluteDeadline} ${authenticatedAt}` : '',
+    ];
+    return this.#commands
+      .run(CREATE, [this.#key(id)], withPairs(args, session.attributes, own))
+      .then((reply) => this.#outcome(reply as unknown[]));
   }
 
   #changeArguments(change: SessionChange): Argument[] {
@@ -373,6 +371,6 @@ function noop(): void {
   // A session whose use was not noted lives a little shorter.
 }
 
-function flag(value: boolean): Argument {
+function flag(value: boolean): 0 | 1 {
   return value ? 1 : 0;
 }
