@@ -178,7 +178,7 @@ return now
  * KEYS record · ARGV deadline, channel of messages or '', who writes, codec, principal or '', idle seconds, "copy authenticated local"
  * as in `@v`, the life in ms that these stand for, absolute timeout in seconds or 0, then '' or, of a session that exists
  * already, "created deadline login": when it was created or 0 = now, its absolute deadline or 0, when its principal logged in
- * or 0 = now; then name and bytes of each field.
+ * or 0 = now; 1 if the index has just been told of it or 0; then name and bytes of each field.
  * Reply: that of a write; {0} if there is a record already.
  */
 export const CREATE = script(`${IN_TIME}
@@ -194,8 +194,13 @@ if till == '0' and ARGV[9] ~= '0' then till = string.format('%.0f', now + ARGV[9
 if ARGV[5] == '' then login = '0' elseif login == '0' then login = this end
 local v = ${beginning('key')} .. ARGV[6] .. ' ' .. till .. ' ' .. ARGV[7]
 local info = created .. ' ' .. login .. ' ' .. ARGV[4] .. ' ' .. ARGV[5]
-redis.call('HSET', key, '@v', v, '@used', this, '@info', info, unpack(ARGV, 11, math.min(#ARGV, 1010)))
-for i = 1011, #ARGV, 1000 do redis.call('HSET', key, unpack(ARGV, i, math.min(i + 999, #ARGV))) end
+local last = math.min(#ARGV, 1011)
+if ARGV[11] == '1' then
+  redis.call('HSET', key, '@v', v, '@used', this, '@info', info, '@index', this, unpack(ARGV, 12, last))
+else
+  redis.call('HSET', key, '@v', v, '@used', this, '@info', info, unpack(ARGV, 12, last))
+end
+for i = 1012, #ARGV, 1000 do redis.call('HSET', key, unpack(ARGV, i, math.min(i + 999, #ARGV))) end
 ${tell("'created'", idOf('key'), "'-'", 'ARGV[5]')}
 if till == '0' then
   redis.call('PEXPIRE', key, ARGV[8])
