@@ -2,8 +2,8 @@
  * `npm run bench:cpu`: what a request costs the application's process without system calls, in microseconds of its processor time:
  * whole HTTP requests over streams in memory, and replies of Redis that are asked for twice a second and repeated in between. The
  * least of many short turns holds on a machine that others use, where requests a second tell nothing. One contestant in a process:
- * two would share what V8 has learnt. Options: `--contestant=NAME`, `--adapter=NAME`, `--workload=plain|read|change`, `--turns=N`,
- * `--other=DIST/index.js` (another build, as the contestants `module-other` and `module-other-hold`).
+ * two would share what V8 has learnt. Options: `--contestant=NAME`, `--adapter=NAME`, `--workload=plain|read|change|login`,
+ * `--turns=N`, `--other=DIST/index.js` (another build, as the contestants `module-other` and `module-other-hold`).
  */
 import 'reflect-metadata';
 import { Buffer } from 'node:buffer';
@@ -40,7 +40,7 @@ const REPEATED_MS = 500;
 
 const { callBuffer } = Redis.prototype;
 Redis.prototype.callBuffer = function repeated(command, ...args) {
-  const name = command === 'HGETALL' ? `${command} ${args[0]}` : `${command} ${args[0]} ${args[2]}`;
+  const name = question(command, args);
   const known = (this.known ??= new Map()).get(name);
   if (known !== undefined && performance.now() - known.at < REPEATED_MS) return known.reply;
   const reply = callBuffer.call(this, command, ...args);
@@ -48,6 +48,12 @@ Redis.prototype.callBuffer = function repeated(command, ...args) {
   reply.catch(() => this.known.delete(name));
   return reply;
 };
+
+/** What a reply answers. Each login has a key of its own, and the reply of a script to one does for the next. */
+function question(command, [first, , key]) {
+  if (command === 'HGETALL') return `${command} ${first}`;
+  return options.workload === 'login' ? first : `${command} ${first} ${key}`;
+}
 
 /** A connection in memory: a stream for the server, a function for the client. */
 class Connection extends Duplex {
@@ -100,7 +106,7 @@ class Connection extends Duplex {
 }
 
 const { contestant: name, adapter, workload } = options;
-const method = workload === 'change' ? 'POST' : 'GET';
+const method = workload === 'change' || workload === 'login' ? 'POST' : 'GET';
 const redis = await startRedis();
 const app = await started();
 const connections = [];
@@ -132,14 +138,16 @@ async function started() {
   return app;
 }
 
-/** A connection whose user is logged in, and the request that it repeats. */
+/** A connection whose user has logged in, and the request that it repeats. */
 async function loggedIn() {
   const connection = new Connection();
   app.getHttpServer().emit('connection', connection);
   const answer = await connection.ask(requestOf('POST', '/login'));
   const cookie = /set-cookie: *([^;\r]+)/i.exec(answer)?.[1];
   if (cookie === undefined) throw new Error(`no session after a login: ${answer}`);
-  return { connection, request: Buffer.from(requestOf(method, `/${workload}`, `Cookie: ${cookie}\r\n`)) };
+  // Whoever logs in comes without a session.
+  const sent = workload === 'login' ? '' : `Cookie: ${cookie}\r\n`;
+  return { connection, request: Buffer.from(requestOf(method, `/${workload}`, sent)) };
 }
 
 function requestOf(method, path, more = '') {

@@ -1,8 +1,9 @@
-import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
+import { createHmac, timingSafeEqual } from 'node:crypto';
 import { assertCookieCanLeave, assertHasResponse, assertUsable, outsideRequest } from './assertions.js';
 import type { ResponseContext } from './environment.js';
+import { randomBytes, type RandomSource } from './random.js';
 import type { SessionState } from './state.js';
-import type { RandomSource, SessionToken } from './token.js';
+import type { SessionToken } from './token.js';
 
 /** Bytes of HMAC-SHA-256. */
 const MAC_BYTES = 32;

@@ -9,7 +9,7 @@ import type { SessionDevice } from './session-index.js';
 import type { SessionStore } from './store.js';
 import type { OldSessions } from './old-sessions.js';
 import type { Timer } from './clock.js';
-import type { RandomSource } from './token.js';
+import type { RandomSource } from './random.js';
 import type { UserSessions } from './user-sessions.js';
 
 /**

@@ -1,4 +1,5 @@
-import { hash, randomBytes } from 'node:crypto';
+import { hash } from 'node:crypto';
+import { randomBytes, type RandomSource } from './random.js';
 
 /**
  * The secret that only the cookie carries: a tag of 4 characters and 256 random bits, base64url, 47 characters.
@@ -12,9 +13,6 @@ export type SessionToken = string & { readonly __brand: 'SessionToken' };
  * Safe in logs and URLs: it cannot be turned back into a token.
  */
 export type SessionId = string & { readonly __brand: 'SessionId' };
-
-/** Source of randomness; a parameter so that tests can fix it. Must be a CSPRNG in production. */
-export type RandomSource = (bytes: number) => Uint8Array;
 
 const TAG_LENGTH = 4;
 const SHAPE = /^[A-Za-z0-9_-]{47}$/;

@@ -180,10 +180,12 @@ export class UserSessions {
       throw error;
     }
     // After that long, a tombstone that was left to stop this write may have expired before it.
-    const [name] = index.namesOf(principal) as [IndexName];
-    if (now() - startedAt > RESERVATION_MS && !(await index.stands(name, id))) {
-      await store.destroy(id);
-      return false;
+    if (now() - startedAt > RESERVATION_MS) {
+      const [name] = index.namesOf(principal) as [IndexName];
+      if (!(await index.stands(name, id))) {
+        await store.destroy(id);
+        return false;
+      }
     }
     if (replaced !== undefined) this.#inBackground(this.#remove(principal, [replaced]));
     return true;

@@ -15,7 +15,7 @@ import type {
   Written,
 } from '../../core/store.js';
 import type { SessionId } from '../../core/token.js';
-import type { LocalCopies, Visit } from './local-copies.js';
+import { isLasting, type LocalCopies, type Visit } from './local-copies.js';
 import { recordOf } from '../memory-store.js';
 import { StoreLayer } from './store-layer.js';
 
@@ -79,7 +79,11 @@ export class GuestStore extends StoreLayer<SharedStore> {
     await this.load(id);
   }
 
-  override async create(id: SessionId, session: NewSession): Promise<WriteOutcome> {
+  override create(id: SessionId, session: NewSession): Promise<WriteOutcome> {
+    return isLasting(session) ? this.#createShared(id, session) : this.#createGuest(id, session);
+  }
+
+  async #createGuest(id: SessionId, session: NewSession): Promise<WriteOutcome> {
     const visit = this.#copies.visit(id);
     try {
       const written = await this.below.create(id, session);
@@ -89,6 +93,13 @@ export class GuestStore extends StoreLayer<SharedStore> {
     } finally {
       visit.done();
     }
+  }
+
+  /** One that lives in Redis alone: there is no copy to be put in order. */
+  async #createShared(id: SessionId, session: NewSession): Promise<WriteOutcome> {
+    const written = await this.below.create(id, session);
+    if (written.status === 'written') this.#copies.end(id);
+    return written;
   }
 
   override save(id: SessionId, change: SessionChange): Promise<WriteOutcome> {

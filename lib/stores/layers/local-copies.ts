@@ -136,7 +136,7 @@ class Order {
 
   keep(record: SessionRecord, now: number, until: number): void {
     if (this.#id === undefined) return;
-    if (record.authenticated || record.kept === true) this.end();
+    if (isLasting(record)) this.end();
     else this.#memory.keep(this.#id, record, now, until);
   }
 
@@ -146,6 +146,7 @@ class Order {
     if (this.#base !== undefined && base < this.#base) return;
     this.#base = base;
     if (this.#landed.length > 0) this.#landed = this.#landed.filter(({ at }) => at >= base);
+    if (isLasting(record)) return this.end();
     // The mark is good as long as Redis has the record, and weighs a third of a small session.
     this.keep(withAll({ ...record, mark: undefined }, this.#landed), now, until);
   }
@@ -153,6 +154,8 @@ class Order {
   /** A write that Redis has executed some time ago. */
   wrote(change: SessionChange, at: number, until: number): void {
     if (this.#base !== undefined && at < this.#base) return;
+    // Nothing to keep it in, and nobody under way who could bring something older.
+    if (this.#open.length === 1 && this.copy === undefined) return;
     this.#forgetSettled();
     const place = this.#landed.findLastIndex((other) => other.at <= at) + 1;
     this.#landed = this.#landed.toSpliced(place, 0, { at, change, latestVisit: this.#copies.latestVisit });
@@ -244,6 +247,11 @@ export class Visit {
   done(): void {
     this.#order.done(this);
   }
+}
+
+/** Whether a session lives in Redis alone: no copy is made of it. */
+export function isLasting({ authenticated, kept }: Pick<SessionRecord, 'authenticated' | 'kept'>): boolean {
+  return authenticated || kept === true;
 }
 
 function withAll(record: SessionRecord, landed: readonly Landed[]): SessionRecord {

@@ -44,21 +44,21 @@ end`;
 
 /**
  * Adds the entry of a session that is about to be written.
- * KEYS list · ARGV deadline, id, life in ms, the id that it replaces or '', 1 if it keeps that one's login or 0, device,
- * how many sessions there may be or 0, 1 to add it at the limit as well or 0.
- * Reply: {1, now, ids that are beyond the limit, oldest login first}; {0, now, all fields and values}: not added, since the
- * limit is reached; {-3, now}: too late.
+ * KEYS list · ARGV deadline, id, life in ms, device, and where one of them says something: the id that it replaces or '', 1 if it
+ * keeps that one's login or 0, how many sessions there may be or 0, 1 to add it at the limit as well or 0.
+ * Reply: {1, now}, or with a limit {1, now, ids that are beyond it, oldest login first}; {0, now, all fields and values}: not added,
+ * since the limit is reached; {-3, now}: too late.
  *
  * An entry and the one that it replaces count as one, and are beyond the limit together.
  */
 export const ADD_ENTRY = scriptOf(
   `${UNLESS_LATE}
-local id, limit = ARGV[2], tonumber(ARGV[7])
-local beyond = {}
+local id, old, limit, beyond = ARGV[2], ARGV[5] or '', tonumber(ARGV[7] or 0), nil
 if limit > 0 then
   local all, replaced, held = redis.call('HGETALL', key), {}, {}
+  beyond = {}
   replaced[id] = true
-  if ARGV[4] ~= '' then replaced[ARGV[4]] = true end
+  if old ~= '' then replaced[old] = true end
   for i = 1, #all, 2 do
     local till, _, _, other = string.match(all[i + 1], ${PARTS})
     if ${isEntry('all[i]')} and till and tonumber(till) > now then replaced[other] = true end
@@ -78,10 +78,11 @@ if limit > 0 then
     end
   end
 end
-local added, login, replaces, device = this, this, ARGV[4] ~= '' and ARGV[4] or '-', ARGV[6]
-if ARGV[4] ~= '' then
-  local _, _, before, _, there = string.match(redis.call('HMGET', key, ARGV[4])[1] or '', ${PARTS})
-  if before and ARGV[5] == '1' then login, device = before, there end
+local added, login, replaces, device = this, this, '-', ARGV[4]
+if old ~= '' then
+  replaces = old
+  local _, _, before, _, there = string.match(redis.call('HMGET', key, old)[1] or '', ${PARTS})
+  if before and ARGV[6] == '1' then login, device = before, there end
 end
 ${put('id', 'ARGV[3]')}
 return {1, now, beyond}

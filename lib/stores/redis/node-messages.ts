@@ -1,14 +1,14 @@
-import { LRUCache } from 'lru-cache';
 import { randomBytes } from 'node:crypto';
 import type { SessionEvent, SessionEvents } from '../../core/events.js';
 import type { SessionId } from '../../core/token.js';
 import type { Subscriptions, SubscriberHooks } from '../../redis/subscriber.js';
 import type { GuestStore } from '../layers/guest-store.js';
+import { RecentSet } from './recent-set.js';
 import { idIn } from './record.js';
 import { readMessage, type MessageSender, type SessionMessage } from './session-messages.js';
 
-/** Ids of logins that this node has heard of, to tell of when they expire. */
-const MOST_KNOWN = 100_000;
+/** Ids of logins that this node has heard of, to tell of when they expire: at least so many. */
+const LEAST_KNOWN = 100_000;
 
 /** What messages are for. */
 interface NodeMessagesOptions {
@@ -33,7 +33,7 @@ export class NodeMessages implements SubscriberHooks {
   readonly #sender: MessageSender;
   readonly #options: NodeMessagesOptions;
   readonly #expiry: string;
-  readonly #known = new LRUCache<SessionId, true>({ max: MOST_KNOWN });
+  readonly #known = new RecentSet<SessionId>(LEAST_KNOWN);
   #heard = false;
   #isRefused = false;
 
@@ -125,11 +125,11 @@ export class NodeMessages implements SubscriberHooks {
 
   #know(id: string, previousId: string | undefined): void {
     if (previousId !== undefined) this.#known.delete(previousId as SessionId);
-    this.#known.set(id as SessionId, true);
+    this.#known.add(id as SessionId);
   }
 
   #move(id: string, previousId: string): void {
-    if (this.#known.delete(previousId as SessionId)) this.#known.set(id as SessionId, true);
+    if (this.#known.delete(previousId as SessionId)) this.#known.add(id as SessionId);
   }
 }
 

@@ -42,16 +42,22 @@ export class RecordHead {
     return !lasting && String(copy) === this.copy;
   }
 
-  /** The idle life of the record from a use on, in milliseconds; as `TTL` in scripts.ts has it. */
+  /** See {@link lifeMs}. */
   lifeMs(touchIntervalMs: number): number {
-    const idle = Number(this.idle);
-    const copy = Number(this.copy);
-    let life = NEVER_MS;
-    if (idle > 0) life = Math.min(life, idle * 1000);
-    if (copy > 0) return Math.min(life, copy * 1000);
-    const unnoted = Math.min(touchIntervalMs, Math.floor(life / UNNOTED_SHARE));
-    return Math.min(life + unnoted, NEVER_MS);
+    return lifeMs(Number(this.idle), Number(this.copy), touchIntervalMs);
   }
+}
+
+/**
+ * The idle life of a record from a use on, in milliseconds; as `TTL` in scripts.ts has it.
+ * @param idle Seconds; 0 or less: it does not end. @param copy Seconds, of one that is stored for a short while only; else 0.
+ */
+export function lifeMs(idle: number, copy: number, touchIntervalMs: number): number {
+  let life = NEVER_MS;
+  if (idle > 0) life = Math.min(life, idle * 1000);
+  if (copy > 0) return Math.min(life, copy * 1000);
+  const unnoted = Math.min(touchIntervalMs, Math.floor(life / UNNOTED_SHARE));
+  return Math.min(life + unnoted, NEVER_MS);
 }
 
 /** The arguments of SAVE that come behind its deadline. */

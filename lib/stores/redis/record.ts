@@ -114,9 +114,19 @@ export function withFields(
   own: readonly OwnField[] = [],
 ): Argument[] {
   args.push(change.set.size + own.length);
-  for (const field of own) args.push(...field);
-  for (const [name, bytes] of change.set) args.push(fieldOf(name), opaque(bytes));
+  withPairs(args, change.set, own);
   for (const name of change.remove) args.push(fieldOf(name));
+  return args;
+}
+
+/** Puts name and bytes of attributes, and of fields of ours, behind other arguments. */
+export function withPairs(
+  args: Argument[],
+  attributes: ReadonlyMap<string, Uint8Array>,
+  own: readonly OwnField[],
+): Argument[] {
+  for (const [name, text] of own) args.push(name, text);
+  for (const [name, bytes] of attributes) args.push(fieldOf(name), opaque(bytes));
   return args;
 }
 
@@ -232,11 +242,11 @@ function recordOf(
     principal: principal === '' ? undefined : principal,
     authenticatedAt: login === '0' ? undefined : Number(login),
     authenticated: authenticated === '1' && !kept,
-    ...(kept && { kept }),
+    kept: kept ? true : undefined,
     cookieMaxAge: maxAge === undefined || maxAge === '-' ? undefined : Number(maxAge),
     cookieSentAt: sentAt === undefined ? undefined : Number(sentAt),
     indexedAt: USED.test(index) ? Number(index) : undefined,
-    ...(from !== undefined && { from }),
+    from,
     mark: new RecordHead(head, idle, until, copy, authenticated),
   };
 }

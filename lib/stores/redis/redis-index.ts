@@ -1,4 +1,4 @@
-import { createHash, createHmac, hkdfSync } from 'node:crypto';
+import { createHmac, hash, hkdfSync } from 'node:crypto';
 import {
   type IndexAdded,
   type IndexAddition,
@@ -76,27 +76,19 @@ export class RedisSessionIndex implements SessionIndex {
   namesOf(principal: string): readonly IndexName[] {
     const hashes =
       this.#keys.length === 0
-        ? [createHash('sha256').update(principal).digest('base64url')]
+        ? [hash('sha256', principal, 'base64url')]
         : this.#keys.map(({ name }) => createHmac('sha256', name).update(principal).digest('base64url'));
-    return hashes.map((hash) => hash.slice(0, NAME_LENGTH) as IndexName);
+    return hashes.map((whole) => whole.slice(0, NAME_LENGTH) as IndexName);
   }
 
   async add(principal: string, id: SessionId, addition: IndexAddition): Promise<IndexAdded> {
     const { lifeMs, replaces, keepsLogin = false, device, limit = 0, evict = false, isFollowed } = addition;
     const [name] = this.namesOf(principal) as [IndexName];
-    const [status, now, rest] = await this.#run(
-      isFollowed === true ? ADD_ENTRY_ONCE : ADD_ENTRY,
-      [this.#key(name)],
-      [
-        id,
-        Math.round(lifeMs),
-        replaces ?? '',
-        keepsLogin ? 1 : 0,
-        device === undefined ? '' : opaque(this.#seal(device)),
-        limit,
-        evict ? 1 : 0,
-      ],
-    );
+    const args = [id, Math.round(lifeMs), device === undefined ? '' : opaque(this.#seal(device))];
+    if (replaces !== undefined || limit > 0)
+      args.push(replaces ?? '', keepsLogin ? 1 : 0, limit, evict ? 1 : 0);
+    const script = isFollowed === true ? ADD_ENTRY_ONCE : ADD_ENTRY;
+    const [status, now, rest] = await this.#run(script, [this.#key(name)], args);
     if (status === 0) return { status: 'full', reading: this.#reading(now, rest) };
     return { status: 'added', beyond: rest.map(String) as SessionId[] };
   }

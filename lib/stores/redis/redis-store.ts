@@ -33,10 +33,11 @@ import {
   LOOK_FIELDS,
   readRecord,
   withFields,
+  withPairs,
   type OwnField,
   isTouchDue,
 } from './record.js';
-import { headArguments } from './record-head.js';
+import { headArguments, lifeMs } from './record-head.js';
 import type { MessageSender } from './session-messages.js';
 import { tooLate } from '../../redis/failure.js';
 import { SCRIPT_STATUS, type Script } from '../../redis/script.js';
@@ -123,10 +124,13 @@ export class RedisStore implements SessionStore, Quarantine {
   }
 
   async create(id: SessionId, session: NewSession): Promise<WriteOutcome> {
-    const { absoluteTimeout, authenticatedAt, from } = session;
-    const own = await this.#own(id, session);
+    const { absoluteTimeout, authenticatedAt, indexed, from, cookie, kept } = session;
+    // The script knows better when the index was told of it.
+    const owed = this.#own(id, { cookie, kept });
+    const own = owed instanceof Promise ? await owed : owed;
     if (from !== undefined) own.push([FROM_FIELD, from]);
-    const outcome = await this.#create(id, session, { absoluteTimeout, authenticatedAt, own }, this.#tells);
+    const times = { absoluteTimeout, authenticatedAt, indexed, own };
+    const outcome = await this.#create(id, session, times, this.#tells);
     if (outcome.status === 'written' || (from !== undefined && outcome.status === 'absent')) return outcome;
     if (outcome.status === 'ended') return { ...outcome, newIdEnded: true };
     throw new SessionStoreUnavailableError(
@@ -138,9 +142,9 @@ export class RedisStore implements SessionStore, Quarantine {
 
   /** Writes a session that another store had as it is, unless a record or a tombstone is there already. */
   restore(id: SessionId, session: SessionRecord): Promise<WriteOutcome> {
-    const { cookieMaxAge, cookieSentAt } = session;
+    const { createdAt, absoluteDeadline, authenticatedAt, cookieMaxAge, cookieSentAt } = session;
     const own = cookieSentAt === undefined ? [] : [cookieField(cookieMaxAge, cookieSentAt)];
-    return this.#create(id, session, { ...session, own }, SILENT);
+    return this.#create(id, session, { createdAt, absoluteDeadline, authenticatedAt, own }, SILENT);
   }
 
   async save(id: SessionId, change: SessionChange): Promise<WriteOutcome> {
@@ -269,31 +273,31 @@ export class RedisStore implements SessionStore, Quarantine {
       createdAt?: number;
       absoluteDeadline?: number | undefined;
       authenticatedAt?: number | undefined;
+      indexed?: boolean | undefined;
       own: readonly OwnField[];
     },
     tells: readonly Argument[],
   ): Promise<WriteOutcome> {
-    const { absoluteTimeout, own } = times;
-    return this.#write(
-      CREATE,
-      [this.#key(id)],
-      withFields(
-        [
-          ...tells,
-          session.codec,
-          session.maxInactiveInterval,
-          absoluteTimeout !== undefined && absoluteTimeout > 0 ? absoluteTimeout : 0,
-          session.principal === undefined ? '' : opaque(session.principal),
-          flag(isLasting(session)),
-          this.#copy(isLasting(session)),
-          times.createdAt ?? 0,
-          times.absoluteDeadline ?? 0,
-          times.authenticatedAt ?? 0,
-        ],
-        { set: session.attributes, remove: [] },
-        own,
-      ),
-    );
+    const { absoluteTimeout = 0, createdAt = 0, absoluteDeadline = 0, authenticatedAt = 0 } = times;
+    const { indexed = false, own } = times;
+    const { codec, principal, maxInactiveInterval: idle } = session;
+    const existed = createdAt !== 0 || absoluteDeadline !== 0 || authenticatedAt !== 0;
+    const lasting = isLasting(session);
+    const copy = this.#copy(lasting);
+    const args: Argument[] = [
+      ...tells,
+      codec,
+      principal === undefined ? '' : opaque(principal),
+      idle,
+      `${copy} ${flag(lasting)} ${flag(copy > 0)}`,
+      lifeMs(idle, copy, this.#options.touchIntervalMs),
+      Math.max(absoluteTimeout, 0),
+      existed ? `${createdAt} ${absoluteDeadline} ${authenticatedAt}` : '',
+      flag(indexed),
+    ];
+    return this.#commands
+      .run(CREATE, [this.#key(id)], withPairs(args, session.attributes, own))
+      .then((reply) => this.#outcome(reply as unknown[]));
   }
 
   #changeArguments(change: SessionChange): Argument[] {
@@ -373,6 +377,6 @@ function noop(): void {
   // A session whose use was not noted lives a little shorter.
 }
 
-function flag(value: boolean): Argument {
+function flag(value: boolean): 0 | 1 {
   return value ? 1 : 0;
 }

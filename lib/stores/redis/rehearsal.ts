@@ -79,9 +79,9 @@ async function perform(
       executor.run(script, [list, `${list}:ended`], args);
   const times = { maxInactiveInterval: 60, absoluteTimeout: 0 };
   const steps: (() => Promise<unknown>)[] = [
-    onList(ADD_ENTRY, id, 60_000, '', 0, '', 0, 0),
+    onList(ADD_ENTRY, id, 60_000, ''),
     // The first entry of a list asks for less.
-    onList(ADD_ENTRY, newId, 60_000, '', 0, '', 0, 0),
+    onList(ADD_ENTRY, newId, 60_000, ''),
     onList(ENTER_ENTRY, id, 60_000, 0),
     () => store.create(id, { ...times, attributes: ONE, codec: 'rehearsal', authenticated: true }),
     () => store.load(id, { touch: false }),

@@ -175,26 +175,39 @@ return now
 
 /**
  * Writes a record where there is none.
- * KEYS record · ARGV deadline, codec, idle seconds, absolute timeout in seconds or 0, principal or '',
- * authenticated 1 or 0, copy seconds or 0, created or 0 = now, absolute deadline or 0 (for a session that
- * exists already), login time or 0 = now, count of fields, then name and bytes of each.
+ * KEYS record · ARGV deadline, channel of messages or '', who writes, codec, principal or '', idle seconds, "copy authenticated local"
+ * as in `@v`, the life in ms that these stand for, absolute timeout in seconds or 0, then '' or, of a session that exists
+ * already, "created deadline login": when it was created or 0 = now, its absolute deadline or 0, when its principal logged in
+ * or 0 = now; 1 if the index has just been told of it or 0; then name and bytes of each field.
  * Reply: that of a write; {0} if there is a record already.
  */
-export const CREATE = script(`${TELLING}
-local key = KEYS[1]
+export const CREATE = script(`${IN_TIME}
+local key, channel, node = KEYS[1], ARGV[2], ARGV[3]
 local there = redis.call('HMGET', key, '@v', '@ended')
 if there[2] then${hasEnded('key')}
 end
 if there[1] then return {0} end
-local idle, till, copy, authenticated = ARGV[3], ARGV[9], ARGV[7], ARGV[6]
-local nodes = copy == '0' and '0' or '1'
-if till == '0' and ARGV[4] ~= '0' then till = string.format('%.0f', now + ARGV[4] * 1000) end
-local created = ARGV[8] == '0' and this or ARGV[8]
-local login = ARGV[5] == '' and '0' or ARGV[10] == '0' and this or ARGV[10]
-local info = created .. ' ' .. login .. ' ' .. ARGV[2] .. ' ' .. ARGV[5]
-${change('key', `'@v', ${putTogether('key')}, '@used', this, '@info', info`, 12, 'ARGV[11]')}
+local created, till, login = '0', '0', '0'
+if ARGV[10] ~= '' then created, till, login = string.match(ARGV[10], '^(%S+) (%S+) (%S+)$') end
+if created == '0' then created = this end
+if till == '0' and ARGV[9] ~= '0' then till = string.format('%.0f', now + ARGV[9] * 1000) end
+if ARGV[5] == '' then login = '0' elseif login == '0' then login = this end
+local v = ${beginning('key')} .. ARGV[6] .. ' ' .. till .. ' ' .. ARGV[7]
+local info = created .. ' ' .. login .. ' ' .. ARGV[4] .. ' ' .. ARGV[5]
+local last = math.min(#ARGV, 1011)
+if ARGV[11] == '1' then
+  redis.call('HSET', key, '@v', v, '@used', this, '@info', info, '@index', this, unpack(ARGV, 12, last))
+else
+  redis.call('HSET', key, '@v', v, '@used', this, '@info', info, unpack(ARGV, 12, last))
+end
+for i = 1012, #ARGV, 1000 do redis.call('HSET', key, unpack(ARGV, i, math.min(i + 999, #ARGV))) end
 ${tell("'created'", idOf('key'), "'-'", 'ARGV[5]')}
-${written('key')}
+if till == '0' then
+  redis.call('PEXPIRE', key, ARGV[8])
+  return {1, now, 0}
+end
+local ttl = math.min(ARGV[8], till - now)
+${expireIn('key')}
 `);
 
 /**

@@ -9,7 +9,8 @@ import { SessionManager } from '../../../lib/core/manager.js';
 import type { HttpSession } from '../../../lib/core/members.js';
 import type { CookieInstruction } from '../../../lib/core/state.js';
 import type { SessionStore } from '../../../lib/core/store.js';
-import type { RandomSource, SessionToken } from '../../../lib/core/token.js';
+import type { RandomSource } from '../../../lib/core/random.js';
+import type { SessionToken } from '../../../lib/core/token.js';
 import { MemoryStore, type MemoryStoreOptions } from '../../../lib/stores/memory-store.js';
 
 /** A session in which any attribute may be set. */

@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { beforeEach, describe, expect, it } from '@jest/globals';
 import type { SessionRecord } from '../../../lib/core/store.js';
 import type { SessionId } from '../../../lib/core/token.js';
+import { GuestStore } from '../../../lib/stores/layers/guest-store.js';
 import { LocalCopies, type Visit } from '../../../lib/stores/layers/local-copies.js';
 import { MemoryStore } from '../../../lib/stores/memory-store.js';
 import { change, decoded, encoded, freshId, renewal } from '../../contract/builders.js';
@@ -188,4 +189,28 @@ describe('a copy in this process', () => {
     load.done();
     expect([attributesOf(id), attributesOf(next)]).toEqual([undefined, undefined]);
   });
+});
+
+describe('a session that begins as one of Redis alone', () => {
+  const fresh = { attributes: encoded({}), codec: 'json', maxInactiveInterval: 60, absoluteTimeout: 0 };
+
+  it.each([{ authenticated: true }, { authenticated: false, kept: true }])(
+    'leaves no copy of a guest under its id: %p',
+    async (lasting) => {
+      const shared = new MemoryStore({ now: () => now });
+      const restore = (): never => {
+        throw new Error('nothing is put back');
+      };
+      const guests = new GuestStore(Object.assign(shared, { restore }), copies);
+      const id = freshId();
+      await guests.create(id, { ...fresh, ...GUEST });
+      expect(copies.has(id)).toBe(true);
+      // Its copy there has expired.
+      shared.forget(id);
+      await guests.create(id, { ...fresh, ...lasting });
+      expect(copies.has(id)).toBe(false);
+      shared.forget(id);
+      expect(await guests.load(id)).toMatchObject({ status: 'absent' });
+    },
+  );
 });
