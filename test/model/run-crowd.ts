@@ -287,9 +287,11 @@ class Visit {
     if (phase !== 'stored') return;
     const end = this.#run.tick();
     for (const write of this.#open) write.end = end;
-    const { cookie } = state;
+    const { cookie, token } = state;
     const lineage = (httpSession as AnySession)[LINEAGE] as Lineage | undefined;
-    if (cookie?.action === 'set' && lineage !== undefined) this.#run.name(cookie.token, lineage);
+    // A form may have given out the cookie of a session that only now gets its name.
+    const named = cookie?.action === 'set' ? cookie.token : this.tokens.find((each) => each === token);
+    if (named !== undefined && lineage !== undefined) this.#run.name(named, lineage);
   }
 
   /** What it assigned goes along into what a login has begun: to the history that would be another's. */
