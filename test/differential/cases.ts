@@ -203,6 +203,17 @@ export const CASES: Readonly<Record<string, Program>> = {
     { do: 'touch' },
     { do: 'pipeline', chunks: 2, bytes: 1, pace: 'at once', fails: false, awaited: false },
   ),
+  'a 503 of version 1.0, through a wrapper': {
+    ...handler(
+      { do: 'wrap', by: 'transform' },
+      { do: 'open' },
+      { do: 'touch' },
+      { do: 'setTimeout', fires: true, callback: false },
+      { do: 'touch' },
+      emptyPipe,
+    ),
+    request: { ...handler().request, version: '1.0' },
+  },
   'a pipe whose source fails after much': after(
     { do: 'pipe', chunks: 3, bytes: 40_000, pace: 'a turn each', fails: true, awaited: true },
     { do: 'touch' },

@@ -239,6 +239,12 @@ function finalAnswers({ received }: Observation): Answer[] {
 function isUnavailable({ head, body }: Answer, withoutBody: boolean): boolean {
   const length = Number(head.headers.find((line) => /^content-length:/i.test(line))?.split(':')[1]);
   const chunked = head.headers.some((line) => /^transfer-encoding: *chunked/i.test(line));
-  const whole = chunked ? body.endsWith('\r\n0\r\n\r\n') : body.length === length;
+  // Of version 1.0, after a wrapper that took the length away, the end of the connection is the end of the body.
+  const isOpen = Number.isNaN(length) && head.headers.includes('Connection: close');
+  const whole = chunked
+    ? body.endsWith('\r\n0\r\n\r\n')
+    : isOpen
+      ? body.endsWith('}')
+      : body.length === length;
   return head.code === 503 && head.retryAfter && (withoutBody ? body === '' : whole);
 }

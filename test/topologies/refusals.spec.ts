@@ -168,7 +168,7 @@ describe('a cluster', () => {
 
   it('with slots that nobody serves is told so', async () => {
     const [{ port }, admin] = await oneNode(['--cluster-announce-ip', '127.0.0.1']);
-    await addSlots(admin, 9_999);
+    await addSlots(admin, 0, 10_000);
     expect(await refusal(settings(port))).toMatch(/10000 of 16384 slots/);
   });
 
