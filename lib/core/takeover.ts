@@ -4,6 +4,7 @@ import { SessionLimitError } from './errors.js';
 import { RESERVED_MEMBERS } from './members.js';
 import { nameInLog, reasonFor } from './storable.js';
 import type { OldRecord, OldSession, OldSessions } from './old-sessions.js';
+import type { LoadOutcome } from './store.js';
 import { idOf, type SessionId } from './token.js';
 
 /**
@@ -28,20 +29,24 @@ export class Takeover {
    */
   async isThere(old: OldSession): Promise<boolean> {
     const id = idOf(old.token);
-    const { status } = await this.#environment.store.load(id, { touch: false, only: [] });
+    const status = await this.#look(id);
     if (status === 'found' || status === 'unreadable') return true;
     const outcome = await this.#old.read(old.name);
     switch (outcome.status) {
       case 'gone':
         return false;
       case 'taken':
-        // Its token may have been replaced a moment ago: then the request is a late one.
-        return status === 'ended';
+        // By another request a moment ago, or its token has been replaced since: then the request is a late one.
+        return status === 'ended' || (await this.#look(id)) !== 'absent';
       case 'live':
         return status === 'ended' || (await this.#write(id, old, outcome.record));
       case 'unreadable':
         return this.#refuse(id, old, outcome.reason);
     }
+  }
+
+  async #look(id: SessionId): Promise<LoadOutcome['status']> {
+    return (await this.#environment.store.load(id, { touch: false, only: [] })).status;
   }
 
   async #write(id: SessionId, { name, token }: OldSession, record: OldRecord): Promise<boolean> {
