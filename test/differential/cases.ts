@@ -203,6 +203,16 @@ export const CASES: Readonly<Record<string, Program>> = {
     { do: 'touch' },
     { do: 'pipeline', chunks: 2, bytes: 1, pace: 'at once', fails: false, awaited: false },
   ),
+  'a late write and a head that throws, and nobody catches': careless({
+    ...after(
+      { do: 'end', callback: false },
+      { do: 'write', chunk: text(''), callback: false },
+      { do: 'writeHead', code: 9999, headers: { form: 'null' } },
+      { do: 'touch' },
+      { do: 'end', callback: true },
+    ),
+    request: { ...handler().request, method: 'HEAD' },
+  }),
   'a 503 of version 1.0, through a wrapper': {
     ...handler(
       { do: 'wrap', by: 'transform' },

@@ -53,7 +53,7 @@ export function differences(
   const expects503 = isFailing(state) && session.refused && session.touchedInTime && !mayBeLost;
   return [
     ...inSteps(program, plain, session),
-    ...inEvents(plain, session),
+    ...inEvents(program, plain, session),
     ...inEnding(program, plain, session),
     ...inFaults(plain, session),
     ...(expects503 ? inUnavailable(program, plain, session) : inAnswers(program, plain, session)),
@@ -84,9 +84,7 @@ function inSteps(program: Program, plain: Observation, session: Observation): Di
     if (now?.refused === true) return found;
     if (now === undefined) return [...found, { kind: 'step', plain: before.step, session: 'not reached' }];
     const open = streamMayBeOpenLonger(session, now);
-    // Who does not catch it does nothing more, and a framework whose answer was refused has not ended the response.
-    const isLeftOpen = program.careless || / answer$/.test(before.step);
-    if (open && isLeftOpen && before.outcome !== now.outcome) return found;
+    if (mayStop(program, session, before, now)) return found;
     if (before.outcome !== now.outcome && !outcomeMayDiffer(before, now, session) && !open)
       found.push(atStep('step', before, now, 'outcome'));
     if (open && before.state !== now.state) endedLater = now.state;
@@ -99,6 +97,12 @@ function inSteps(program: Program, plain: Observation, session: Observation): Di
       found.push(atStep('state', before, now, 'pending'));
   }
   return found;
+}
+
+/** Who does not catch it does nothing more, and a framework whose answer was refused has not ended the response. */
+function mayStop(program: Program, session: Observation, before: StepRecord, now: StepRecord): boolean {
+  const isLeftOpen = program.careless || / answer$/.test(before.step);
+  return isLeftOpen && before.outcome !== now.outcome && streamMayBeOpenLonger(session, now);
 }
 
 function outcomeMayDiffer(before: StepRecord, now: StepRecord, session: Observation): boolean {
@@ -114,8 +118,13 @@ function atStep(
   return { kind, plain: `${plain.step}: ${plain[of]}`, session: `${session.step}: ${session[of]}` };
 }
 
-function inEvents(plain: Observation, session: Observation): Difference[] {
+function inEvents(program: Program, plain: Observation, session: Observation): Difference[] {
   if (bytesMayBeMissing(plain, session) || breaksItselfOff(plain, session)) return [];
+  const stops = plain.steps.some((before, at) => {
+    const now = session.steps[at];
+    return now !== undefined && mayStop(program, session, before, now);
+  });
+  if (stops) return [];
   if (session.refused) {
     const called = plain.callbacks.filter((name) => !timeoutMayNotCome(session, name));
     return untold(plain, session, [...called, 'close']);
