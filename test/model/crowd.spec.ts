@@ -17,8 +17,11 @@ import { CrowdRun } from './run-crowd.js';
 
 /** The long run takes many more: SESSION_TEST_PROGRAMS=5000. */
 const PROGRAMS = Number(process.env['SESSION_TEST_PROGRAMS'] ?? 300);
-/** To see a failure again: the seed and the path it was reported with. */
-const { SESSION_TEST_SEED: seed, SESSION_TEST_PATH: path } = process.env;
+/**
+ * To see a failure again: the seed and the path it was reported with. The same programs each time unless asked for others (`random`),
+ * so that a submission is not judged by what nobody has seen before.
+ */
+const { SESSION_TEST_SEED: seed = '20261127', SESSION_TEST_PATH: path } = process.env;
 /** No request comes near it. */
 const HANGS_AFTER_MS = 20_000;
 
@@ -81,7 +84,7 @@ it(`${PROGRAMS} random programs of people, tabs and nodes can be explained by th
   });
   await fc.assert(explained, {
     numRuns: PROGRAMS,
-    ...(seed !== undefined && { seed: Number(seed) }),
+    ...(seed !== 'random' && { seed: Number(seed) }),
     ...(path !== undefined && { path }),
   });
 }, 3_600_000);

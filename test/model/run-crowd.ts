@@ -26,6 +26,8 @@ export class CrowdRun {
   readonly #redis: RedisClient;
   readonly #scheduler: Scheduler;
   readonly #lineages = new Map<SessionToken, Lineage>();
+  /** The tokens that others have taken the place of, where their session had no name yet. */
+  readonly #before = new Map<SessionToken, SessionToken>();
   /** Tokens whose session has expired: nobody can tell a late request of theirs from a stranger's. */
   readonly #expired = new Set<SessionToken>();
   readonly #forms: { readonly csrf: string; readonly token: SessionToken; readonly isLive: boolean }[] = [];
@@ -145,7 +147,12 @@ export class CrowdRun {
   }
 
   lineageOf(token: SessionToken): Lineage | undefined {
-    return this.#lineages.get(token);
+    const before = this.#before.get(token);
+    return this.#lineages.get(token) ?? (before === undefined ? undefined : this.lineageOf(before));
+  }
+
+  replaced(before: SessionToken, token: SessionToken): void {
+    if (before !== token) this.#before.set(token, before);
   }
 
   name(token: SessionToken, lineage: Lineage): void {
@@ -195,6 +202,8 @@ class Visit {
   readonly #open: CrowdWrite[] = [];
   readonly #lineages = new Set<Lineage>();
   #loggedOut: Lineage[] = [];
+  /** The token of the session that it has opened. */
+  #token: SessionToken | undefined;
 
   constructor(run: CrowdRun, tokens: readonly SessionToken[], start: number) {
     this.#run = run;
@@ -208,6 +217,7 @@ class Visit {
   }
 
   look(managed: ManagedSession): void {
+    if (managed.phase === 'stored') this.#token = managed.state.token;
     const session = managed.httpSession as AnySession;
     const values: Partial<Record<Name, string>> = {};
     for (const name of NAMES) if (session[name] !== undefined) values[name] = session[name] as string;
@@ -292,6 +302,11 @@ class Visit {
     // A form may have given out the cookie of a session that only now gets its name.
     const named = cookie?.action === 'set' ? cookie.token : this.tokens.find((each) => each === token);
     if (named !== undefined && lineage !== undefined) this.#run.name(named, lineage);
+    // It may be served under the one that it had as well, for a while.
+    if (lineage !== undefined && this.#token !== undefined && !this.did.includes('login'))
+      if (this.#run.lineageOf(this.#token) === undefined) this.#run.name(this.#token, lineage);
+    if (lineage === undefined && named !== undefined && this.#token !== undefined)
+      this.#run.replaced(this.#token, named);
   }
 
   /** What it assigned goes along into what a login has begun: to the history that would be another's. */

@@ -6,7 +6,8 @@ import { runUsers } from './run-users.js';
 import { usersProgram } from './users-program.js';
 
 const PROGRAMS = Number(process.env.SESSION_TEST_PROGRAMS ?? 300);
-const FIRST_SEED = Number(process.env.SESSION_TEST_SEED ?? 1);
+const { SESSION_TEST_SEED: given = '1' } = process.env;
+const FIRST_SEED = given === 'random' ? Math.floor(Math.random() * 2 ** 31) : Number(given);
 
 /** See docs/users-sessions-protocol.md: what the argument there says is tried here, a command at a time. */
 describe("the protocol of users' sessions", () => {
