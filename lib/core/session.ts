@@ -43,6 +43,8 @@ export class ManagedSession {
   #httpSession: HttpSession | undefined;
   /** `destroy()` was called and waits for its turn. Until then nothing may be assigned: it would end with the session. */
   #leaving = false;
+  /** Why something was not saved that the response owed, and that has been left since. */
+  #unsaved: Error | undefined;
   /** A write is going to begin, and will take with it whatever has changed by then. */
   #isWriteScheduled = false;
 
@@ -192,9 +194,13 @@ export class ManagedSession {
   }
 
   destroy(): Promise<void> {
+    const isLate = this.#client?.isClosing === true;
     this.#leaving = true;
-    return this.#queue.run(() => {
+    return this.#queue.run(async () => {
       this.#leaving = false;
+      // The response has ended and waits for what it owes: an end that comes behind it must not let that be forgotten.
+      if (isLate)
+        await this.#writeOwed(this.#owedWrite()).catch((error: unknown) => (this.#unsaved = error as Error));
       return this.#identity.destroy();
     });
   }
@@ -240,7 +246,7 @@ export class ManagedSession {
 
   #commitNow(): Promise<void> | undefined {
     // A login or logout that failed is reported, and not tried again: whoever was told that it failed must not find it done.
-    const failure = this.#madeIdentity?.failure;
+    const failure = this.#failure;
     if (failure !== undefined) return Promise.reject(failure);
     switch (this.phase) {
       case 'destroyed':
@@ -259,6 +265,10 @@ export class ManagedSession {
     }
   }
 
+  get #failure(): Error | undefined {
+    return this.#unsaved ?? this.#madeIdentity?.failure;
+  }
+
   #commitChanges(): Promise<void> | undefined {
     const state = this.#state;
     const owed = this.#owedWrite();
@@ -271,7 +281,9 @@ export class ManagedSession {
     // then asked for anew, so that it does not go into the session that follows.
     const written = this.#queue.run(() => this.#writeOwed(hasItsTurn ? owed : this.#owedWrite()));
     // A session that has ended meanwhile is an error under the policy that saves each request: see #commitNow.
-    return written.then(() => (this.#hasEnded() ? this.#commitNow() : undefined));
+    return written.then(() =>
+      this.#hasEnded() || this.#failure !== undefined ? this.#commitNow() : undefined,
+    );
   }
 
   #owedWrite(): OwedWrite | undefined {

@@ -203,6 +203,18 @@ export const CASES: Readonly<Record<string, Program>> = {
     { do: 'touch' },
     { do: 'pipeline', chunks: 2, bytes: 1, pace: 'at once', fails: false, awaited: false },
   ),
+  'a save and, behind the end, a logout that nobody awaits': after(
+    deed('save', false),
+    { do: 'end', callback: false },
+    deed('logout', false),
+    { do: 'end', callback: false },
+  ),
+  'a pipeline into a 204': after(
+    { do: 'writeHead', code: 204, headers: NO_HEADERS },
+    { do: 'turn', turns: 1 },
+    { do: 'touch' },
+    { do: 'pipeline', chunks: 1, bytes: 1, pace: 'a turn each', fails: false, awaited: false },
+  ),
   'a late write and a head that throws, and nobody catches': careless({
     ...after(
       { do: 'end', callback: false },

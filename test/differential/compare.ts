@@ -25,6 +25,7 @@ import {
   streamMayFinishElsewhere,
   timeoutMayNotCome,
   trailersMayComeInTime,
+  withoutClosed,
   withoutDrains,
   withoutGone,
   writeMayReturnFalse,
@@ -132,9 +133,11 @@ function inEvents(program: Program, plain: Observation, session: Observation): D
   const ends = lateEnds(plain, session);
   const late = [...ends, ...lateInterims(plain, session), ...lateUnpipes(plain, session)];
   const ordered = ({ events }: Observation): string => {
-    const seen = onceLateWrites(plain, session, withoutGone(withoutDrains(events))).filter(
-      (event) => !late.some((name) => isOf(event, name)),
-    );
+    const seen = onceLateWrites(
+      plain,
+      session,
+      withoutClosed(plain, withoutGone(withoutDrains(events))),
+    ).filter((event) => !late.some((name) => isOf(event, name)));
     return inOrders(seen, session)
       .map((some) => some.join(', '))
       .join(' | ');

@@ -95,6 +95,18 @@ export function withoutGone(events: readonly string[]): string[] {
   return events.filter((event) => !event.endsWith(' callback ERR_STREAM_DESTROYED'));
 }
 
+/**
+ * Over HTTP/2 a pipeline into what is nothing but headers is told that those have left, where plain Node never calls back:
+ * `writeHead(204); await a turn; pipeline`.
+ */
+export function withoutClosed(plain: Observation, events: readonly string[]): string[] {
+  const isNews = (event: string): boolean => {
+    const [, name] = /^(\d+ pipeline callback) ERR_STREAM_PREMATURE_CLOSE$/.exec(event) ?? [];
+    return name !== undefined && !plain.events.some((other) => other.startsWith(name));
+  };
+  return plain.multiplexed ? events.filter((event) => !isNews(event)) : [...events];
+}
+
 /** What happens when bytes have left, beside what happens because of a call. */
 const OF_BYTES = /^(finish|close|\d+ \w+ callback)$/;
 
