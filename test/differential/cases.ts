@@ -215,6 +215,32 @@ export const CASES: Readonly<Record<string, Program>> = {
     { do: 'touch' },
     { do: 'pipeline', chunks: 1, bytes: 1, pace: 'a turn each', fails: false, awaited: false },
   ),
+  'early hints behind a write whose chunk is refused': after(
+    { do: 'write', chunk: text(''), encoding: 'nonsense', callback: false },
+    { do: 'earlyHints', link: '</a>; rel=preload', callback: false },
+    { do: 'touch' },
+    { do: 'end', callback: false },
+  ),
+  'a pipe behind a large one': after(
+    { do: 'pipe', chunks: 3, bytes: 40_000, pace: 'a turn each', fails: false, awaited: true },
+    { do: 'touch' },
+    { do: 'pipe', chunks: 1, bytes: 1, pace: 'at once', fails: false, awaited: false },
+  ),
+  'a cork after the end, and a second answer': after(
+    write(''),
+    { do: 'end', chunk: text(''), callback: true },
+    { do: 'cork' },
+    { do: 'turn', turns: 1 },
+    { do: 'touch' },
+    { do: 'answer', as: 'redirect' },
+  ),
+  'a head that nothing can leave with, and an echo': after(
+    deed('login', false),
+    { do: 'turn', turns: 2 },
+    { do: 'writeHead', code: 9999, headers: { form: 'object', pairs: [['Transfer-Encoding', 7]] } },
+    { do: 'touch' },
+    { do: 'echo' },
+  ),
   'a late write and a head that throws, and nobody catches': careless({
     ...after(
       { do: 'end', callback: false },

@@ -11,7 +11,9 @@ import {
   inOrders,
   interimsMayBeInOrder,
   isOfTheApplication,
+  isBrokenOffElsewhere,
   isStuck,
+  leavesThoughCorked,
   lateEnds,
   lateInterims,
   lateUnpipes,
@@ -63,7 +65,7 @@ export function differences(
 
 function inAnswers(program: Program, plain: Observation, session: Observation): Difference[] {
   if (bodyMayBeCutElsewhere(program, session) || interimsMayBeInOrder(program)) return [];
-  if (isStuck(plain, session)) return [];
+  if (isStuck(plain, session) || isBrokenOffElsewhere(plain, session)) return [];
   const stopped = session.kept ? !plain.kept : plain.ending !== 'closed' && session.ending === 'closed';
   if (mayBeUncorked(program) && stopped) return [];
   const found = inBytes(plain, session, failingSourceMayHaveWaited(program, session));
@@ -86,6 +88,7 @@ function inSteps(program: Program, plain: Observation, session: Observation): Di
     if (now === undefined) return [...found, { kind: 'step', plain: before.step, session: 'not reached' }];
     const open = streamMayBeOpenLonger(session, now);
     if (mayStop(program, session, before, now)) return found;
+    if (leavesThoughCorked(program, session) && before.outcome !== now.outcome) return found;
     if (before.outcome !== now.outcome && !outcomeMayDiffer(before, now, session) && !open)
       found.push(atStep('step', before, now, 'outcome'));
     if (open && before.state !== now.state) endedLater = now.state;
@@ -125,7 +128,7 @@ function inEvents(program: Program, plain: Observation, session: Observation): D
     const now = session.steps[at];
     return now !== undefined && mayStop(program, session, before, now);
   });
-  if (stops) return [];
+  if (stops || leavesThoughCorked(program, session)) return [];
   if (session.refused) {
     const called = plain.callbacks.filter((name) => !timeoutMayNotCome(session, name));
     return untold(plain, session, [...called, 'close']);

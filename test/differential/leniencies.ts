@@ -140,11 +140,16 @@ export function lateUnpipes(plain: Observation, session: Observation): string[] 
 
 /**
  * A response that no answer can leave with fails whoever answers for a save that failed. `setHeader('Keep-Alive', 'one'); end()`
- * over HTTP/2: refused in plain Node, and again when Nest's filter answers.
+ * over HTTP/2: refused in plain Node, and again when Nest's filter answers. `writeHead(9999, { 'Transfer-Encoding': 7 }); echo` of a
+ * controller over HTTP/2 ends the process in plain Node, and with a save that fails for the header instead of the status.
  */
 export function isOfTheApplication(fault: string, plain: Observation): boolean {
   const code = fault.replace(/^\w+ /, '');
-  return plain.steps.some(({ outcome }) => outcome === `threw ${code}`);
+  const isHttp2 = code.startsWith('ERR_HTTP2_');
+  return (
+    plain.steps.some(({ outcome }) => outcome === `threw ${code}`) ||
+    (isHttp2 && plain.faults.some((other) => other.startsWith('uncaught ERR_HTTP2_')))
+  );
 }
 
 /**
@@ -223,10 +228,12 @@ export function bodyMayBeCutElsewhere(program: Program, session: Observation): b
 /**
  * Plain Node puts an informational response behind the head of a response that waits for another one. A POST that expects to
  * be told to continue, pipelined; `writeContinue(); send('text')`, pipelined: after a wait for a save the two are in order. Likewise
- * behind the head that an `end` has left whose chunk was refused: `end('one', 'nonsense'); earlyHints; end()`.
+ * behind the head that a chunk has left which was refused: `end('one', 'nonsense'); earlyHints; end()`.
  */
 export function interimsMayBeInOrder({ behind, request, steps }: Program): boolean {
-  const isRefused = steps.some((step) => step.do === 'end' && step.encoding === 'nonsense');
+  const isRefused = steps.some(
+    (step) => (step.do === 'end' || step.do === 'write') && step.encoding === 'nonsense',
+  );
   return (
     (behind || isRefused) && (request.expectsContinue || steps.some(({ do: deed }) => INTERIMS.has(deed)))
   );
@@ -285,10 +292,7 @@ export function bodyMayStillBeThere(record: StepRecord, session: Observation): b
  */
 export function isStuck(plain: Observation, session: Observation): boolean {
   const corked = ({ steps }: Observation): boolean =>
-    steps.some(
-      ({ step, outcome, pending }) =>
-        step.endsWith(' end') && outcome.startsWith('threw') && !pending.includes('"writableCorked":0'),
-    );
+    steps.some(({ step, outcome }) => step.endsWith(' end') && outcome.startsWith('threw'));
   return plain.ending === 'open' && session.ending === 'open' && corked(plain) && corked(session);
 }
 
@@ -299,4 +303,23 @@ export function isStuck(plain: Observation, session: Observation): boolean {
 export function failingSourceMayHaveWaited({ steps }: Program, session: Observation): boolean {
   const fails = steps.some((step) => (step.do === 'pipe' || step.do === 'pipeline') && step.fails);
   return fails && (session.touchedInTime || session.steps.some(({ held }) => held));
+}
+
+/**
+ * How much of a body has left when its stream is broken off is a matter of what waited. Over HTTP/2 `pipe; pipe`, where the second
+ * writes after the end.
+ */
+export function isBrokenOffElsewhere(plain: Observation, session: Observation): boolean {
+  return [plain, session].every(
+    ({ multiplexed, received }) => multiplexed && received.includes('[closed with 2]'),
+  );
+}
+
+/**
+ * Over HTTP/2 plain Node does not send what is corked after its end, and the response stays as it is; one that has waited leaves, see
+ * {@link mayBeUncorked}. `write(''); end(''); cork(); await a turn; answer`.
+ */
+export function leavesThoughCorked({ steps }: Program, session: Observation): boolean {
+  const end = steps.findIndex((step) => step.do === 'end' || step.do === 'answer');
+  return session.multiplexed && end >= 0 && steps.slice(end + 1).some((step) => step.do === 'cork');
 }
