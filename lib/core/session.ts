@@ -22,7 +22,6 @@ import { newTimes, timesOf } from './times.js';
 import type { SessionId } from './token.js';
 import { settled, updateAttribute, updateInsideItself } from './update.js';
 
-/** What a request still has to write. */
 type OwedWrite = Pick<Write, 'difference' | 'force'>;
 
 /**
@@ -43,7 +42,6 @@ export class ManagedSession {
   #httpSession: HttpSession | undefined;
   /** `destroy()` was called and waits for its turn. Until then nothing may be assigned: it would end with the session. */
   #leaving = false;
-  /** Why something was not saved that the response owed, and that has been left since. */
   #unsaved: Error | undefined;
   /** A write is going to begin, and will take with it whatever has changed by then. */
   #isWriteScheduled = false;
@@ -86,12 +84,10 @@ export class ManagedSession {
     return new ManagedSession(environment, client, state);
   }
 
-  /** What applications get. */
   get httpSession(): HttpSession {
     return (this.#httpSession ??= httpSessionOf(this));
   }
 
-  /** What is known of it. */
   get state(): Readonly<SessionState> {
     return this.#state;
   }
@@ -235,7 +231,6 @@ export class ManagedSession {
     return issueCsrfToken(this.#state, this.#client, this.#environment.random);
   }
 
-  /** Whether a client's text is a CSRF token of this session. */
   isCsrfToken(given: unknown): boolean {
     return this.#client !== undefined && isCsrfTokenOf(this.#state, given);
   }
@@ -246,7 +241,7 @@ export class ManagedSession {
 
   #commitNow(): Promise<void> | undefined {
     // A login or logout that failed is reported, and not tried again: whoever was told that it failed must not find it done.
-    const failure = this.#failure;
+    const failure = this.#unsaved ?? this.#madeIdentity?.failure;
     if (failure !== undefined) return Promise.reject(failure);
     switch (this.phase) {
       case 'destroyed':
@@ -265,10 +260,6 @@ export class ManagedSession {
     }
   }
 
-  get #failure(): Error | undefined {
-    return this.#unsaved ?? this.#madeIdentity?.failure;
-  }
-
   #commitChanges(): Promise<void> | undefined {
     const state = this.#state;
     const owed = this.#owedWrite();
@@ -282,7 +273,7 @@ export class ManagedSession {
     const written = this.#queue.run(() => this.#writeOwed(hasItsTurn ? owed : this.#owedWrite()));
     // A session that has ended meanwhile is an error under the policy that saves each request: see #commitNow.
     return written.then(() =>
-      this.#hasEnded() || this.#failure !== undefined ? this.#commitNow() : undefined,
+      this.#hasEnded() || this.#unsaved !== undefined ? this.#commitNow() : undefined,
     );
   }
 
