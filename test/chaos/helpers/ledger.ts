@@ -67,7 +67,8 @@ export class Ledger {
       if (kind === 'read') return;
       // A login may have moved what a guest had to an id whose cookie nobody got.
       const state = kind === 'write' ? stateOf(book.who, sent) : ANONYMOUS;
-      book.possible.set(state, answer);
+      // The first of several stays: one of them did it, and which one it was nobody can tell.
+      if (!book.possible.has(state)) book.possible.set(state, answer);
       if (kind === 'write') book.attempts.set(state, answer);
       return;
     }

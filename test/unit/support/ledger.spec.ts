@@ -69,3 +69,10 @@ it('knows a refused write that was applied later', () => {
   expect(ledger.zombies()).toEqual(['write of u (503)']);
   expect(ledger.lost).toEqual([]);
 });
+
+it('does not blame the last of several refused logouts: the first may have ended the session before the fault', () => {
+  const first = answer('logout', 503);
+  const fault = (at += 1);
+  expect(ledgerOf(login, first, answer('logout', 503), nobody).zombies(fault)).toEqual([]);
+  expect(ledgerOf(login, answer('logout', 503), nobody).zombies(fault)).toEqual(['logout of u (503)']);
+});
