@@ -15,6 +15,8 @@ export async function recoveryMs(
   since = performance.now(),
   withinMs = 15_000,
 ): Promise<number> {
+  if (user.browser.jar.header('/') === undefined)
+    throw new Error(`Chaos helper: ${user.name} has no cookie, and is served without Redis.`);
   const waits = await Promise.all(
     fleet.nodes.map(async ({ url }) => {
       const browser = new Browser(url, user.browser.jar.clone());

@@ -23,8 +23,8 @@ export const row: ChaosRow = {
     const down = load.ledger.between(killed, performance.now());
     const restarting = performance.now();
     await redis.restart();
-    const reader = load.users[0];
-    if (reader === undefined) throw new Error('Chaos helper: no user.');
+    const reader = load.users.find(({ browser }) => browser.jar.header('/') !== undefined);
+    if (reader === undefined) throw new Error('Chaos helper: nobody is logged in.');
     const back = await recoveryMs(fleet, reader);
     const settled = performance.now();
     await delay(context.scale(2000, 500));
