@@ -16,10 +16,7 @@ export function forgiveLateWrites(response: EventEmitter): void {
   response.on('error', noop);
   if (isHttp2Response(response)) outlive(response, isLateWrite);
   const { req } = response as Partial<ServerResponse>;
-  // Its own request is read on: to destroy it would destroy the connection, and unread it would hold up the next one.
-  response.on('unpipe', (source: Readable) =>
-    process.nextTick(() => (source === req ? source.resume() : destroyOrphan(source))),
-  );
+  response.on('unpipe', (source: Readable) => process.nextTick(() => letGo(source, req)));
 }
 
 /**
@@ -34,7 +31,8 @@ export function spareAnswer(response: ServerResponse | Http2ServerResponse): voi
 }
 
 /**
- * Over HTTP/2 Node breaks off a response that somebody writes to after its end: what its client has not got yet is lost.
+ * Over HTTP/2 Node breaks off a response that somebody writes to after its end: what its client has not got yet is lost. What is piped
+ * to it is let go then: it would wait for ever for a response to go on that does not.
  * @param isSpared Whether it is to go on, though it is destroyed with this error.
  */
 export function outlive(
@@ -42,11 +40,22 @@ export function outlive(
   isSpared: (error: NodeJS.ErrnoException | undefined) => boolean,
 ): void {
   const destroy = response.destroy.bind(response);
+  const sources = new Set<Readable>();
+  response.on('pipe', (source: Readable) => sources.add(source));
+  response.on('unpipe', (source: Readable) => sources.delete(source));
+  let hasLetGo = false;
   response.destroy = (error?: NodeJS.ErrnoException) => {
-    if (!isSpared(error)) return destroy(error);
+    // What is let go ends a pipeline before its time, which then wants to destroy the other end as well.
+    const follows = hasLetGo && error?.code === 'ERR_STREAM_PREMATURE_CLOSE';
+    if (!follows && !isSpared(error)) return destroy(error);
+    hasLetGo = true;
     // A stream closes when its request has been read as well, which a pipe from that to here would hold up for ever.
     response.req.unpipe(response);
     response.req.resume();
+    for (const source of sources) {
+      source.unpipe(response);
+      process.nextTick(() => letGo(source, response.req));
+    }
     return response;
   };
 }
@@ -58,6 +67,12 @@ export function isLateWrite(error: NodeJS.ErrnoException | undefined): boolean {
 
 function noop(): void {
   // Whoever wrote has his callback told.
+}
+
+/** Its own request is read on: to destroy it would destroy the connection, and unread it would hold up the next one. */
+function letGo(source: Readable, req: object | undefined): void {
+  if (source === req) source.resume();
+  else destroyOrphan(source);
 }
 
 function destroyOrphan(source: Readable): void {

@@ -31,7 +31,7 @@ export const BODY_STEPS: Deeds<
 
   written: async ({ scene, response }) => {
     let called = false;
-    response.write('w', () => (called = true));
+    response.write(carried({ scene }, 'w'), () => (called = true));
     openGateSoon(scene);
     const over = (): boolean => called || scene.closed;
     return (await until(over, patienceOf(scene))) ? 'and it was told' : 'and it was never told';
@@ -81,7 +81,7 @@ function bodyArguments(deed: Deed, { chunk, encoding, callback }: BodyStep): unk
   return args;
 }
 
-/** Several strings that leave together over HTTP/2 carry bytes of other memory on Node 20, so these are bytes there. */
+/** Several strings that leave together over HTTP/2 carry bytes of other memory on Node 20 and 24, so these are bytes there. */
 function carried({ scene }: Pick<Deed, 'scene'>, chunk: unknown): unknown {
   const overHttp2 = scene.exchange.request.httpVersionMajor === 2;
   return overHttp2 && typeof chunk === 'string' ? Buffer.from(chunk) : chunk;

@@ -180,6 +180,25 @@ export const CASES: Readonly<Record<string, Program>> = {
     { do: 'turn', turns: 2 },
     { do: 'pipeline', chunks: 0, bytes: 1, pace: 'a turn each', fails: false, awaited: true },
   ),
+  'a login that fails, the end, a pipeline and an echo': handler(
+    { do: 'open' },
+    { do: 'touch' },
+    deed('login', true),
+    end(''),
+    { do: 'turn', turns: 1 },
+    { do: 'pipeline', chunks: 1, bytes: 1, pace: 'a turn each', fails: false, awaited: true },
+    { do: 'touch' },
+    { do: 'echo' },
+  ),
+  'a middleware that goes on, writes and answers behind the answer of the framework': {
+    ...handler(
+      ...OPEN,
+      { do: 'next' },
+      { do: 'write', chunk: text(''), callback: false },
+      { do: 'touch' },
+      { do: 'answer', as: 'text' },
+    ),
+  },
   'a body that is read after the answer': {
     ...after({ do: 'answer', as: 'text' }, { do: 'written' }, { do: 'touch' }, end(''), { do: 'readBody' }),
     request: { ...handler().request, method: 'POST', body: 5 },

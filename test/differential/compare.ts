@@ -165,10 +165,22 @@ function isOf(event: string, name: string): boolean {
 function inEnding(program: Program, plain: Observation, session: Observation): Difference[] {
   if (mayBeUncorked(program) && session.ending === 'closed') return [];
   if (bodyMayBeCutElsewhere(program, session) && session.ending === 'open') return [];
-  if (plain.ending === session.ending) return [];
+  if (plain.ending === session.ending) return inSources(plain, session);
   // Nobody has to answer where nobody would have; an answer to the failure of a save may be one.
   if (plain.ending !== 'closed' && (session.ending === 'open' || session.refused)) return [];
   return [{ kind: 'hang', plain: plain.ending, session: session.ending }];
+}
+
+/** Who brings a body to a response that is over does not wait for ever where he would not. */
+function inSources({ ending, sourcesLeft }: Observation, session: Observation): Difference[] {
+  if (ending !== 'closed' || session.sourcesLeft <= sourcesLeft) return [];
+  return [
+    {
+      kind: 'hang',
+      plain: `${sourcesLeft} sources left open`,
+      session: `${session.sourcesLeft} left open`,
+    },
+  ];
 }
 
 function inFaults(plain: Observation, session: Observation): Difference[] {

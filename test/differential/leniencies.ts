@@ -181,17 +181,18 @@ export function streamMayBeOpenLonger(session: Observation, now: StepRecord): bo
 
 /**
  * Over HTTP/2 plain Node breaks off a response that somebody writes to after its end, though a part of it may not have left yet.
- * `end('one'); write('two')`: with a save under way the response is whole, or the lost part would be all of it.
+ * `end('one'); write('two')`: with a save under way the response is whole, or the lost part would be all of it. So does a middleware
+ * that goes on with `next()`, to an answer of 404, and answers as well.
  */
 export function breaksItselfOff(plain: Observation, session: Observation): boolean {
   // Not by the response itself: who compresses what is written ends it a moment later.
-  const end = session.steps.findIndex(({ step }) => / (end|answer)$/.test(step));
+  const end = session.steps.findIndex(({ step }) => / (end|answer|next)$/.test(step));
   const late = end >= 0 && session.steps.slice(end + 1).some(({ step }) => LATE_WRITE.test(step));
   const broken = plain.connectionCut || plain.received.includes('[closed with 2]');
   return session.multiplexed && broken && !session.connectionCut && late;
 }
 
-const LATE_WRITE = / (write|written|produce|pipe|pipeline|echo)$/;
+const LATE_WRITE = / (write|written|produce|pipe|pipeline|echo|answer)$/;
 
 /**
  * A stream of HTTP/2 has a timeout of its own, which ends with it. `write('x'); setTimeout()`: where the save fails, the response is

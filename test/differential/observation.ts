@@ -30,6 +30,8 @@ export interface Observation {
   /** Callbacks that were handed out. */
   readonly callbacks: readonly string[];
   readonly ending: Ending;
+  /** Sources that were still open when the response had come to its end. */
+  readonly sourcesLeft: number;
   /** All that the client received on the connection, as latin1. */
   readonly received: string;
   /** Whether the connection survived until the client closed it. */

@@ -40,6 +40,7 @@ export async function runProgram(
   client.begin(program, `${PROGRAM_PATH}/${way}`, cookie);
 
   const ending = await endingOf(scene, stage, plain);
+  const sourcesLeft = scene.producing;
   // What ends the connection from here on is this rig.
   scene.over();
   const kept = await afterwards(site, client, ending);
@@ -59,6 +60,7 @@ export async function runProgram(
     events: scene.events,
     callbacks: scene.callbacks,
     ending,
+    sourcesLeft,
     received: client.received,
     kept,
     faults: scene.faults,
@@ -94,7 +96,7 @@ async function endingOf(scene: Scene, stage: Site['stage'], plain: Observation |
   scene.surroundings.store?.openGate();
   const mustClose = plain?.ending === 'closed';
   const closed = await until(() => scene.closed || scene.disconnected, mustClose ? LONG : SHORT);
-  await until(() => scene.producing === 0, SHORT);
+  await until(() => scene.producing === 0, plain?.sourcesLeft === 0 ? LONG : SHORT);
   if (closed || scene.closed) return 'closed';
   return handled ? 'open' : 'stuck';
 }
