@@ -286,6 +286,11 @@ export const CASES: Readonly<Record<string, Program>> = {
     { do: 'touch' },
     { do: 'end', callback: false },
   ),
+  'a pipe whose source fails after much, and a large end': after(
+    { do: 'pipe', chunks: 3, bytes: 40_000, pace: 'a turn each', fails: true, awaited: true },
+    { do: 'touch' },
+    { do: 'end', chunk: { bytes: 400_000, as: 'string' }, callback: false },
+  ),
   'an end without a body': after({ do: 'end', callback: true }),
   'a 204': after({ do: 'statusCode', code: 204 }, end('')),
   'a 204 that is ended a turn later': after(

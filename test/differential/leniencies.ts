@@ -299,7 +299,8 @@ export function isStuck(plain: Observation, session: Observation): boolean {
 
 /**
  * A source that fails takes with it what it has not handed over, which is more where it was told to wait: see
- * {@link writeMayReturnFalse}. `pipe` of three chunks of 40 kB and a failure: plain Node sends all three.
+ * {@link writeMayReturnFalse}. `pipe` of three chunks of 40 kB and a failure: plain Node sends all three, and whatever is written after
+ * them.
  */
 export function failingSourceMayHaveWaited({ steps }: Program, session: Observation): boolean {
   const fails = steps.some((step) => (step.do === 'pipe' || step.do === 'pipeline') && step.fails);
