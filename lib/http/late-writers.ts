@@ -77,7 +77,10 @@ function letGo(source: Readable, req: object | undefined): void {
 
 function destroyOrphan(source: Readable): void {
   const isRead = source.listenerCount('data') > 0 || source.listenerCount('readable') > 0;
-  if (!isRead && !source.readableEnded && source.readableFlowing !== true) source.destroy();
+  if (isRead || source.readableEnded || source.readableFlowing === true) return;
+  // One that has brought everything ends when that is read; destroyed before, it would leave a pipeline waiting for its end.
+  for (let left = source.readableObjectMode ? source.readableLength : 1; left > 0; left -= 1) source.read();
+  setImmediate(() => source.readableEnded || source.destroy());
 }
 
 /** Breaks a response off that nobody ends in time, so that whoever goes on writing to it hears of it. */

@@ -199,6 +199,20 @@ export const CASES: Readonly<Record<string, Program>> = {
       { do: 'answer', as: 'text' },
     ),
   },
+  'an end, a pipeline that is awaited, and an answer': after(
+    { do: 'end', callback: false },
+    { do: 'pipeline', chunks: 2, bytes: 1, pace: 'at once', fails: false, awaited: true },
+    { do: 'touch' },
+    { do: 'answer', as: 'text' },
+  ),
+  'an answer, a late write and one of an encoding that nobody knows, and nobody catches': careless(
+    after(
+      { do: 'touch' },
+      { do: 'answer', as: 'text' },
+      { do: 'written' },
+      { do: 'write', chunk: text(''), encoding: 'nonsense', callback: false },
+    ),
+  ),
   'a body that is read after the answer': {
     ...after({ do: 'answer', as: 'text' }, { do: 'written' }, { do: 'touch' }, end(''), { do: 'readBody' }),
     request: { ...handler().request, method: 'POST', body: 5 },

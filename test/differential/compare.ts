@@ -6,6 +6,7 @@ import {
   connectionMayGoOn,
   endsTheProcess,
   failingSourceMayHaveWaited,
+  failsNoMore,
   failureMayStay,
   faultsThatMayBeMissing,
   inOrders,
@@ -165,6 +166,7 @@ function isOf(event: string, name: string): boolean {
 function inEnding(program: Program, plain: Observation, session: Observation): Difference[] {
   if (mayBeUncorked(program) && session.ending === 'closed') return [];
   if (bodyMayBeCutElsewhere(program, session) && session.ending === 'open') return [];
+  if (failsNoMore(plain, session) && session.ending === 'open') return [];
   if (plain.ending === session.ending) return inSources(plain, session);
   // Nobody has to answer where nobody would have; an answer to the failure of a save may be one.
   if (plain.ending !== 'closed' && (session.ending === 'open' || session.refused)) return [];

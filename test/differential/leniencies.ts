@@ -169,6 +169,16 @@ export function failureMayStay(plainCode: number, sessionCode: number): boolean 
 }
 
 /**
+ * A response that has become a 503 takes whatever is still written, and its writer does not fail. `answer('text'); written;
+ * write('', 'nonsense')` of a hijacked response whose program catches nothing: plain Node refuses the write, and Fastify breaks the
+ * response off; with a save that fails nobody ends it, until the library does.
+ */
+export function failsNoMore(plain: Observation, session: Observation): boolean {
+  const failed = plain.steps.findIndex(({ outcome }) => outcome.startsWith('threw'));
+  return session.refused && failed >= 0 && session.steps[failed]?.outcome.startsWith('returned') === true;
+}
+
+/**
  * A stream of HTTP/2 closes when its last bytes have left, and a closed one ignores calls that an open one refuses. `answer();
  * await a turn; writeHead(9999)` on a HEAD request: plain Node returns, and while the answer waits for a save it throws
  * ERR_HTTP2_HEADERS_SENT; so does `answer()` of Fastify then, and leaves the response open. `writeHead(204); await a turn; end()`
