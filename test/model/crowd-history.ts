@@ -23,13 +23,20 @@ export interface Sight {
   readonly principal: string | undefined;
   readonly lineage: Lineage | undefined;
   readonly values: Readonly<Partial<Record<Name, string>>>;
-  /** Lineages of the tokens that it brought. */
-  readonly brought: readonly Lineage[];
+  /**
+   * Lineages of the tokens that it brought, as far as they are known in the end: a session that a form has begun gets its name by a
+   * later write, which others see before that is answered.
+   */
+  readonly brought: () => readonly Lineage[];
 }
 
 export interface CrowdHistory {
   readonly writes: CrowdWrite[];
   readonly sights: Sight[];
+  /** Names of one session, each with another of them: two requests at once may name one that only a form has begun. */
+  readonly aliases: Map<Lineage, Lineage>;
+  /** The same, or its name after a login or an id change beside the request that named it: each may have what the other wrote. */
+  readonly kin: Map<Lineage, Lineage>;
   /** Who has logged in to a lineage. */
   readonly owners: Map<Lineage, string>;
   /** When the end of a lineage was acknowledged. */
@@ -39,11 +46,20 @@ export interface CrowdHistory {
 }
 
 export function emptyCrowdHistory(): CrowdHistory {
-  return { writes: [], sights: [], owners: new Map(), ends: new Map(), wrong: [] };
+  return {
+    writes: [],
+    sights: [],
+    aliases: new Map(),
+    kin: new Map(),
+    owners: new Map(),
+    ends: new Map(),
+    wrong: [],
+  };
 }
 
 /** What the contract (design.md, Concurrency) cannot explain; empty if all is well. */
-export function crowdViolations(history: CrowdHistory): string[] {
+export function crowdViolations(told: CrowdHistory): string[] {
+  const history = withOneName(told);
   return [
     ...history.wrong,
     ...history.sights.flatMap((sight) => [
@@ -54,13 +70,38 @@ export function crowdViolations(history: CrowdHistory): string[] {
   ];
 }
 
+/** The first name that a session got, of those that it has. */
+export function firstOf(names: ReadonlyMap<Lineage, Lineage>, lineage: Lineage): Lineage {
+  const earlier = names.get(lineage);
+  return earlier === undefined ? lineage : firstOf(names, earlier);
+}
+
+function withOneName(history: CrowdHistory): CrowdHistory {
+  const { aliases, kin } = history;
+  const first = (lineage: Lineage): Lineage => firstOf(kin, lineage);
+  const ends = new Map<Lineage, number>();
+  for (const [lineage, at] of history.ends) {
+    const name = firstOf(aliases, lineage);
+    ends.set(name, Math.min(at, ends.get(name) ?? Infinity));
+  }
+  return {
+    ...history,
+    writes: history.writes.map((write) => ({ ...write, lineage: first(write.lineage) })),
+    sights: history.sights.map((sight) => ({ ...sight, brought: () => sight.brought().map(first) })),
+    owners: new Map([...history.owners].map(([lineage, who]) => [first(lineage), who])),
+    ends,
+  };
+}
+
 /** Nobody sees what is another's: neither another session's, nor what somebody else wrote before he logged in to it. */
 function strangersThings(
-  { start, principal, lineage, values, brought }: Sight,
-  { owners, writes }: CrowdHistory,
+  { start, principal, values, ...sight }: Sight,
+  { owners, writes, kin }: CrowdHistory,
 ): string[] {
-  if (lineage === undefined) return [];
+  if (sight.lineage === undefined) return [];
+  const lineage = firstOf(kin, sight.lineage);
   const found: string[] = [];
+  const brought = sight.brought();
   if (!brought.includes(lineage))
     found.push(`a request of ${start} saw ${lineage} and brought ${brought.join()}`);
   const owner = owners.get(lineage);
@@ -75,13 +116,14 @@ function strangersThings(
 }
 
 /** The end of a session is final. */
-function afterTheEnd({ start, lineage }: Sight, { ends }: CrowdHistory): string[] {
-  const end = lineage === undefined ? undefined : ends.get(lineage);
+function afterTheEnd({ start, lineage }: Sight, { ends, aliases }: CrowdHistory): string[] {
+  const end = lineage === undefined ? undefined : ends.get(firstOf(aliases, lineage));
   return end !== undefined && start > end ? [`${lineage} ended at ${end} and was there at ${start}`] : [];
 }
 
 /** A value that was read was not overwritten before, by a write that was acknowledged before the request began. */
-function lostWrites({ start, end, lineage, values }: Sight, { writes }: CrowdHistory): string[] {
+function lostWrites({ start, end, values, ...sight }: Sight, { writes, kin }: CrowdHistory): string[] {
+  const lineage = sight.lineage === undefined ? undefined : firstOf(kin, sight.lineage);
   return NAMES.flatMap((name) => {
     const here = writes.filter((write) => write.lineage === lineage && write.name === name);
     const isOverwritten = (at: number): boolean =>

@@ -6,7 +6,13 @@ import { idOf, type SessionToken } from '../../lib/core/token.js';
 import type { RedisClient } from '../../lib/redis/client.js';
 import { keyOf } from '../contract/redis-helpers.js';
 import { FakeClient, type AnySession } from '../unit/core/helpers.js';
-import { emptyCrowdHistory, type CrowdHistory, type CrowdWrite, type Lineage } from './crowd-history.js';
+import {
+  emptyCrowdHistory,
+  firstOf,
+  type CrowdHistory,
+  type CrowdWrite,
+  type Lineage,
+} from './crowd-history.js';
 import { NAMES, type Act, type CrowdProgram, type Name, type Sent, type Stroke } from './crowd-program.js';
 
 /** Errors that say a session has ended: an answer, not a failure. */
@@ -28,6 +34,9 @@ export class CrowdRun {
   readonly #lineages = new Map<SessionToken, Lineage>();
   /** The tokens that others have taken the place of, where their session had no name yet. */
   readonly #before = new Map<SessionToken, SessionToken>();
+  /** Names that were given to sessions that had none, and the token that those began with. */
+  readonly #adopted = new Map<Lineage, SessionToken>();
+  readonly #leftNameless = new Set<SessionToken>();
   /** Tokens whose session has expired: nobody can tell a late request of theirs from a stranger's. */
   readonly #expired = new Set<SessionToken>();
   readonly #forms: { readonly csrf: string; readonly token: SessionToken; readonly isLive: boolean }[] = [];
@@ -142,6 +151,8 @@ export class CrowdRun {
   /** Whether a token opens a session, as far as answers tell. */
   #isLatest(token: SessionToken): boolean {
     const lineage = this.#lineages.get(token);
+    const from = lineage === undefined ? undefined : this.#adopted.get(lineage);
+    if (from !== undefined && this.#leftNameless.has(from)) return false;
     const latest = [...this.#lineages].findLast(([, name]) => name === lineage);
     return this.#isAlive(token) && !this.#expired.has(token) && latest?.[0] === token;
   }
@@ -156,7 +167,26 @@ export class CrowdRun {
   }
 
   name(token: SessionToken, lineage: Lineage): void {
+    const known = this.lineageOf(token);
+    if (known !== undefined) link(this.history.aliases, lineage, known);
     this.#lineages.set(token, lineage);
+  }
+
+  /** A request that found a session without a name has given it one. */
+  adopted(token: SessionToken, lineage: Lineage): void {
+    const first = this.#beginning(token);
+    this.#adopted.set(lineage, first);
+    for (const [other, from] of this.#adopted) if (from === first) link(this.history.kin, lineage, other);
+  }
+
+  /** A logout of a session that had no name where it was asked for, and may have one by now. */
+  leftNameless(token: SessionToken): void {
+    this.#leftNameless.add(this.#beginning(token));
+  }
+
+  #beginning(token: SessionToken): SessionToken {
+    const before = this.#before.get(token);
+    return before === undefined ? token : this.#beginning(before);
   }
 
   /** A page was given out for a token. */
@@ -193,6 +223,11 @@ function look(node: 0 | 1): Sent {
   return { kind: 'request', node, cookies: 'own', acts: [], answer: 'arrives' };
 }
 
+function link(names: Map<Lineage, Lineage>, lineage: Lineage, other: Lineage): void {
+  const [name, first] = [firstOf(names, lineage), firstOf(names, other)];
+  if (name !== first) names.set(name, first);
+}
+
 /** One request: does its acts and notes what became of them. */
 class Visit {
   readonly tokens: readonly SessionToken[];
@@ -204,6 +239,8 @@ class Visit {
   #loggedOut: Lineage[] = [];
   /** The token of the session that it has opened. */
   #token: SessionToken | undefined;
+  /** The same, where it had no name, for as long as what is named is that session. */
+  #nameless: SessionToken | undefined;
 
   constructor(run: CrowdRun, tokens: readonly SessionToken[], start: number) {
     this.#run = run;
@@ -219,6 +256,7 @@ class Visit {
   look(managed: ManagedSession): void {
     if (managed.phase === 'stored') this.#token = managed.state.token;
     const session = managed.httpSession as AnySession;
+    if (session[LINEAGE] === undefined) this.#nameless = this.#token;
     const values: Partial<Record<Name, string>> = {};
     for (const name of NAMES) if (session[name] !== undefined) values[name] = session[name] as string;
     this.#run.history.sights.push({
@@ -227,7 +265,7 @@ class Visit {
       principal: session.principal,
       lineage: session[LINEAGE] as Lineage | undefined,
       values,
-      brought: this.tokens.flatMap((token) => this.#run.lineageOf(token) ?? []),
+      brought: () => this.tokens.flatMap((token) => this.#run.lineageOf(token) ?? []),
     });
   }
 
@@ -259,6 +297,7 @@ class Visit {
       }
       case 'login': {
         const another = session.principal !== undefined && session.principal !== act.who;
+        if (another) this.#nameless = undefined;
         const { phase } = managed;
         // What a request has assigned itself goes along to whatever a login begins, and with it the name of what was left.
         if (phase !== 'new' && before !== undefined && this.#lineages.has(before)) return;
@@ -287,6 +326,7 @@ class Visit {
       case 'logout':
         await session.destroy();
         if (before !== undefined) this.#loggedOut.push(before);
+        else if (this.#nameless !== undefined) this.#run.leftNameless(this.#nameless);
         return;
     }
   }
@@ -321,6 +361,7 @@ class Visit {
     if (known === undefined) {
       session[LINEAGE] = lineage;
       this.#lineages.add(lineage);
+      if (this.#nameless !== undefined) this.#run.adopted(this.#nameless, lineage);
     }
     return lineage;
   }
