@@ -29,7 +29,7 @@ function onceOnly(program: Program): Program {
 }
 
 const deed = (which: SessionDeed, awaited: boolean): Step => ({ do: 'session', deed: which, awaited });
-const emptyPipe: Step = { do: 'pipe', chunks: 0, bytes: 1, pace: 'at once', fails: false, awaited: false };
+const emptyPipe = { do: 'pipe', chunks: 0, bytes: 1, pace: 'at once', fails: false, awaited: false } as const;
 const text = (one: string): { readonly text: string } => ({ text: one });
 const end = (one: string): Step => ({ do: 'end', chunk: text(one), callback: true });
 const write = (one: string): Step => ({ do: 'write', chunk: text(one), callback: true });
@@ -304,6 +304,11 @@ export const CASES: Readonly<Record<string, Program>> = {
     { do: 'pipe', chunks: 3, bytes: 40_000, pace: 'a turn each', fails: true, awaited: true },
     { do: 'touch' },
     { do: 'end', chunk: { bytes: 400_000, as: 'string' }, callback: false },
+  ),
+  'an empty pipe, and another': after(
+    { ...emptyPipe, awaited: true },
+    { do: 'touch' },
+    { ...emptyPipe, pace: 'a turn each' },
   ),
   'an end without a body': after({ do: 'end', callback: true }),
   'a 204': after({ do: 'statusCode', code: 204 }, end('')),

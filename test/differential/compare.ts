@@ -17,6 +17,7 @@ import {
   leavesThoughCorked,
   lateEnds,
   lateInterims,
+  latePipes,
   lateUnpipes,
   linkMayDiffer,
   mayBe503InTime,
@@ -174,8 +175,9 @@ function inEnding(program: Program, plain: Observation, session: Observation): D
 }
 
 /** Who brings a body to a response that is over does not wait for ever where he would not. */
-function inSources({ ending, sourcesLeft }: Observation, session: Observation): Difference[] {
-  if (ending !== 'closed' || session.sourcesLeft <= sourcesLeft) return [];
+function inSources(plain: Observation, session: Observation): Difference[] {
+  const { ending, sourcesLeft } = plain;
+  if (ending !== 'closed' || session.sourcesLeft <= sourcesLeft + latePipes(plain, session)) return [];
   return [
     {
       kind: 'hang',

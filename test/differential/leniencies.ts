@@ -39,12 +39,9 @@ export function lateInterims(plain: Observation, session: Observation): string[]
   return stepsAfterTheEnd(plain, session, / (continue|processing|earlyHints)$/);
 }
 
-function stepsAfterTheEnd(
-  plain: Observation,
-  session: Observation,
-  name: RegExp,
-  hasWaited = false,
-): string[] {
+type Steps = Pick<Observation, 'steps'>;
+
+function stepsAfterTheEnd(plain: Steps, session: Steps, name: RegExp, hasWaited = false): string[] {
   return session.steps
     .filter(
       ({ step, held }, at) => (held || hasWaited) && plain.steps[at]?.endedBefore === true && name.test(step),
@@ -136,6 +133,14 @@ export function lateUnpipes(plain: Observation, session: Observation): string[] 
   return late.length > 0
     ? ['unpipe', ...late.map((callback) => callback.replace(/callback$/, 'source'))]
     : [];
+}
+
+/**
+ * A source whose pipe is taken apart waits, see {@link lateUnpipes}, as it does in plain Node where the end is of the same turn.
+ * `end(); await a turn; pipe`.
+ */
+export function latePipes(plain: Steps, session: Steps): number {
+  return stepsAfterTheEnd(plain, session, / pipe$/).length;
 }
 
 /**

@@ -1,5 +1,6 @@
 import { once } from 'node:events';
 import type { Client } from './client.js';
+import { latePipes } from './leniencies.js';
 import { nameOf, type Ending, type Observation } from './observation.js';
 import { LONG, SHORT, turns, until } from './patience.js';
 import type { Program, State } from './program.js';
@@ -96,7 +97,8 @@ async function endingOf(scene: Scene, stage: Site['stage'], plain: Observation |
   scene.surroundings.store?.openGate();
   const mustClose = plain?.ending === 'closed';
   const closed = await until(() => scene.closed || scene.disconnected, mustClose ? LONG : SHORT);
-  await until(() => scene.producing === 0, plain?.sourcesLeft === 0 ? LONG : SHORT);
+  const mayStay = plain === undefined ? 0 : plain.sourcesLeft + latePipes(plain, scene);
+  await until(() => scene.producing <= mayStay, plain === undefined ? SHORT : LONG);
   if (closed || scene.closed) return 'closed';
   return handled ? 'open' : 'stuck';
 }
