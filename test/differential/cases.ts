@@ -305,6 +305,15 @@ export const CASES: Readonly<Record<string, Program>> = {
     { do: 'touch' },
     { do: 'end', chunk: { bytes: 400_000, as: 'string' }, callback: false },
   ),
+  'an end whose chunk is refused, and a large pipe': after(
+    { do: 'end', chunk: text('grün'), encoding: 'nonsense', callback: false },
+    { do: 'pipe', chunks: 2, bytes: 40_000, pace: 'at once', fails: false, awaited: true },
+  ),
+  'a footer, and a pipe': after(
+    { do: 'wrap', by: 'footer' },
+    { do: 'touch' },
+    { ...emptyPipe, pace: 'a turn each' },
+  ),
   'an empty pipe, and another': after(
     { ...emptyPipe, awaited: true },
     { do: 'touch' },

@@ -3,6 +3,7 @@ import {
   bodyMayBeCutElsewhere,
   bodyMayStillBeThere,
   bytesMayBeMissing,
+  comesUnstuck,
   connectionMayGoOn,
   endsTheProcess,
   failingSourceMayHaveWaited,
@@ -31,6 +32,7 @@ import {
   trailersMayComeInTime,
   withoutClosed,
   withoutDrains,
+  withoutFooter,
   withoutGone,
   writeMayReturnFalse,
 } from './leniencies.js';
@@ -54,6 +56,7 @@ export function differences(
   session: Observation,
 ): Difference[] {
   if (endsTheProcess(plain)) return [];
+  if (comesUnstuck(plain, session)) return inFaults(plain, session);
   const mayBeLost = bytesMayBeMissing(plain, session) || bodyMayBeCutElsewhere(program, session);
   const expects503 = isFailing(state) && session.refused && session.touchedInTime && !mayBeLost;
   return [
@@ -259,8 +262,10 @@ function inUnavailable(program: Program, plain: Observation, session: Observatio
   // Where an informational response stands behind its head, its body is behind that.
   const isApart = (one: Answer): boolean => one.body === '' && interimsMayBeInOrder(program);
   const told = (one: Answer): boolean =>
-    isUnavailable(one, request.method === 'HEAD' || isApart(one)) ||
-    failureMayStay(replaced.head.code, one.head.code);
+    isUnavailable(
+      { ...one, body: withoutFooter(program, one.body) },
+      request.method === 'HEAD' || isApart(one),
+    ) || failureMayStay(replaced.head.code, one.head.code);
   if (answer === undefined || !told(answer))
     return [{ kind: 'unavailable', plain: 'owed a 503', session: printedAt(now, place) }];
   const rest = now.slice(place + 1);

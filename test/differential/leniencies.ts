@@ -174,6 +174,16 @@ export function failureMayStay(plainCode: number, sessionCode: number): boolean 
 }
 
 /**
+ * What a wrapper puts behind each answer of a framework, it puts behind the 503 of its filter, too: on HTTP/2 that breaks the stream off,
+ * since it is longer than was told. `wrap.by('footer'); pipe` of a controller whose save fails.
+ */
+export function withoutFooter({ steps }: Program, body: string): string {
+  return steps.some((step) => step.do === 'wrap' && step.by === 'footer')
+    ? body.replace(/(footer|\[closed with [12]\])$/, '')
+    : body;
+}
+
+/**
  * A response that has become a 503 takes whatever is still written, and its writer does not fail. `answer('text'); written;
  * write('', 'nonsense')` of a hijacked response whose program catches nothing: plain Node refuses the write, and Fastify breaks the
  * response off; with a save that fails nobody ends it, until the library does.
@@ -307,9 +317,19 @@ export function bodyMayStillBeThere(record: StepRecord, session: Observation): b
  * before has left. `write('x'); await a turn; end('€', 'nonsense')`: with a save under way the x is stuck as well.
  */
 export function isStuck(plain: Observation, session: Observation): boolean {
-  const corked = ({ steps }: Observation): boolean =>
-    steps.some(({ step, outcome }) => step.endsWith(' end') && outcome.startsWith('threw'));
-  return plain.ending === 'open' && session.ending === 'open' && corked(plain) && corked(session);
+  return plain.ending === 'open' && session.ending === 'open' && [plain, session].every(isLeftCorked);
+}
+
+/**
+ * The same connection is uncorked where the response waits for a save. `end('€', 'nonsense'); pipe` of 80 kB: its source waits for ever in
+ * plain Node, and comes to its end behind a save.
+ */
+export function comesUnstuck(plain: Observation, session: Observation): boolean {
+  return plain.ending === 'open' && session.ending === 'closed' && [plain, session].every(isLeftCorked);
+}
+
+function isLeftCorked({ steps }: Observation): boolean {
+  return steps.some(({ step, outcome }) => step.endsWith(' end') && outcome.startsWith('threw'));
 }
 
 /**
