@@ -268,6 +268,7 @@ function inUnavailable(program: Program, plain: Observation, session: Observatio
     ) || failureMayStay(replaced.head.code, one.head.code);
   if (answer === undefined || !told(answer))
     return [{ kind: 'unavailable', plain: 'owed a 503', session: printedAt(now, place) }];
+  if (withoutFooter(program, answer.body) !== answer.body) return [];
   const rest = now.slice(place + 1);
   const whole = rest.every((next, at) => isWhole(next, ['/next', '/after'][at]));
   // Where an answer of the application's own closed the connection, a 503 need not.

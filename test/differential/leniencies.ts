@@ -175,7 +175,8 @@ export function failureMayStay(plainCode: number, sessionCode: number): boolean 
 
 /**
  * What a wrapper puts behind each answer of a framework, it puts behind the 503 of its filter, too: on HTTP/2 that breaks the stream off,
- * since it is longer than was told. `wrap.by('footer'); pipe` of a controller whose save fails.
+ * since it is longer than was told, and on HTTP/1.1 the next answer stands behind it. `wrap.by('footer'); pipe` of a controller whose
+ * save fails.
  */
 export function withoutFooter({ steps }: Program, body: string): string {
   return steps.some((step) => step.do === 'wrap' && step.by === 'footer')
