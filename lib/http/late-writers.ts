@@ -25,9 +25,23 @@ export function forgiveLateWrites(response: EventEmitter): void {
  */
 export function spareAnswer(response: ServerResponse | Http2ServerResponse): void {
   forgiveLateWrites(response);
-  if (isHttp2Response(response)) return;
+  if (isHttp2Response(response)) return dropConnectionHeaders(response);
   const destroy = response.destroy.bind(response);
   response.destroy = (error?: Error) => (response.writableEnded ? response : destroy(error));
+}
+
+/** What of a connection HTTP/2 has no place for, and refuses with whatever is answered (RFC 9113, 8.2.2). */
+const CONNECTION_HEADERS = [
+  'connection',
+  'http2-settings',
+  'keep-alive',
+  'proxy-connection',
+  'transfer-encoding',
+  'upgrade',
+];
+
+function dropConnectionHeaders(response: Http2ServerResponse): void {
+  if (!response.headersSent) for (const name of CONNECTION_HEADERS) response.removeHeader(name);
 }
 
 /**

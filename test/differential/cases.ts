@@ -267,6 +267,11 @@ export const CASES: Readonly<Record<string, Program>> = {
     { do: 'touch' },
     { do: 'answer', as: 'redirect' },
   ),
+  'a head of a wrong status with a header that HTTP/2 has no place for, and an answer': after(
+    { do: 'writeHead', code: 9999, headers: { form: 'object', pairs: [['Keep-Alive', 'one']] } },
+    { do: 'touch' },
+    { do: 'answer', as: 'text' },
+  ),
   'a head that nothing can leave with, and an echo': after(
     deed('login', false),
     { do: 'turn', turns: 2 },

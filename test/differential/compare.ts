@@ -12,7 +12,6 @@ import {
   faultsThatMayBeMissing,
   inOrders,
   interimsMayBeInOrder,
-  isOfTheApplication,
   isBrokenOffElsewhere,
   isStuck,
   leavesThoughCorked,
@@ -195,7 +194,7 @@ function inFaults(plain: Observation, session: Observation): Difference[] {
   const extra = session.faults.filter((fault) => {
     const at = missing.indexOf(fault);
     if (at >= 0) missing.splice(at, 1);
-    return at < 0 && !(session.refused && isOfTheApplication(fault, plain));
+    return at < 0;
   });
   const kinder = faultsThatMayBeMissing(plain);
   // A response that became a 503 need not be what the application wanted to break.

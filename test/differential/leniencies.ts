@@ -144,20 +144,6 @@ export function latePipes(plain: Steps, session: Steps): number {
 }
 
 /**
- * A response that no answer can leave with fails whoever answers for a save that failed. `setHeader('Keep-Alive', 'one'); end()`
- * over HTTP/2: refused in plain Node, and again when Nest's filter answers. `writeHead(9999, { 'Transfer-Encoding': 7 }); echo` of a
- * controller over HTTP/2 ends the process in plain Node, and with a save that fails for the header instead of the status.
- */
-export function isOfTheApplication(fault: string, plain: Observation): boolean {
-  const code = fault.replace(/^\w+ /, '');
-  const isHttp2 = code.startsWith('ERR_HTTP2_');
-  return (
-    plain.steps.some(({ outcome }) => outcome === `threw ${code}`) ||
-    (isHttp2 && plain.faults.some((other) => other.startsWith('uncaught ERR_HTTP2_')))
-  );
-}
-
-/**
  * `end(); await a turn; end('x')` or a pipe into an ended response ends a process of plain Node that has no listener for
  * `error`. A session may be kinder.
  */
