@@ -319,6 +319,20 @@ export const CASES: Readonly<Record<string, Program>> = {
     { do: 'touch' },
     { ...emptyPipe, pace: 'a turn each' },
   ),
+  'an empty pipe, and a write with a callback': handler(
+    { do: 'listen', to: 'unpipe' },
+    ...OPEN,
+    { ...emptyPipe, awaited: true },
+    { do: 'write', chunk: text(''), callback: true },
+    { do: 'touch' },
+    { do: 'end', chunk: { bytes: 0, as: 'string' }, callback: false },
+  ),
+  'a pipe, and a write of a number': after(
+    { do: 'pipe', chunks: 1, bytes: 1, pace: 'at once', fails: false, awaited: true },
+    { do: 'write', chunk: { bad: 'number' }, callback: false },
+    { do: 'touch' },
+    { do: 'end', chunk: text(''), callback: false },
+  ),
   'an empty pipe, and another': after(
     { ...emptyPipe, awaited: true },
     { do: 'touch' },

@@ -109,11 +109,14 @@ const OF_BYTES = /^(finish|close|\d+ \w+ callback)$/;
 
 /**
  * What follows from bytes that leave comes later, among itself in the same order. `end(callback); write('x')`: plain Node
- * calls back and then emits ERR_STREAM_WRITE_AFTER_END; with a save under way the error is first.
+ * calls back and then emits ERR_STREAM_WRITE_AFTER_END; with a save under way the error is first. A pipe is taken apart when the
+ * response has left, or by an error: `pipe; write('x', callback)` of an empty source.
  */
 export function inOrders(events: readonly string[], session: Observation): string[][] {
   if (!session.steps.some(({ held }) => held)) return [[...events]];
-  return [events.filter((event) => OF_BYTES.test(event)), events.filter((event) => !OF_BYTES.test(event))];
+  const isUnpipe = (event: string): boolean => event === 'unpipe';
+  const others = events.filter((event) => !OF_BYTES.test(event) && !isUnpipe(event));
+  return [events.filter((event) => OF_BYTES.test(event)), others, events.filter(isUnpipe)];
 }
 
 /**
@@ -194,16 +197,17 @@ export function streamMayBeOpenLonger(session: Observation, now: StepRecord): bo
 /**
  * Over HTTP/2 plain Node breaks off a response that somebody writes to after its end, though a part of it may not have left yet.
  * `end('one'); write('two')`: with a save under way the response is whole, or the lost part would be all of it. So does a middleware
- * that goes on with `next()`, to an answer of 404, and answers as well.
+ * that goes on with `next()`, to an answer of 404, and answers as well, and who writes behind a pipe that has ended it.
  */
 export function breaksItselfOff(plain: Observation, session: Observation): boolean {
   // Not by the response itself: who compresses what is written ends it a moment later.
-  const end = session.steps.findIndex(({ step }) => / (end|answer|next)$/.test(step));
+  const end = session.steps.findIndex(({ step }) => ENDS.test(step));
   const late = end >= 0 && session.steps.slice(end + 1).some(({ step }) => LATE_WRITE.test(step));
   const broken = plain.connectionCut || plain.received.includes('[closed with 2]');
   return session.multiplexed && broken && !session.connectionCut && late;
 }
 
+const ENDS = / (end|answer|next|pipe|pipeline|echo)$/;
 const LATE_WRITE = / (write|written|produce|pipe|pipeline|echo|answer)$/;
 
 /**
