@@ -20,18 +20,21 @@ export function forgiveLateWrites(response: EventEmitter): void {
 }
 
 /**
- * An exception of ours is about to be answered while the handler may have left a pipeline behind that has not begun to write. That
- * finds the answer where its own was to be, and destroys what it was piped to: without this the connection, with the answer in it.
+ * An exception of ours is about to be answered while the handler may have left headers behind that no answer can have, or a pipeline that
+ * has not begun to write. That finds the answer where its own was to be, and destroys what it was piped to: without this the connection,
+ * with the answer in it.
  */
 export function spareAnswer(response: ServerResponse | Http2ServerResponse): void {
   forgiveLateWrites(response);
-  if (isHttp2Response(response)) return dropConnectionHeaders(response);
+  if (!response.headersSent) dropRefused(response);
+  if (isHttp2Response(response)) return;
   const destroy = response.destroy.bind(response);
   response.destroy = (error?: Error) => (response.writableEnded ? response : destroy(error));
 }
 
-/** What of a connection HTTP/2 has no place for, and refuses with whatever is answered (RFC 9113, 8.2.2). */
-const CONNECTION_HEADERS = [
+/** Node refuses an answer of a known length that announces trailers, and over HTTP/2 what is of a connection (RFC 9113, 8.2.2). */
+const REFUSED_HEADERS = ['trailer'];
+const REFUSED_OVER_HTTP2 = [
   'connection',
   'http2-settings',
   'keep-alive',
@@ -40,8 +43,9 @@ const CONNECTION_HEADERS = [
   'upgrade',
 ];
 
-function dropConnectionHeaders(response: Http2ServerResponse): void {
-  if (!response.headersSent) for (const name of CONNECTION_HEADERS) response.removeHeader(name);
+function dropRefused(response: ServerResponse | Http2ServerResponse): void {
+  const names = isHttp2Response(response) ? REFUSED_OVER_HTTP2 : REFUSED_HEADERS;
+  for (const name of names) response.removeHeader(name);
 }
 
 /**

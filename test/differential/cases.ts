@@ -267,6 +267,11 @@ export const CASES: Readonly<Record<string, Program>> = {
     { do: 'touch' },
     { do: 'answer', as: 'redirect' },
   ),
+  'a 204 that announces trailers': after(
+    { do: 'writeHead', code: 204, headers: { form: 'object', pairs: [['Trailer', 'one']] } },
+    { do: 'touch' },
+    { do: 'end', callback: false },
+  ),
   'a head of a wrong status with a header that HTTP/2 has no place for, and an answer': after(
     { do: 'writeHead', code: 9999, headers: { form: 'object', pairs: [['Keep-Alive', 'one']] } },
     { do: 'touch' },
