@@ -424,6 +424,13 @@ export const CASES: Readonly<Record<string, Program>> = {
     behind: true,
   }),
   'a cork after the end': after(end('one'), { do: 'cork' }),
+  'a producer behind a cork': after(
+    { do: 'touch' },
+    { do: 'cork' },
+    { do: 'produce', chunks: 3, bytes: 40_000 },
+    { do: 'touch' },
+    { do: 'echo' },
+  ),
   'an answer to HEAD that throws': careless({
     ...after(
       deed('login', false),

@@ -10,6 +10,7 @@ import {
   failsNoMore,
   failureMayStay,
   faultsThatMayBeMissing,
+  goesOnThoughCorked,
   inOrders,
   interimsMayBeInOrder,
   isBrokenOffElsewhere,
@@ -55,7 +56,7 @@ export function differences(
   session: Observation,
 ): Difference[] {
   if (endsTheProcess(plain)) return [];
-  if (comesUnstuck(plain, session)) return inFaults(plain, session);
+  if (comesUnstuck(plain, session) || goesOnThoughCorked(plain, session)) return inFaults(plain, session);
   const mayBeLost = bytesMayBeMissing(plain, session) || bodyMayBeCutElsewhere(program, session);
   const expects503 = isFailing(state) && session.refused && session.touchedInTime && !mayBeLost;
   return [
