@@ -3,20 +3,26 @@ import type { ServerResponse } from 'node:http';
 import type { Http2ServerResponse } from 'node:http2';
 import type { Readable } from 'node:stream';
 import { isHttp2Response } from '../compat/http2-stream.js';
+import { refusedHeaders } from './replaced-headers.js';
 
 /** How long whoever still writes to a response that an error has replaced may take to end it. */
 const END_WITHIN_MS = 5000;
 
 /**
  * An error has replaced or ended a response without its handler's doing, who may go on writing to it. That must not end the
- * process (Node emits `error` for a write after the end); and what was piped to it is ended once the pipe is taken apart: nobody
- * else would read it to its end, and what it holds open (a file) would stay open. A source that others read too is left alone.
+ * process (Node emits `error` for a write after the end), nor break the answer off that waits behind others of its connection; and what
+ * was piped to it is ended once the pipe is taken apart: nobody else would read it to its end, and what it holds open (a file) would stay
+ * open. A source that others read too is left alone.
+ * @param isSpared Whether it is to go on, though it is destroyed with this error.
  */
-export function forgiveLateWrites(response: EventEmitter): void {
+export function forgiveLateWrites(
+  response: ServerResponse | Http2ServerResponse,
+  isSpared: IsSpared = isLateWrite,
+): void {
   response.on('error', noop);
   if (isHttp2Response(response)) outlive(response, isLateWrite);
-  const { req } = response as Partial<ServerResponse>;
-  response.on('unpipe', (source: Readable) => process.nextTick(() => letGo(source, req)));
+  else spare(response, isSpared);
+  response.on('unpipe', (source: Readable) => process.nextTick(() => letGo(source, response.req)));
 }
 
 /**
@@ -25,27 +31,16 @@ export function forgiveLateWrites(response: EventEmitter): void {
  * with the answer in it.
  */
 export function spareAnswer(response: ServerResponse | Http2ServerResponse): void {
-  forgiveLateWrites(response);
-  if (!response.headersSent) dropRefused(response);
-  if (isHttp2Response(response)) return;
-  const destroy = response.destroy.bind(response);
-  response.destroy = (error?: Error) => (response.writableEnded ? response : destroy(error));
+  forgiveLateWrites(response, () => response.writableEnded);
+  if (response.headersSent) return;
+  for (const name of refusedHeaders(isHttp2Response(response))) response.removeHeader(name);
 }
 
-/** Node refuses an answer of a known length that announces trailers, and over HTTP/2 what is of a connection (RFC 9113, 8.2.2). */
-const REFUSED_HEADERS = ['trailer'];
-const REFUSED_OVER_HTTP2 = [
-  'connection',
-  'http2-settings',
-  'keep-alive',
-  'proxy-connection',
-  'transfer-encoding',
-  'upgrade',
-];
+type IsSpared = (error: NodeJS.ErrnoException | undefined) => boolean;
 
-function dropRefused(response: ServerResponse | Http2ServerResponse): void {
-  const names = isHttp2Response(response) ? REFUSED_OVER_HTTP2 : REFUSED_HEADERS;
-  for (const name of names) response.removeHeader(name);
+function spare(response: ServerResponse, isSpared: IsSpared): void {
+  const destroy = response.destroy.bind(response);
+  response.destroy = (error?: Error) => (isSpared(error) ? response : destroy(error));
 }
 
 /**
@@ -53,10 +48,7 @@ function dropRefused(response: ServerResponse | Http2ServerResponse): void {
  * to it is let go then: it would wait for ever for a response to go on that does not.
  * @param isSpared Whether it is to go on, though it is destroyed with this error.
  */
-export function outlive(
-  response: Http2ServerResponse,
-  isSpared: (error: NodeJS.ErrnoException | undefined) => boolean,
-): void {
+export function outlive(response: Http2ServerResponse, isSpared: IsSpared): void {
   const destroy = response.destroy.bind(response);
   const sources = new Set<Readable>();
   response.on('pipe', (source: Readable) => sources.add(source));

@@ -16,9 +16,22 @@ const REPLACED: ReadonlySet<string> = new Set([
   'transfer-encoding',
 ]);
 const OF_CONNECTION: ReadonlySet<string> = new Set(['connection', 'keep-alive']);
+const REFUSED = ['trailer'];
+const REFUSED_OVER_HTTP2 = [
+  ...OF_CONNECTION,
+  ...['http2-settings', 'proxy-connection', 'transfer-encoding', 'upgrade'],
+];
 
 /** Whether an error that replaces a response takes this header away from it. @param closes Its connection ends with it. */
 export function isReplaced(name: string, closes = false): boolean {
   const lower = name.toLowerCase();
   return REPLACED.has(lower) || (closes && OF_CONNECTION.has(lower));
+}
+
+/**
+ * Headers with which Node refuses an error that is sent with the rest of what a handler had set: trailers are announced to an answer of
+ * a known length, and over HTTP/2 what is of a connection (RFC 9113, 8.2.2).
+ */
+export function refusedHeaders(isHttp2: boolean): readonly string[] {
+  return isHttp2 ? REFUSED_OVER_HTTP2 : REFUSED;
 }

@@ -424,6 +424,31 @@ export const CASES: Readonly<Record<string, Program>> = {
     behind: true,
   }),
   'a cork after the end': after(end('one'), { do: 'cork' }),
+  'a pipeline behind another response, and a pipe': {
+    ...after(
+      { do: 'touch' },
+      { do: 'pipeline', chunks: 2, bytes: 40_000, pace: 'a turn each', fails: false, awaited: true },
+      { do: 'touch' },
+      { do: 'pipe', chunks: 1, bytes: 1, pace: 'at once', fails: false, awaited: false },
+    ),
+    behind: true,
+  },
+  'a write behind a 204': after(
+    { do: 'touch' },
+    { do: 'writeHead', code: 204, headers: { form: 'none' } },
+    { do: 'written' },
+    { do: 'write', chunk: text(''), callback: true },
+    { do: 'touch' },
+    { do: 'answer', as: 'text' },
+  ),
+  'a failing source and a write behind a 204': after(
+    { do: 'touch' },
+    { do: 'writeHead', code: 204, headers: { form: 'none' } },
+    { do: 'pipe', chunks: 0, bytes: 1, pace: 'at once', fails: true, awaited: true },
+    { do: 'write', chunk: text(''), callback: true },
+    { do: 'touch' },
+    { do: 'pipe', chunks: 0, bytes: 1, pace: 'at once', fails: false, awaited: false },
+  ),
   'a producer behind a cork': after(
     { do: 'touch' },
     { do: 'cork' },

@@ -26,6 +26,7 @@ import {
   mayBeOnItsConnection,
   onceLateWrites,
   pendingMayDiffer,
+  refusedEitherWay,
   streamMayBeOpenLonger,
   streamMayFinishElsewhere,
   timeoutMayNotCome,
@@ -144,7 +145,7 @@ function inEvents(program: Program, plain: Observation, session: Observation): D
     const seen = onceLateWrites(
       plain,
       session,
-      withoutClosed(plain, withoutGone(withoutDrains(events))),
+      withoutClosed(plain, withoutGone(withoutDrains(refusedEitherWay(events, plain)))),
     ).filter((event) => !late.some((name) => isOf(event, name)));
     return inOrders(seen, session)
       .map((some) => some.join(', '))

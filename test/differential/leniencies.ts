@@ -104,6 +104,15 @@ export function withoutClosed(plain: Observation, events: readonly string[]): st
   return plain.multiplexed ? events.filter((event) => !isNews(event)) : [...events];
 }
 
+/**
+ * Over HTTP/2 a write is refused either way, by a stream that has closed or by one that has only ended, as while it waits for a save.
+ * `writeHead(204); written; write('', callback)`: ERR_HTTP2_INVALID_STREAM, or ERR_STREAM_WRITE_AFTER_END.
+ */
+export function refusedEitherWay(events: readonly string[], { multiplexed }: Observation): string[] {
+  const refused = / write callback (ERR_HTTP2_INVALID_STREAM|ERR_STREAM_WRITE_AFTER_END)$/;
+  return events.map((event) => (multiplexed ? event.replace(refused, ' write callback, refused') : event));
+}
+
 /** What happens when bytes have left, beside what happens because of a call. */
 const OF_BYTES = /^(finish|close|\d+ \w+ callback)$/;
 
