@@ -47,11 +47,11 @@ const TABLE = {
 };
 /**
  * Of those whose figures decide a goal, each time with new processes: two of one and the same application differ by up to a tenth
- * for as long as they live. `firstTurns` to warm up before the first workload, `warmUpTurns` before each.
+ * for as long as they live. `firstTurns` of each to warm up before its first workload, whichever that is, `warmUpTurns` before each.
  */
 const HEAT = options.quick
   ? { firstTurns: 2, warmUpTurns: 1, turns: 2 }
-  : { firstTurns: 8, warmUpTurns: 3, turns: 6 };
+  : { firstTurns: 6, warmUpTurns: 3, turns: 6 };
 /** Quick: what takes long is left out. */
 const inTable = (name, workload) =>
   takesPart(name, workload) && !(options.quick && WORKLOADS[workload].kib > 0);
@@ -128,13 +128,14 @@ async function measureAll(workload, contests) {
 async function runHeat(heat, node, adapter) {
   const decides = (name, workload) => isInGoal(workload, adapter, name);
   const short = workloads.filter((workload) => turnMsOf(WORKLOADS[workload]) === TURN_MS);
-  let isFirst = true;
+  const warm = new Set();
   await run({
     ...{ adapter, node, workloads: short, takesPart: decides },
     measure: async (workload, contests) => {
-      const warmUpTurns = HEAT.warmUpTurns + (isFirst ? HEAT.firstTurns : 0);
-      isFirst = false;
-      await measure(deciding, { ...HEAT, warmUpTurns, rounds: 1 }, workload, contests, heat, node.major);
+      const cold = contests.filter((contest) => !warm.has(contest));
+      await inTurns(cold, HEAT.firstTurns, heat, (contest) => turnOf(contest, WORKLOADS[workload]));
+      for (const contest of cold) warm.add(contest);
+      await measure(deciding, { ...HEAT, rounds: 1 }, workload, contests, heat, node.major);
     },
   });
 }

@@ -82,7 +82,7 @@ function methodOf({ table, heat, heats, otherHeats, durationMs }) {
     `everybody takes turns with the others. Tables: ${table.rounds} round${table.rounds === 1 ? '' : 's'} of ${turns(table.turns)} each (one of 1 s with 256 KiB) ` +
     `after ${table.warmUpTurns} to warm up. Goals: ${heats} heat${heats === 1 ? '' : 's'} (${otherHeats} on Node versions that decide nothing), each with new ` +
     `processes of those that the goals are about, each workload of ${turns(heat.turns)} after ${heat.warmUpTurns} to warm up, ` +
-    `${heat.firstTurns} more before the first; with 256 KiB, what the tables say`
+    `${heat.firstTurns} more before the first of an application; with 256 KiB, what the tables say`
   );
 }
 
