@@ -449,6 +449,15 @@ export const CASES: Readonly<Record<string, Program>> = {
     { do: 'touch' },
     { do: 'pipe', chunks: 0, bytes: 1, pace: 'at once', fails: false, awaited: false },
   ),
+  'a head behind a large body and a write after its end': after(
+    { do: 'touch' },
+    { do: 'end', chunk: { bytes: 400_000, as: 'string' }, callback: false },
+    { do: 'produce', chunks: 1, bytes: 700 },
+    { do: 'turn', turns: 3 },
+    { do: 'writeHead', code: 200, headers: { form: 'object', pairs: [] } },
+    { do: 'touch' },
+    { do: 'pipe', chunks: 0, bytes: 1, pace: 'at once', fails: false, awaited: false },
+  ),
   'a producer behind a cork': after(
     { do: 'touch' },
     { do: 'cork' },

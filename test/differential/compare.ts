@@ -80,8 +80,8 @@ function inAnswers(program: Program, plain: Observation, session: Observation): 
 
 function inSteps(program: Program, plain: Observation, session: Observation): Difference[] {
   const found: Difference[] = [];
-  const late = lateInterims(plain, session).length > 0 || breaksItselfOff(plain, session);
-  const cut = linkMayDiffer(plain, session) || late;
+  const broken = breaksItselfOff(plain, session);
+  const cut = linkMayDiffer(plain, session) || lateInterims(plain, session).length > 0 || broken;
   const uncorked = mayBeUncorked(program) && !plain.kept;
   const hasWaited = failingSourceMayHaveWaited(program, session);
   const pending = (step: StepRecord): string =>
@@ -92,7 +92,7 @@ function inSteps(program: Program, plain: Observation, session: Observation): Di
     // What the application is told after a save was refused is the 503's.
     if (now?.refused === true) return found;
     if (now === undefined) return [...found, { kind: 'step', plain: before.step, session: 'not reached' }];
-    const open = streamMayBeOpenLonger(session, now);
+    const open = streamMayBeOpenLonger(session, now) || (broken && now.endedBefore);
     if (mayStop(program, session, before, now)) return found;
     if (leavesThoughCorked(program, session) && before.outcome !== now.outcome) return found;
     if (before.outcome !== now.outcome && !outcomeMayDiffer(before, now, session) && !open)

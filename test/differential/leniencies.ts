@@ -206,7 +206,8 @@ export function streamMayBeOpenLonger(session: Observation, now: StepRecord): bo
 /**
  * Over HTTP/2 plain Node breaks off a response that somebody writes to after its end, though a part of it may not have left yet.
  * `end('one'); write('two')`: with a save under way the response is whole, or the lost part would be all of it. So does a middleware
- * that goes on with `next()`, to an answer of 404, and answers as well, and who writes behind a pipe that has ended it.
+ * that goes on with `next()`, to an answer of 404, and answers as well, and who writes behind a pipe that has ended it. What is broken
+ * off ignores calls from then on: `end(400 kB); write(); await some turns; writeHead()` throws where the response is whole.
  */
 export function breaksItselfOff(plain: Observation, session: Observation): boolean {
   // Not by the response itself: who compresses what is written ends it a moment later.
