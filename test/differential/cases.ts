@@ -449,6 +449,13 @@ export const CASES: Readonly<Record<string, Program>> = {
     { do: 'touch' },
     { do: 'pipe', chunks: 0, bytes: 1, pace: 'at once', fails: false, awaited: false },
   ),
+  'an end that is refused, a pipe and another end': after(
+    { do: 'touch' },
+    { do: 'end', chunk: text('grün'), encoding: 'nonsense', callback: false },
+    { do: 'pipe', chunks: 2, bytes: 40_000, pace: 'at once', fails: false, awaited: true },
+    { do: 'touch' },
+    { do: 'end', callback: false },
+  ),
   'a head behind a large body and a write after its end': after(
     { do: 'touch' },
     { do: 'end', chunk: { bytes: 400_000, as: 'string' }, callback: false },

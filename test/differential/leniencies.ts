@@ -330,22 +330,24 @@ export function comesUnstuck(plain: Observation, session: Observation): boolean 
 }
 
 /**
- * What is corked is not sent on Node 22, and who waits for a drain waits for ever; a save that is done tells him to go on, as it does on
- * Node 20 and 24. `cork(); produce` of three chunks of 40 kB.
+ * Who waits for what is corked waits for ever, and a save that is done tells him to go on. `cork(); produce` of three chunks of 40 kB on
+ * Node 22; `end('€', 'nonsense'); pipe; end()`, see {@link comesUnstuck}.
  */
 export function goesOnThoughCorked(plain: Steps, session: Steps): boolean {
-  const cork = plain.steps.findIndex(({ step }) => step.endsWith(' cork'));
   return plain.steps.some(
     ({ outcome }, at) =>
-      cork >= 0 &&
-      at > cork &&
-      outcome.endsWith('no drain came') &&
-      session.steps[at]?.outcome.endsWith('all was written') === true,
+      / (no drain came|the source waits)$/.test(outcome) &&
+      / (all was written|the source came to its end)$/.test(session.steps[at]?.outcome ?? '') &&
+      plain.steps.slice(0, at).some((before) => before.step.endsWith(' cork') || isRefusedEnd(before)),
   );
 }
 
 function isLeftCorked({ steps }: Observation): boolean {
-  return steps.some(({ step, outcome }) => step.endsWith(' end') && outcome.startsWith('threw'));
+  return steps.some(isRefusedEnd);
+}
+
+function isRefusedEnd({ step, outcome }: StepRecord): boolean {
+  return step.endsWith(' end') && outcome.startsWith('threw');
 }
 
 /**
