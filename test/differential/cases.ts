@@ -456,6 +456,22 @@ export const CASES: Readonly<Record<string, Program>> = {
     { do: 'touch' },
     { do: 'end', callback: false },
   ),
+  'a slow source behind a 204': after(
+    { do: 'touch' },
+    { do: 'writeHead', code: 204, headers: { form: 'none' } },
+    { do: 'turn', turns: 1 },
+    { do: 'touch' },
+    { do: 'pipe', chunks: 0, bytes: 1, pace: 'a turn each', fails: false, awaited: false },
+  ),
+  'an end that is refused, and a 100': after(
+    { do: 'touch' },
+    { do: 'write', chunk: { bytes: 0, as: 'string' }, callback: false },
+    { do: 'turn', turns: 1 },
+    { do: 'touch' },
+    { do: 'end', chunk: text('grün'), encoding: 'nonsense', callback: false },
+    { do: 'settle' },
+    { do: 'continue' },
+  ),
   'a head behind a large body and a write after its end': after(
     { do: 'touch' },
     { do: 'end', chunk: { bytes: 400_000, as: 'string' }, callback: false },

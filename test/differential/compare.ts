@@ -12,6 +12,7 @@ import {
   faultsThatMayBeMissing,
   goesOnThoughCorked,
   inOrders,
+  interimsBehindA503,
   interimsMayBeInOrder,
   isBrokenOffElsewhere,
   isStuck,
@@ -136,7 +137,9 @@ function inEvents(program: Program, plain: Observation, session: Observation): D
   });
   if (stops || leavesThoughCorked(program, session)) return [];
   if (session.refused) {
-    const called = plain.callbacks.filter((name) => !timeoutMayNotCome(session, name));
+    const called = plain.callbacks.filter(
+      (name) => !timeoutMayNotCome(session, name) && !interimsBehindA503(session, name),
+    );
     return untold(plain, session, [...called, 'close']);
   }
   const ends = lateEnds(plain, session);

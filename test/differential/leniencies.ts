@@ -36,8 +36,21 @@ export function linkMayDiffer(plain: Observation, session: Observation): boolean
  * writeContinue()`: with a save under way it is sent, as in plain Node without the turn.
  */
 export function lateInterims(plain: Observation, session: Observation): string[] {
-  return stepsAfterTheEnd(plain, session, / (continue|processing|earlyHints)$/);
+  return stepsAfterTheEnd(plain, session, INTERIM_STEP);
 }
+
+/**
+ * Likewise where the response has become a 503, whose writer ends it by what plain Node refuses: see {@link failsNoMore}.
+ * `write(''); end('€', 'nonsense'); await some turns; writeContinue()`.
+ */
+export function interimsBehindA503({ steps }: Steps, callback: string): boolean {
+  return steps.some(
+    ({ step, endedBefore }) =>
+      endedBefore && INTERIM_STEP.test(step) && callback.startsWith(`${step} callback`),
+  );
+}
+
+const INTERIM_STEP = / (continue|processing|earlyHints)$/;
 
 type Steps = Pick<Observation, 'steps'>;
 
@@ -149,10 +162,15 @@ export function lateUnpipes(plain: Observation, session: Observation): string[] 
 
 /**
  * A source whose pipe is taken apart waits, see {@link lateUnpipes}, as it does in plain Node where the end is of the same turn.
- * `end(); await a turn; pipe`.
+ * `end(); await a turn; pipe`. Over HTTP/2 a head can be all there is: `writeHead(204); await a turn; pipe` of a source that takes a turn.
  */
 export function latePipes(plain: Steps, session: Steps): number {
-  return stepsAfterTheEnd(plain, session, / pipe$/).length;
+  return session.steps.filter(({ step, held }, at) => {
+    const before = plain.steps[at];
+    const isOver =
+      before?.endedBefore === true || before?.pending.includes('"writableFinished":true') === true;
+    return held && isOver && step.endsWith(' pipe');
+  }).length;
 }
 
 /**
