@@ -3,7 +3,7 @@ import type { ServerResponse } from 'node:http';
 import type { Http2ServerResponse } from 'node:http2';
 import type { Readable } from 'node:stream';
 import { isHttp2Response } from '../compat/http2-stream.js';
-import { refusedHeaders } from './replaced-headers.js';
+import { isRefused } from './replaced-headers.js';
 
 /** How long whoever still writes to a response that an error has replaced may take to end it. */
 const END_WITHIN_MS = 5000;
@@ -33,7 +33,9 @@ export function forgiveLateWrites(
 export function spareAnswer(response: ServerResponse | Http2ServerResponse): void {
   forgiveLateWrites(response, () => response.writableEnded);
   if (response.headersSent) return;
-  for (const name of refusedHeaders(isHttp2Response(response))) response.removeHeader(name);
+  const isHttp2 = isHttp2Response(response);
+  for (const name of response.getHeaderNames())
+    if (isRefused(name, response.getHeader(name), isHttp2)) response.removeHeader(name);
 }
 
 type IsSpared = (error: NodeJS.ErrnoException | undefined) => boolean;

@@ -16,11 +16,48 @@ const REPLACED: ReadonlySet<string> = new Set([
   'transfer-encoding',
 ]);
 const OF_CONNECTION: ReadonlySet<string> = new Set(['connection', 'keep-alive']);
-const REFUSED = ['trailer'];
-const REFUSED_OVER_HTTP2 = [
+/** Of a connection, see RFC 9113, 8.2.2. */
+const REFUSED_OVER_HTTP2: ReadonlySet<string> = new Set([
   ...OF_CONNECTION,
-  ...['http2-settings', 'proxy-connection', 'transfer-encoding', 'upgrade'],
-];
+  ...['http2-settings', 'proxy-connection', 'te', 'transfer-encoding', 'upgrade'],
+]);
+/** What Node's HTTP/2 takes one value of, where HTTP/1.1 sends as many as it is given. */
+const SINGLE_OVER_HTTP2: ReadonlySet<string> = new Set([
+  'access-control-allow-credentials',
+  'access-control-max-age',
+  'access-control-request-method',
+  'age',
+  'authorization',
+  'content-encoding',
+  'content-language',
+  'content-length',
+  'content-location',
+  'content-md5',
+  'content-range',
+  'content-type',
+  'date',
+  'dnt',
+  'etag',
+  'expires',
+  'from',
+  'host',
+  'if-match',
+  'if-modified-since',
+  'if-none-match',
+  'if-range',
+  'if-unmodified-since',
+  'last-modified',
+  'location',
+  'max-forwards',
+  'proxy-authorization',
+  'range',
+  'referer',
+  'retry-after',
+  'tk',
+  'upgrade-insecure-requests',
+  'user-agent',
+  'x-content-type-options',
+]);
 
 /** Whether an error that replaces a response takes this header away from it. @param closes Its connection ends with it. */
 export function isReplaced(name: string, closes = false): boolean {
@@ -29,9 +66,14 @@ export function isReplaced(name: string, closes = false): boolean {
 }
 
 /**
- * Headers with which Node refuses an error that is sent with the rest of what a handler had set: trailers are announced to an answer of
- * a known length, and over HTTP/2 what is of a connection (RFC 9113, 8.2.2).
+ * Whether Node refuses an error that is sent with this header, which a handler has left behind: trailers are announced to an answer of a
+ * known length, and over HTTP/2 some have no place, and some none for two values.
  */
-export function refusedHeaders(isHttp2: boolean): readonly string[] {
-  return isHttp2 ? REFUSED_OVER_HTTP2 : REFUSED;
+export function isRefused(name: string, value: unknown, isHttp2: boolean): boolean {
+  const lower = name.toLowerCase();
+  if (!isHttp2) return lower === 'trailer';
+  return (
+    REFUSED_OVER_HTTP2.has(lower) ||
+    (SINGLE_OVER_HTTP2.has(lower) && Array.isArray(value) && value.length > 1)
+  );
 }

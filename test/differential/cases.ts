@@ -472,6 +472,12 @@ export const CASES: Readonly<Record<string, Program>> = {
     { do: 'settle' },
     { do: 'continue' },
   ),
+  'two values of a header that HTTP/2 has one of': after(
+    { do: 'touch' },
+    { do: 'setHeader', name: 'ETag', value: ['one', 'two'] },
+    { do: 'touch' },
+    { do: 'end', chunk: text(''), callback: false },
+  ),
   'a head behind a large body and a write after its end': after(
     { do: 'touch' },
     { do: 'end', chunk: { bytes: 400_000, as: 'string' }, callback: false },
