@@ -463,6 +463,14 @@ export const CASES: Readonly<Record<string, Program>> = {
     { do: 'touch' },
     { do: 'pipe', chunks: 0, bytes: 1, pace: 'a turn each', fails: false, awaited: false },
   ),
+  'an empty source behind a 204': after(
+    { do: 'listen', to: 'unpipe' },
+    { do: 'touch' },
+    { do: 'writeHead', code: 204, headers: { form: 'none' } },
+    { do: 'turn', turns: 1 },
+    { do: 'touch' },
+    { do: 'pipe', chunks: 0, bytes: 1, pace: 'at once', fails: false, awaited: false },
+  ),
   'an end that is refused, and a 100': after(
     { do: 'touch' },
     { do: 'write', chunk: { bytes: 0, as: 'string' }, callback: false },

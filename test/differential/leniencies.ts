@@ -154,7 +154,7 @@ export function connectionMayGoOn(session: Observation): boolean {
  * turn; pipe`: with a save under way `unpipe` is emitted, and on Node 22 and 24 the source is read on, and fails where it would.
  */
 export function lateUnpipes(plain: Observation, session: Observation): string[] {
-  const late = stepsAfterTheEnd(plain, session, / (pipe|pipeline|echo)$/);
+  const late = pipesAfterTheEnd(plain, session, / (pipe|pipeline|echo)$/);
   return late.length > 0
     ? ['unpipe', ...late.map((callback) => callback.replace(/callback$/, 'source'))]
     : [];
@@ -165,12 +165,17 @@ export function lateUnpipes(plain: Observation, session: Observation): string[] 
  * `end(); await a turn; pipe`. Over HTTP/2 a head can be all there is: `writeHead(204); await a turn; pipe` of a source that takes a turn.
  */
 export function latePipes(plain: Steps, session: Steps): number {
-  return session.steps.filter(({ step, held }, at) => {
+  return pipesAfterTheEnd(plain, session, / pipe$/).length;
+}
+
+function pipesAfterTheEnd(plain: Steps, session: Steps, name: RegExp): string[] {
+  const late = session.steps.filter(({ step, held }, at) => {
     const before = plain.steps[at];
     const isOver =
       before?.endedBefore === true || before?.pending.includes('"writableFinished":true') === true;
-    return held && isOver && step.endsWith(' pipe');
-  }).length;
+    return held && isOver && name.test(step);
+  });
+  return late.map(({ step }) => `${step} callback`);
 }
 
 /**
