@@ -138,7 +138,7 @@ function inEvents(program: Program, plain: Observation, session: Observation): D
   if (stops || leavesThoughCorked(program, session)) return [];
   if (session.refused) {
     const called = plain.callbacks.filter(
-      (name) => !timeoutMayNotCome(session, name) && !interimsBehindA503(session, name),
+      (name) => !timeoutMayNotCome(session, name) && !interimsBehindA503(plain, session, name),
     );
     return untold(plain, session, [...called, 'close']);
   }
@@ -148,7 +148,7 @@ function inEvents(program: Program, plain: Observation, session: Observation): D
     const seen = onceLateWrites(
       plain,
       session,
-      withoutClosed(plain, withoutGone(withoutDrains(refusedEitherWay(events, plain)))),
+      withoutClosed(plain, withoutGone(withoutDrains(refusedEitherWay(events, session)))),
     ).filter((event) => !late.some((name) => isOf(event, name)));
     return inOrders(seen, session)
       .map((some) => some.join(', '))

@@ -43,11 +43,10 @@ export function lateInterims(plain: Observation, session: Observation): string[]
  * Likewise where the response has become a 503, whose writer ends it by what plain Node refuses: see {@link failsNoMore}.
  * `write(''); end('€', 'nonsense'); await some turns; writeContinue()`.
  */
-export function interimsBehindA503({ steps }: Steps, callback: string): boolean {
-  return steps.some(
-    ({ step, endedBefore }) =>
-      endedBefore && INTERIM_STEP.test(step) && callback.startsWith(`${step} callback`),
-  );
+export function interimsBehindA503(plain: Observation, session: Observation, callback: string): boolean {
+  const isLate = ({ step, endedBefore }: StepRecord): boolean =>
+    endedBefore && INTERIM_STEP.test(step) && callback.startsWith(`${step} callback`);
+  return failsNoMore(plain, session) && session.steps.some(isLate);
 }
 
 const INTERIM_STEP = / (continue|processing|earlyHints)$/;
@@ -121,9 +120,10 @@ export function withoutClosed(plain: Observation, events: readonly string[]): st
  * Over HTTP/2 a write is refused either way, by a stream that has closed or by one that has only ended, as while it waits for a save.
  * `writeHead(204); written; write('', callback)`: ERR_HTTP2_INVALID_STREAM, or ERR_STREAM_WRITE_AFTER_END.
  */
-export function refusedEitherWay(events: readonly string[], { multiplexed }: Observation): string[] {
+export function refusedEitherWay(events: readonly string[], session: Observation): string[] {
+  const mayBe = session.multiplexed && session.steps.some(({ held }) => held);
   const refused = / write callback (ERR_HTTP2_INVALID_STREAM|ERR_STREAM_WRITE_AFTER_END)$/;
-  return events.map((event) => (multiplexed ? event.replace(refused, ' write callback, refused') : event));
+  return events.map((event) => (mayBe ? event.replace(refused, ' write callback, refused') : event));
 }
 
 /** What happens when bytes have left, beside what happens because of a call. */
@@ -170,10 +170,9 @@ export function latePipes(plain: Steps, session: Steps): number {
 
 function pipesAfterTheEnd(plain: Steps, session: Steps, name: RegExp): string[] {
   const late = session.steps.filter(({ step, held }, at) => {
-    const before = plain.steps[at];
-    const isOver =
-      before?.endedBefore === true || before?.pending.includes('"writableFinished":true') === true;
-    return held && isOver && name.test(step);
+    // A pipe that is awaited has itself ended the response by the end of its step.
+    const hasLeft = plain.steps[at - 1]?.pending.includes('"writableFinished":true') === true;
+    return held && (plain.steps[at]?.endedBefore === true || hasLeft) && name.test(step);
   });
   return late.map(({ step }) => `${step} callback`);
 }
