@@ -253,6 +253,7 @@ export class SessionChanges {
       authenticated,
       kept: this.#keptAnew(authenticated),
       indexed: reservation !== undefined,
+      entry: reservation?.entry,
     };
     const limits = this.#limits(cookie);
     const outcome = await this.#environment.store.create(state.id, record);

@@ -45,10 +45,19 @@ export interface IndexAddition {
   readonly device?: SessionDevice | undefined;
   /** How many sessions the user may have, this one included; undefined: any. */
   readonly limit?: number | undefined;
-  /** What the store is asked for next relies on it, and does not wait: where the index {@link SessionIndex.isOrdered}. */
-  readonly isFollowed?: boolean | undefined;
   /** At the limit: the oldest logins beyond it are named, and this one is added. Default: it is not added. */
   readonly evict?: boolean | undefined;
+}
+
+/**
+ * An entry that has not been added yet: the store adds it with the session that it names, in one step. Made by an index for the
+ * store that it goes with; nobody else looks inside.
+ */
+export interface JointEntry {
+  /** The key of the list. */
+  readonly list: string;
+  /** What the list is told of the session. */
+  readonly terms: readonly (string | number | Uint8Array)[];
 }
 
 /** `full`: not added; the entries that count. `added`: those that are beyond the limit now, which nobody has ended yet. */
@@ -69,14 +78,18 @@ export const RESERVATION_MS = 30_000;
  * change is then not changed, nor later. No entry is kept for longer than it was said to be.
  */
 export interface SessionIndex {
-  /**
-   * Whether what it is asked for is done before what the store is asked for after it, without waiting for its answer: both go
-   * down one connection to one server. Undefined: no.
-   */
-  readonly isOrdered?: boolean | undefined;
-
   /** The names of a user's lists: the first is the one that is written to, others are of keys that are being retired. */
   namesOf(principal: string): readonly IndexName[];
+
+  /**
+   * The entry of a session that begins, to be given to the store with it ({@link NewSession.entry}), so that either both are there or
+   * neither. Undefined, or no such method: list and sessions are not in one place, and it is to be added before.
+   */
+  joint?(
+    principal: string,
+    id: SessionId,
+    addition: Pick<IndexAddition, 'lifeMs' | 'device'>,
+  ): JointEntry | undefined;
 
   /** Names a session that is about to be written. */
   add(principal: string, id: SessionId, addition: IndexAddition): Promise<IndexAdded>;

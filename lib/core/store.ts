@@ -1,4 +1,4 @@
-import type { SessionIndex } from './session-index.js';
+import type { JointEntry, SessionIndex } from './session-index.js';
 import type { SessionId } from './token.js';
 
 /** How long a browser keeps the session's cookie, and whether it has been told. */
@@ -69,6 +69,8 @@ export interface NewSession {
   readonly cookie?: CookieLife | undefined;
   /** The index of users' sessions has been told of it, which the record notes. */
   readonly indexed?: boolean | undefined;
+  /** What {@link SessionIndex.joint} has made for it: the index is told of it with this write. Undefined: nothing is to be told. */
+  readonly entry?: JointEntry | undefined;
   /**
    * The session of another library that this one takes over: its name in OldSessions. Where there is a session under the
    * id already, another request has taken it over, and nothing is written: `absent`.

@@ -7,6 +7,7 @@ import {
   type IndexEntry,
   type IndexName,
   type IndexReading,
+  type JointEntry,
   type SessionIndex,
 } from './session-index.js';
 import { NEVER_MS } from './times.js';
@@ -41,12 +42,14 @@ interface UserSessionsOptions {
 
 /** What is told of a session that is about to be written. */
 interface ReservedSession extends Pick<IndexAddition, 'replaces' | 'keepsLogin' | 'device'> {
-  /** It replaces no other session, so nothing is lost if its record is written and has to be ended again. */
+  /** It is a new one, written as such. */
   readonly isNew?: boolean | undefined;
 }
 
 /** A session that is about to be written. */
 export interface Reservation {
+  /** The index is told of it by the write, which is to be given this. Undefined: it has been told. */
+  readonly entry?: JointEntry | undefined;
   /** It has been written. False: it was ended before that, so that it is not to be used. */
   written(): Promise<boolean>;
   /** It has not been written, and will not be. Never rejects. */
@@ -88,19 +91,12 @@ export class UserSessions {
     const addition = { ...more, lifeMs: entryLifeMs(idleSeconds) };
     // An id change makes no session more.
     const limit = more.keepsLogin === true ? 0 : rules.maxSessionsPerUser;
-    let named: Promise<unknown> | undefined;
+    const released = (): Promise<void> => this.#remove(principal, [id]).catch(nothing);
+    const entry = isNew && limit === 0 ? index.joint?.(principal, id, addition) : undefined;
+    if (entry !== undefined) return { entry, written: () => Promise.resolve(true), released };
     if (limit > 0) await this.#addInPlace(principal, id, addition, limit);
-    else {
-      // Where entry and record reach the server in this order anyway, the record need not wait for the entry's answer.
-      const isFollowed = isNew && index.isOrdered === true;
-      named = index.add(principal, id, { ...addition, isFollowed });
-      if (isFollowed) named.catch(nothing);
-      else await named;
-    }
-    return {
-      written: () => this.#written(principal, id, startedAt, more.replaces, named),
-      released: () => this.#remove(principal, [id]).catch(nothing),
-    };
+    else await index.add(principal, id, addition);
+    return { written: () => this.#written(principal, id, startedAt, more.replaces), released };
   }
 
   /** Adds an entry, and ends those whose place it takes. */
@@ -169,16 +165,8 @@ export class UserSessions {
     id: SessionId,
     startedAt: number,
     replaced: SessionId | undefined,
-    named: Promise<unknown> | undefined,
   ): Promise<boolean> {
     const { index, store, now } = this.#options;
-    try {
-      await named;
-    } catch (error) {
-      // A session that is in no list could not be ended with the user's others.
-      await store.destroy(id).catch(nothing);
-      throw error;
-    }
     // After that long, a tombstone that was left to stop this write may have expired before it.
     if (now() - startedAt > RESERVATION_MS) {
       const [name] = index.namesOf(principal) as [IndexName];

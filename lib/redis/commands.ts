@@ -53,8 +53,6 @@ export class RedisCommands implements RedisExecutor {
   readonly #nodeCauses: NodeCauses;
   #batching = false;
   readonly #idle = new IdlePause();
-  /** Scripts with a deadline that the server at the other end of this connection has run. */
-  readonly #known = new Set<string>();
 
   constructor(client: RedisClient, endpoint: Endpoint, timeoutMs: number, events: CommandEvents = {}) {
     this.client = client;
@@ -62,7 +60,6 @@ export class RedisCommands implements RedisExecutor {
     this.timeoutMs = timeoutMs;
     this.#events = events;
     this.state = new ConnectionState(client, endpoint, events);
-    client.on('close', () => this.#known.clear());
     this.#clocks = new ServerClocks(client);
     this.#nodeCauses = new NodeCauses(client);
     this.#deadlines = new Deadlines(
@@ -70,10 +67,6 @@ export class RedisCommands implements RedisExecutor {
       () => this.#late(),
       (error) => this.#failed(error),
     );
-  }
-
-  isOrdered(script: Script): boolean {
-    return !this.client.isCluster && this.#known.has(script.sha1);
   }
 
   /**
@@ -186,13 +179,9 @@ export class RedisCommands implements RedisExecutor {
         if (status === SCRIPT_STATUS.written || status === SCRIPT_STATUS.late) {
           this.#clocks.of(this.nodeOf(key)).observe(Number(reply[1]), askedAt);
         }
-        this.#known.add(script.sha1);
-        const isOver = script.isSentOnce === true || turn.left <= DEADLINE_MARGIN_MS;
-        if (status !== SCRIPT_STATUS.late || isOver) return reply;
+        if (status !== SCRIPT_STATUS.late || turn.left <= DEADLINE_MARGIN_MS) return reply;
       } catch (error) {
         if (isKnown && isUnknownScript(error)) {
-          this.#known.delete(script.sha1);
-          if (script.isSentOnce === true) throw error;
           isKnown = false;
           continue;
         }

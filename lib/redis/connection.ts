@@ -4,7 +4,6 @@ import { RedisCommands } from './commands.js';
 import { within } from './deadline.js';
 import { ForwardingExecutor, type RedisLink } from './executor.js';
 import type { Cause, Endpoint } from './failure.js';
-import type { Script } from './script.js';
 import { StallDetector } from './stall-detector.js';
 
 /** Least time between two looks for a server that takes writes. */
@@ -43,10 +42,6 @@ export class RedisConnection extends ForwardingExecutor implements RedisLink {
 
   get client(): RedisClient {
     return this.inner.client;
-  }
-
-  isOrdered(script: Script): boolean {
-    return this.inner.isOrdered(script);
   }
 
   /** Undefined: what is sent on the client itself goes where commands go. Else settles once it does. */

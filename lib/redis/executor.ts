@@ -38,17 +38,11 @@ export interface RedisExecutor {
   /** What time it is for the server of a key, epoch milliseconds. Asked only where nobody knows it yet. */
   timeAt(key: string): Promise<number>;
 
-  /**
-   * Whether a script that is given now is done before what is given after it, or not at all where it is to be sent once: one
-   * connection, to one server, which knows the script. Undefined: no.
-   */
-  isOrdered?(script: Script): boolean;
-
   /** On a cluster, which node a key lives on as far as is known, `host:port`; undefined where there is one server. */
   nodeOf?(key: string): string | undefined;
 }
 
-/** Hands everything on to another executor, but for what a subclass does itself. Says nothing of the order of scripts. */
+/** Hands everything on to another executor, but for what a subclass does itself. */
 export abstract class ForwardingExecutor implements RedisExecutor {
   protected abstract readonly inner: RedisExecutor;
 

@@ -31,10 +31,6 @@ export class ResilientExecutor extends ForwardingExecutor {
     availability.onBack = () => this.#breakers().forEach((breaker) => breaker.ask());
   }
 
-  isOrdered(script: Script): boolean {
-    return this.inner.isOrdered?.(script) === true;
-  }
-
   override load(key: string, only?: readonly string[]): Promise<[Buffer[], number | undefined]> {
     const breaker = this.#breakerOf(key);
     return this.#refused(breaker) ?? breaker.serve(this.inner.load(key, only));

@@ -8,8 +8,6 @@ export interface Script {
   readonly hasDeadline: boolean;
   /** Whether its reply is the time of the server that ran it, in epoch milliseconds. */
   readonly tellsTime: boolean;
-  /** Not sent again where the server has not done it: what was sent behind it may have been done by then. */
-  readonly isSentOnce?: boolean | undefined;
 }
 
 /** How the reply of a script with a deadline begins; the server's time follows on `written` and `late`. */

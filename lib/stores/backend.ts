@@ -16,6 +16,7 @@ import { ObservedStore } from './layers/observed-store.js';
 import { RedisOldSessions, type OldLibrary } from './migration/old-sessions.js';
 import { MemorySessionIndex } from './memory-index.js';
 import { MemoryStore } from './memory-store.js';
+import { isOnePlace } from './redis/one-place.js';
 import { newNodeName, NodeMessages } from './redis/node-messages.js';
 import { RedisSessionIndex } from './redis/redis-index.js';
 import { RedisStore } from './redis/redis-store.js';
@@ -126,10 +127,12 @@ export function createBackend(
     redis.timeoutMs,
     messages,
   );
+  let isWithRecords = false;
   return {
     store,
     index: new RedisSessionIndex(link.executor, {
       keyPrefix,
+      isWithRecords: () => isWithRecords,
       encryptionKeys: encryptionKeys.map((key) => Buffer.from(key, 'base64')),
     }),
     oldSessions: old,
@@ -145,6 +148,7 @@ export function createBackend(
       // Without messages: other nodes need not hear of it.
       const tried = link.connect(async (executor) => {
         const warnings = await rehearse(executor, options);
+        isWithRecords = await isOnePlace(executor, keyPrefix);
         for (const { prefix } of libraries) await rehearseTakeover(executor, prefix, keyPrefix);
         return warnings;
       });

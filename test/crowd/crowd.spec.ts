@@ -14,7 +14,7 @@ import { join } from 'node:path';
 
 /** `npm run test:crowd`: full size. */
 const IS_FULL = process.env['SESSION_TEST_CROWD'] === 'full';
-const CRASHES = Number(process.env['SESSION_TEST_CRASHES'] ?? (IS_FULL ? 84 : 4));
+const CRASHES = Number(process.env['SESSION_TEST_CRASHES'] ?? (IS_FULL ? 96 : 4));
 const SIZE = IS_FULL
   ? { users: 200, devices: 5, atOnce: 32, steps: CRASHES * 125 }
   : { users: 12, devices: 3, atOnce: 12, steps: 700 };
@@ -26,9 +26,9 @@ const TOMBSTONE_MS = 60_000;
 const NOTE_MS = 400 * 86_400_000;
 
 /** All that sessions of an idle time of half an hour come to; a list is told of one again only after a quarter of an hour. */
-const DEATHS = killPoints(['ADD', 'END', 'REMOVE', 'CREATE', 'SAVE', 'RENEW', 'DESTROY']);
+const DEATHS = killPoints(['ADD', 'LISTED', 'END', 'REMOVE', 'CREATE', 'SAVE', 'RENEW', 'DESTROY']);
 /** What leaves something behind, once each. */
-const SHORT_DEATHS = killPoints(['ENTER', 'ADD', 'CREATE', 'RENEW']);
+const SHORT_DEATHS = killPoints(['ENTER', 'ADD', 'LISTED', 'CREATE', 'RENEW']);
 
 /** So many, each as often as any other but for one. */
 function deathsOf(count: number, chance: Chance): KillPoint[] {

@@ -1,6 +1,7 @@
 import { Redis, type Command } from 'ioredis';
 import { writeSync } from 'node:fs';
 import type { Script } from '../../lib/redis/script.js';
+import { CREATE, CREATE_LISTED } from '../../lib/stores/redis/create-scripts.js';
 import * as ofLists from '../../lib/stores/redis/index-scripts.js';
 import * as ofRecords from '../../lib/stores/redis/scripts.js';
 
@@ -10,7 +11,8 @@ const SCRIPTS: Readonly<Record<string, Script>> = {
   ENTER: ofLists.ENTER_ENTRY,
   END: ofLists.END_ENTRIES,
   REMOVE: ofLists.REMOVE_ENTRIES,
-  CREATE: ofRecords.CREATE,
+  CREATE,
+  LISTED: CREATE_LISTED,
   SAVE: ofRecords.SAVE,
   RENEW: ofRecords.RENEW,
   DESTROY: ofRecords.DESTROY,

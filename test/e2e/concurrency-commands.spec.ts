@@ -98,7 +98,7 @@ const ROWS: Row[] = [
     request: 'logs in without a session before',
     begins: 'without a session',
     use: (session) => session.authenticate('anna'),
-    commands: ['name', 'create'],
+    commands: ['createListed'],
     roundTrips: 1,
   },
   {

@@ -5,7 +5,9 @@ import { RedisCommands } from '../../lib/redis/commands.js';
 import { MARK_POINT, TIME_OF, type Script } from '../../lib/redis/script.js';
 import { RedisOldSessions } from '../../lib/stores/migration/old-sessions.js';
 import * as oldScripts from '../../lib/stores/migration/scripts.js';
+import * as createScripts from '../../lib/stores/redis/create-scripts.js';
 import * as indexScripts from '../../lib/stores/redis/index-scripts.js';
+import { isOnePlace, WRITE_SECOND } from '../../lib/stores/redis/one-place.js';
 import * as ownScripts from '../../lib/stores/redis/scripts.js';
 import { RedisSessionIndex } from '../../lib/stores/redis/redis-index.js';
 import type { IndexName } from '../../lib/core/session-index.js';
@@ -21,10 +23,11 @@ const PAIRS = new Set(['RENAME']);
 
 /** Every script that there is, by its hash. */
 const SCRIPTS = new Map(
-  [ownScripts, indexScripts, oldScripts, { TIME_OF, MARK_POINT }].flatMap((module) =>
-    Object.entries(module as Record<string, Partial<Script>>).flatMap(([name, { sha1 }]) =>
-      sha1 === undefined ? [] : [[sha1, name] as const],
-    ),
+  [ownScripts, createScripts, indexScripts, oldScripts, { TIME_OF, MARK_POINT, WRITE_SECOND }].flatMap(
+    (module) =>
+      Object.entries(module as Record<string, Partial<Script>>).flatMap(([name, { sha1 }]) =>
+        sha1 === undefined ? [] : [[sha1, name] as const],
+      ),
   ),
 );
 
@@ -59,7 +62,7 @@ describe('every key that a script touches', () => {
     const { store: guests } = await anonymousNode(redis.port);
     const client = await connect(redis.port);
     const commands = new RedisCommands(client, { address: 'test', via: 'host' }, 2_000);
-    const index = new RedisSessionIndex(commands, { keyPrefix: PREFIX });
+    const index = new RedisSessionIndex(commands, { keyPrefix: PREFIX, isWithRecords: () => true });
     const old = new RedisOldSessions(commands, {
       keyPrefix: PREFIX,
       libraries: [{ library: 'express-session', prefix: 'sess:' }],
@@ -70,6 +73,10 @@ describe('every key that a script touches', () => {
     await client.set(`${PREFIX}{aaaa}${'x'.repeat(43)}`, 'no hash');
     await store.load(`aaaa${'x'.repeat(43)}` as never);
     const anna = 'anna';
+    expect(await isOnePlace(commands, PREFIX)).toBe(true);
+    const first = freshId();
+    const entry = index.joint(anna, first, { lifeMs: 60_000 });
+    await store.create(first, newSession({}, { principal: anna, authenticated: true, entry }));
     const ids = Array.from({ length: 40 }, () => freshId());
     for (const id of ids) await index.add(anna, id, { lifeMs: 1, replaces: ids[0] });
     await index.add(anna, freshId(), { lifeMs: 60_000, limit: 1, evict: true });

@@ -14,6 +14,7 @@ import type { SessionToken } from '../../lib/core/token.js';
 import { UserSessions } from '../../lib/core/user-sessions.js';
 import { RedisSessionIndex } from '../../lib/stores/redis/redis-index.js';
 import { RedisStore } from '../../lib/stores/redis/redis-store.js';
+import { CREATE_LISTED } from '../../lib/stores/redis/create-scripts.js';
 import { ADD_ENTRY } from '../../lib/stores/redis/index-scripts.js';
 import { RULES } from '../unit/core/helpers.js';
 import { Chance, DEVICES, type UsersProgram } from './users-program.js';
@@ -100,7 +101,7 @@ class ScheduledCommands implements RedisExecutor {
 
   run(script: Script, keys: readonly string[], args: readonly Argument[]): Promise<unknown> {
     return this.#inTurn(() => {
-      if (script === ADD_ENTRY) this.#owner.namedAt = this.#tick();
+      if (script === ADD_ENTRY || script === CREATE_LISTED) this.#owner.namedAt = this.#tick();
       return this.#inner.run(script, keys, args);
     });
   }
@@ -174,7 +175,10 @@ export async function runUsers(program: UsersProgram, client: RedisClient): Prom
     const quiet = { verbose: () => undefined, debug: () => undefined, warn: () => undefined };
     const users = new UserSessions({
       store,
-      index: new RedisSessionIndex(scheduled, { keyPrefix: PREFIX }),
+      index: new RedisSessionIndex(scheduled, {
+        keyPrefix: PREFIX,
+        isWithRecords: () => program.inOnePlace,
+      }),
       rules: { maxSessionsPerUser: program.limit, sessionLimitPolicy: program.policy },
       events,
       log: quiet,

@@ -36,6 +36,8 @@ export type UserAction =
 export interface UsersProgram {
   readonly seed: number;
   readonly limit: number;
+  /** Whether a list and a record can be written in one step. */
+  readonly inOnePlace: boolean;
   readonly policy: 'evict-oldest' | 'reject';
   readonly actions: readonly (UserAction & {
     readonly node: number;
@@ -66,6 +68,7 @@ export function usersProgram(seed: number): UsersProgram {
   return {
     seed,
     limit: chance.below(3) === 0 ? 1 + chance.below(2) : 0,
+    inOnePlace: chance.below(2) === 0,
     policy: chance.pick(['evict-oldest', 'reject']),
     actions: Array.from({ length }, () => {
       const action = chance.pick(WEIGHTS);

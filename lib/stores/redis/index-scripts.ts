@@ -1,4 +1,4 @@
-import { NOW, scriptOf, type Script } from '../../redis/script.js';
+import { NOW, scriptOf } from '../../redis/script.js';
 
 /**
  * The scripts of the index of users' sessions, each with its contract above it. What they have in common with those of the
@@ -26,7 +26,7 @@ const isEntry = (field: string): string => `string.byte(${field}) ~= ${'@'.charC
  * Puts an entry, and forgets old ones where the list has doubled since that was done last: each has its turn. What short
  * lists do not need is not asked for.
  */
-const put = (id: string, life: string): string => `
+export const putEntry = (id: string, life: string): string => `
 local till = string.format('%.0f', now + ${life})
 redis.call('HSET', key, ${id}, till .. ' ' .. added .. ' ' .. login .. ' ' .. replaces .. ' ' .. device)
 local size = redis.call('HLEN', key)
@@ -84,14 +84,11 @@ if old ~= '' then
   local _, _, before, _, there = string.match(redis.call('HMGET', key, old)[1] or '', ${PARTS})
   if before and ARGV[6] == '1' then login, device = before, there end
 end
-${put('id', 'ARGV[3]')}
+${putEntry('id', 'ARGV[3]')}
 return {1, now, beyond}
 `,
   { hasDeadline: true },
 );
-
-/** The same where the record is sent behind it, and must not come to be before its entry. */
-export const ADD_ENTRY_ONCE: Script = { ...ADD_ENTRY, isSentOnce: true };
 
 /**
  * Adds the entry of a session that exists, or keeps the one that is there for longer.
@@ -106,7 +103,7 @@ if not added then
   if ended and tonumber(ARGV[4]) <= tonumber(ended) then return {0, now} end
   added, login, replaces, device = this, ARGV[4], '-', ''
 end
-${put('ARGV[2]', 'ARGV[3]')}
+${putEntry('ARGV[2]', 'ARGV[3]')}
 return {1, now}
 `,
   { hasDeadline: true },

@@ -5,6 +5,7 @@ import {
   type IndexEntry,
   type IndexName,
   type IndexReading,
+  type JointEntry,
   type SessionDevice,
   type SessionIndex,
 } from '../../core/session-index.js';
@@ -14,14 +15,7 @@ import { tooLate } from '../../redis/failure.js';
 import { asPattern, scanned } from '../../redis/scan.js';
 import { SCRIPT_STATUS, type Script } from '../../redis/script.js';
 import { ValueKey } from '../layers/key-ring.js';
-import {
-  ADD_ENTRY,
-  ADD_ENTRY_ONCE,
-  END_ENTRIES,
-  ENTER_ENTRY,
-  REMOVE_ENTRIES,
-  STANDS,
-} from './index-scripts.js';
+import { ADD_ENTRY, END_ENTRIES, ENTER_ENTRY, REMOVE_ENTRIES, STANDS } from './index-scripts.js';
 import { opaque } from './opaque.js';
 
 /** What of the settings concerns the index. */
@@ -30,6 +24,8 @@ interface RedisIndexOptions {
   readonly keyPrefix: string;
   /** The operator's keys, newest first: users are named by an HMAC, and devices sealed. None: by a hash, in plain. */
   readonly encryptionKeys?: readonly Uint8Array[] | undefined;
+  /** Whether a script may touch a list and a record at once: see {@link isOnePlace}. Asked for each session. Default: no. */
+  readonly isWithRecords?: (() => boolean) | undefined;
 }
 
 /**
@@ -59,18 +55,17 @@ export class RedisSessionIndex implements SessionIndex {
   readonly #commands: RedisExecutor;
   readonly #prefix: string;
   readonly #keys: readonly DerivedKeys[];
+  readonly #isWithRecords: () => boolean;
 
-  constructor(commands: RedisExecutor, { keyPrefix, encryptionKeys = [] }: RedisIndexOptions) {
+  constructor(commands: RedisExecutor, options: RedisIndexOptions) {
+    const { keyPrefix, encryptionKeys = [], isWithRecords = () => false } = options;
     this.#commands = commands;
+    this.#isWithRecords = isWithRecords;
     this.#prefix = `${keyPrefix}user:`;
     this.#keys = encryptionKeys.map((key) => ({
       name: derived(key, 'principal'),
       device: new ValueKey(derived(key, 'device')),
     }));
-  }
-
-  get isOrdered(): boolean {
-    return this.#commands.isOrdered?.(ADD_ENTRY) === true;
   }
 
   namesOf(principal: string): readonly IndexName[] {
@@ -81,14 +76,23 @@ export class RedisSessionIndex implements SessionIndex {
     return hashes.map((whole) => whole.slice(0, NAME_LENGTH) as IndexName);
   }
 
-  async add(principal: string, id: SessionId, addition: IndexAddition): Promise<IndexAdded> {
-    const { lifeMs, replaces, keepsLogin = false, device, limit = 0, evict = false, isFollowed } = addition;
+  joint(
+    principal: string,
+    _id: SessionId,
+    { lifeMs, device }: Pick<IndexAddition, 'lifeMs' | 'device'>,
+  ): JointEntry | undefined {
+    if (!this.#isWithRecords()) return undefined;
     const [name] = this.namesOf(principal) as [IndexName];
-    const args = [id, Math.round(lifeMs), device === undefined ? '' : opaque(this.#seal(device))];
+    return { list: this.#key(name), terms: this.#terms(lifeMs, device) };
+  }
+
+  async add(principal: string, id: SessionId, addition: IndexAddition): Promise<IndexAdded> {
+    const { lifeMs, replaces, keepsLogin = false, device, limit = 0, evict = false } = addition;
+    const [name] = this.namesOf(principal) as [IndexName];
+    const args = [id, ...this.#terms(lifeMs, device)];
     if (replaces !== undefined || limit > 0)
       args.push(replaces ?? '', keepsLogin ? 1 : 0, limit, evict ? 1 : 0);
-    const script = isFollowed === true ? ADD_ENTRY_ONCE : ADD_ENTRY;
-    const [status, now, rest] = await this.#run(script, [this.#key(name)], args);
+    const [status, now, rest] = await this.#run(ADD_ENTRY, [this.#key(name)], args);
     if (status === 0) return { status: 'full', reading: this.#reading(now, rest) };
     return { status: 'added', beyond: rest.map(String) as SessionId[] };
   }
@@ -128,6 +132,11 @@ export class RedisSessionIndex implements SessionIndex {
       const name = key.slice(before.length, -after.length);
       if (key.endsWith(after) && name.length === NAME_LENGTH) yield name as IndexName;
     }
+  }
+
+  /** What is told of a session that is added, whichever way. */
+  #terms(lifeMs: number, device: SessionDevice | undefined): Argument[] {
+    return [Math.round(lifeMs), device === undefined ? '' : opaque(this.#seal(device))];
   }
 
   #key(name: IndexName): string {

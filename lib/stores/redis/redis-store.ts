@@ -17,6 +17,7 @@ import type {
 import { TOMBSTONE_MS } from '../../core/store.js';
 import { SessionFormatError, SessionStoreUnavailableError } from '../../core/errors.js';
 import type { SessionLimits } from '../../core/limits.js';
+import type { JointEntry } from '../../core/session-index.js';
 import type { SessionId } from '../../core/token.js';
 import type { Argument, RedisExecutor } from '../../redis/executor.js';
 import { healthOf } from './health.js';
@@ -41,7 +42,8 @@ import { headArguments, lifeMs } from './record-head.js';
 import type { MessageSender } from './session-messages.js';
 import { tooLate } from '../../redis/failure.js';
 import { SCRIPT_STATUS, type Script } from '../../redis/script.js';
-import { COMPARE_AND_SET, CREATE, DESTROY, RENEW, SAVE, QUARANTINE, TELL, TOUCH } from './scripts.js';
+import { CREATE, CREATE_LISTED } from './create-scripts.js';
+import { COMPARE_AND_SET, DESTROY, RENEW, SAVE, QUARANTINE, TELL, TOUCH } from './scripts.js';
 import { asPattern, scanned } from '../../redis/scan.js';
 
 /** What of the settings concerns the records. */
@@ -124,12 +126,12 @@ export class RedisStore implements SessionStore, Quarantine {
   }
 
   async create(id: SessionId, session: NewSession): Promise<WriteOutcome> {
-    const { absoluteTimeout, authenticatedAt, indexed, from, cookie, kept } = session;
+    const { absoluteTimeout, authenticatedAt, indexed, entry, from, cookie, kept } = session;
     // The script knows better when the index was told of it.
     const owed = this.#own(id, { cookie, kept });
     const own = owed instanceof Promise ? await owed : owed;
     if (from !== undefined) own.push([FROM_FIELD, from]);
-    const times = { absoluteTimeout, authenticatedAt, indexed, own };
+    const times = { absoluteTimeout, authenticatedAt, indexed, entry, own };
     const outcome = await this.#create(id, session, times, this.#tells);
     if (outcome.status === 'written' || (from !== undefined && outcome.status === 'absent')) return outcome;
     if (outcome.status === 'ended') return { ...outcome, newIdEnded: true };
@@ -274,6 +276,7 @@ export class RedisStore implements SessionStore, Quarantine {
       absoluteDeadline?: number | undefined;
       authenticatedAt?: number | undefined;
       indexed?: boolean | undefined;
+      entry?: JointEntry | undefined;
       own: readonly OwnField[];
     },
     tells: readonly Argument[],
@@ -284,7 +287,9 @@ export class RedisStore implements SessionStore, Quarantine {
     const existed = createdAt !== 0 || absoluteDeadline !== 0 || authenticatedAt !== 0;
     const lasting = isLasting(session);
     const copy = this.#copy(lasting);
+    const { entry } = times;
     const args: Argument[] = [
+      ...((entry?.terms ?? []) as readonly Argument[]),
       ...tells,
       codec,
       principal === undefined ? '' : opaque(principal),
@@ -295,9 +300,13 @@ export class RedisStore implements SessionStore, Quarantine {
       existed ? `${createdAt} ${absoluteDeadline} ${authenticatedAt}` : '',
       flag(indexed),
     ];
-    return this.#commands
-      .run(CREATE, [this.#key(id)], withPairs(args, session.attributes, own))
-      .then((reply) => this.#outcome(reply as unknown[]));
+    withPairs(args, session.attributes, own);
+    const key = this.#key(id);
+    const reply =
+      entry === undefined
+        ? this.#commands.run(CREATE, [key], args)
+        : this.#commands.run(CREATE_LISTED, [key, entry.list], args);
+    return reply.then((values) => this.#outcome(values as unknown[]));
   }
 
   #changeArguments(change: SessionChange): Argument[] {

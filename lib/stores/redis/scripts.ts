@@ -5,7 +5,7 @@ import { SIZE_PAIR, withinLimits } from './script-limits.js';
 import { NOW, scriptOf, type Script } from '../../redis/script.js';
 
 /**
- * Every Lua script of the package, each with its contract above it.
+ * The Lua scripts of records, each with its contract above it; what begins one is in create-scripts.ts.
  *
  * A record is a hash. Fields that begin with `@` are ours, an attribute's name that begins with `@` is stored with a
  * second one. They are few, for each is sent and parsed with each load, and short: a hash with a value of over 64
@@ -26,7 +26,7 @@ import { NOW, scriptOf, type Script } from '../../redis/script.js';
  * renewed to, and `@follow` if that was no login: until when the old id is served as the new one, 0 for not at all.
  *
  * Common ground:
- * - Each script touches one key, or keys of one slot (the tag in braces), so that Redis Cluster can run it.
+ * - Each script but CREATE_LISTED touches one key, or keys of one slot (the tag in braces), so that Redis Cluster can run it.
  * - No script has a `#!lua` line: with one, Redis refuses even reads when it is full.
  * - Times are those of Redis, in epoch milliseconds. ARGV[1] of each write is its deadline: a write
  *   that was reported as failed meanwhile must not be applied later.
@@ -40,7 +40,7 @@ import { NOW, scriptOf, type Script } from '../../redis/script.js';
  *   that refuses to publish changes nothing of what they do.
  * - What scripts share is text, not functions, which Redis would make anew in each run.
  */
-const IN_TIME = `${NOW}
+export const IN_TIME = `${NOW}
 if now > tonumber(ARGV[1]) then return {-3, now} end`;
 
 /** ARGV[2], which is the touch interval in ms, is taken out: each script counts what is its own from there on. */
@@ -51,18 +51,18 @@ local interval = tonumber(table.remove(ARGV, 2))`;
 const TELLING = `${UNLESS_LATE}
 local channel, node = table.remove(ARGV, 2), table.remove(ARGV, 2)`;
 /** Publishes words, Lua expressions, as one message. */
-const tell = (...words: string[]): string =>
+export const tell = (...words: string[]): string =>
   `if channel ~= '' then redis.pcall('PUBLISH', channel, node .. ' ' .. ${words.join(" .. ' ' .. ")}) end`;
 
 /** How `@v` begins in a record that is the key's own. */
-const beginning = (key: string): string =>
+export const beginning = (key: string): string =>
   `'${FORMAT_VERSION} ' .. string.sub(${key}, -${NAME_LENGTH}) .. ' '`;
 const BEGINNING_LENGTH = `${FORMAT_VERSION} `.length + NAME_LENGTH + 1;
 const isOwn = (v: string, key: string): string =>
   `string.sub(${v} or '', 1, ${BEGINNING_LENGTH}) == ${beginning(key)}`;
 const versionOf = (v: string): string => `(tonumber(string.match((${v} or '') .. ' ', '^(%d+) ')) or 0)`;
 /** The id that a key is for: a key ends in {tag}rest, an id is the same without braces. */
-const idOf = (key: string): string => `string.sub(${key}, -48, -45) .. string.sub(${key}, -43)`;
+export const idOf = (key: string): string => `string.sub(${key}, -48, -45) .. string.sub(${key}, -43)`;
 
 const PARTS = 'local idle, till, copy, authenticated, nodes';
 /** Into PARTS, which are nil where it is not as it should be. */
@@ -73,7 +73,7 @@ const putTogether = (key: string): string =>
   `${beginning(key)} .. idle .. ' ' .. till .. ' ' .. copy .. ' ' .. authenticated .. ' ' .. nodes`;
 
 /** Ends a write that has met a tombstone. */
-const hasEnded = (key: string): string => `
+export const hasEnded = (key: string): string => `
 local m = redis.call('HMGET', ${key}, '@next', '@follow')
 if not m[1] then return {-1} end
 if not m[2] then return {-1, ''} end
@@ -110,7 +110,7 @@ const written = (key: string): string => `
 local ttl${TTL}${expireIn(key)}`;
 
 /** Starts the life of what was written, of `ttl` ms; one that is over ends it. */
-const expireIn = (key: string): string => `
+export const expireIn = (key: string): string => `
 if ttl <= 0 then
   redis.call('DEL', ${key})
   return {0}
@@ -172,43 +172,6 @@ return now
 `,
   { tellsTime: true },
 );
-
-/**
- * Writes a record where there is none.
- * KEYS record · ARGV deadline, channel of messages or '', who writes, codec, principal or '', idle seconds, "copy authenticated local"
- * as in `@v`, the life in ms that these stand for, absolute timeout in seconds or 0, then '' or, of a session that exists
- * already, "created deadline login": when it was created or 0 = now, its absolute deadline or 0, when its principal logged in
- * or 0 = now; 1 if the index has just been told of it or 0; then name and bytes of each field.
- * Reply: that of a write; {0} if there is a record already.
- */
-export const CREATE = script(`${IN_TIME}
-local key, channel, node = KEYS[1], ARGV[2], ARGV[3]
-local there = redis.call('HMGET', key, '@v', '@ended')
-if there[2] then${hasEnded('key')}
-end
-if there[1] then return {0} end
-local created, till, login = '0', '0', '0'
-if ARGV[10] ~= '' then created, till, login = string.match(ARGV[10], '^(%S+) (%S+) (%S+)$') end
-if created == '0' then created = this end
-if till == '0' and ARGV[9] ~= '0' then till = string.format('%.0f', now + ARGV[9] * 1000) end
-if ARGV[5] == '' then login = '0' elseif login == '0' then login = this end
-local v = ${beginning('key')} .. ARGV[6] .. ' ' .. till .. ' ' .. ARGV[7]
-local info = created .. ' ' .. login .. ' ' .. ARGV[4] .. ' ' .. ARGV[5]
-local last = math.min(#ARGV, 1011)
-if ARGV[11] == '1' then
-  redis.call('HSET', key, '@v', v, '@used', this, '@info', info, '@index', this, unpack(ARGV, 12, last))
-else
-  redis.call('HSET', key, '@v', v, '@used', this, '@info', info, unpack(ARGV, 12, last))
-end
-for i = 1012, #ARGV, 1000 do redis.call('HSET', key, unpack(ARGV, i, math.min(i + 999, #ARGV))) end
-${tell("'created'", idOf('key'), "'-'", 'ARGV[5]')}
-if till == '0' then
-  redis.call('PEXPIRE', key, ARGV[8])
-  return {1, now, 0}
-end
-local ttl = math.min(ARGV[8], till - now)
-${expireIn('key')}
-`);
 
 /**
  * Applies a change to a record that exists. Who has loaded the record shows its `@v`, and says what that makes of the write: as long
@@ -377,6 +340,6 @@ redis.call('PEXPIRE', aside, ARGV[1])
 return 1
 `);
 
-function script(lua: string): Script {
+export function script(lua: string): Script {
   return scriptOf(lua, { hasDeadline: lua.includes(IN_TIME) });
 }

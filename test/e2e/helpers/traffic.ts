@@ -1,4 +1,5 @@
-import { COMPARE_AND_SET, CREATE, DESTROY, RENEW, SAVE, TOUCH } from '../../../lib/stores/redis/scripts.js';
+import { CREATE, CREATE_LISTED } from '../../../lib/stores/redis/create-scripts.js';
+import { COMPARE_AND_SET, DESTROY, RENEW, SAVE, TOUCH } from '../../../lib/stores/redis/scripts.js';
 import {
   ADD_ENTRY,
   END_ENTRIES,
@@ -10,6 +11,8 @@ import { type Command, type CommandWatch } from '../../support/commands.js';
 
 const SCRIPTS = {
   create: CREATE,
+  /** With its entry in the index of users' sessions. */
+  createListed: CREATE_LISTED,
   save: SAVE,
   renew: RENEW,
   compareAndSet: COMPARE_AND_SET,

@@ -57,38 +57,40 @@ describe("a user's sessions", () => {
     expect(await reservation.written()).toBe(false);
   });
 
-  it('a new one need not wait for its name where both go the same way, and ends where that was refused', async () => {
-    const { store, index } = start();
-    const refusal = new Error('late');
-    let refuse = (): void => undefined;
-    const slow = Object.create(index, {
-      add: { value: () => new Promise((_, reject) => (refuse = () => reject(refusal))) },
-      namesOf: { value: index.namesOf.bind(index) },
-    }) as MemorySessionIndex;
+  it('a new one is named by its write where that can be one step, and else beforehand', async () => {
+    const { store } = start();
+    const entry = { list: 'of anna', terms: [] };
+    const asked: string[] = [];
     const events = { emit: () => undefined };
-    const users = (isOrdered: boolean): UserSessions =>
+    class Noting extends MemorySessionIndex {
+      readonly joint = (): typeof entry | undefined => this.given;
+      constructor(private readonly given: typeof entry | undefined) {
+        super(() => 0);
+      }
+      override add(...args: Parameters<MemorySessionIndex['add']>): ReturnType<MemorySessionIndex['add']> {
+        asked.push(args[0]);
+        return super.add(...args);
+      }
+    }
+    const users = (joint: typeof entry | undefined, maxSessionsPerUser = 0): UserSessions =>
       new UserSessions({
         store,
-        index: Object.create(slow, { isOrdered: { value: isOrdered } }) as MemorySessionIndex,
-        rules: { maxSessionsPerUser: 0, sessionLimitPolicy: 'reject' },
+        index: new Noting(joint),
+        rules: { maxSessionsPerUser, sessionLimitPolicy: 'reject' },
         events,
         log: { debug: () => undefined },
         now: () => 0,
       });
-    const id = freshId();
-    const reservation = await users(true).reserve('anna', id, 1800, { isNew: true });
-    expect((await store.create(id, session())).status).toBe('written');
-    refuse();
-    await expect(reservation.written()).rejects.toBe(refusal);
-    expect((await store.load(id)).status).toBe('ended');
-    // What an id change moves would be lost; and of two connections nobody knows which is faster.
-    for (const [isOrdered, isNew] of [
-      [true, false],
-      [false, true],
+    const reservation = await users(entry).reserve('anna', freshId(), 1800, { isNew: true });
+    expect([reservation.entry, await reservation.written(), asked]).toEqual([entry, true, []]);
+    // There are two places; a limit, which only the list can keep; an id change, whose write would not take the entry along.
+    for (const [joint, limit, isNew, who] of [
+      [undefined, 0, true, 'bert'],
+      [entry, 9, true, 'carl'],
+      [entry, 0, false, 'dora'],
     ] as const) {
-      const waits = users(isOrdered).reserve('anna', freshId(), 1800, { isNew });
-      refuse();
-      await expect(waits).rejects.toBe(refusal);
+      const { entry: none } = await users(joint, limit).reserve(who, freshId(), 1800, { isNew });
+      expect([none, asked.at(-1)]).toEqual([undefined, who]);
     }
   });
 

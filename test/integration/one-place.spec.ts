@@ -1,0 +1,182 @@
+import { beforeAll, describe, expect, it } from '@jest/globals';
+import slotOf from 'cluster-key-slot';
+import { SessionStoreUnavailableError } from '../../lib/core/errors.js';
+import type { IndexName, JointEntry } from '../../lib/core/session-index.js';
+import { RedisCommands } from '../../lib/redis/commands.js';
+import { ForwardingExecutor, type Argument, type RedisExecutor } from '../../lib/redis/executor.js';
+import type { Script } from '../../lib/redis/script.js';
+import { isOnePlace } from '../../lib/stores/redis/one-place.js';
+import { RedisSessionIndex } from '../../lib/stores/redis/redis-index.js';
+import { RedisStore } from '../../lib/stores/redis/redis-store.js';
+import { freshId, newSession } from '../contract/builders.js';
+import { connect, PREFIX, redisStore, TOMBSTONE_MS } from '../contract/redis-helpers.js';
+import { startPlayground } from '../e2e/helpers/playground.js';
+import { takeWrites } from '../e2e/helpers/traffic.js';
+import { onCleanup } from '../support/cleanup.js';
+import { watchCommands } from '../support/commands.js';
+import { Browser } from '../support/cookie-jar.js';
+import { eventually } from '../support/eventually.js';
+import { redisClient } from '../support/redis-client.js';
+import { startRedis, type RedisProcess } from '../support/redis-server.js';
+
+const commandsOn = async (port: number): Promise<RedisCommands> =>
+  new RedisCommands(await connect(port), { address: 'test', via: 'host' }, 20_000);
+
+let redis: RedisProcess;
+beforeAll(async () => {
+  redis = await startRedis();
+});
+
+/** A server of a cluster that has all of its slots. */
+async function loneClusterNode(): Promise<RedisProcess> {
+  const node = await startRedis({ args: ['--cluster-enabled', 'yes'] });
+  const admin = redisClient(node.port);
+  await admin.call('CLUSTER', 'ADDSLOTSRANGE', '0', '16383');
+  await eventually('the cluster is up', async () =>
+    String(await admin.call('CLUSTER', 'INFO')).includes('cluster_state:ok') ? true : undefined,
+  );
+  return node;
+}
+
+/** As proxies do that spread keys over servers without telling: a script runs where its first key is. */
+class Spreading extends ForwardingExecutor {
+  protected readonly inner: RedisExecutor;
+  readonly #others: readonly RedisExecutor[];
+
+  constructor(inner: RedisExecutor, ...others: RedisExecutor[]) {
+    super();
+    this.inner = inner;
+    this.#others = others;
+  }
+
+  #of(key = ''): RedisExecutor {
+    const all = [this.inner, ...this.#others];
+    return all[slotOf(key) % all.length] as RedisExecutor;
+  }
+
+  override load(key: string, only?: readonly string[]): ReturnType<RedisExecutor['load']> {
+    return this.#of(key).load(key, only);
+  }
+
+  override run(script: Script, keys: readonly string[], args: readonly Argument[]): Promise<unknown> {
+    return this.#of(keys[0]).run(script, keys, args);
+  }
+}
+
+describe('whether lists and records are in one place', () => {
+  it('is so on a Redis of its own, of which nothing is left', async () => {
+    expect(await isOnePlace(await commandsOn(redis.port), PREFIX)).toBe(true);
+    expect(await redisClient(redis.port).keys('*')).toEqual([]);
+  });
+
+  it('is not so on a server of a cluster that is reached as if it were alone', async () => {
+    const { port } = await loneClusterNode();
+    expect(await isOnePlace(await commandsOn(port), PREFIX)).toBe(false);
+  });
+
+  it('is not so behind what spreads keys over servers and runs a script where its first key is', async () => {
+    const { port } = await startRedis();
+    const spreading = new Spreading(await commandsOn(redis.port), await commandsOn(port));
+    expect(await isOnePlace(spreading, PREFIX)).toBe(false);
+  });
+
+  it('is not known, and so not relied on, where the server refuses to write', async () => {
+    const { port } = await startRedis({ args: ['--maxmemory', '1'] });
+    expect(await isOnePlace(await commandsOn(port), PREFIX)).toBe(false);
+  });
+});
+
+describe('a session and its entry in one step', () => {
+  const indexOn = (commands: RedisExecutor): RedisSessionIndex =>
+    new RedisSessionIndex(commands, { keyPrefix: PREFIX, isWithRecords: () => true });
+
+  const entriesOf = async (index: RedisSessionIndex, user: string): Promise<string[]> =>
+    (await index.read(index.namesOf(user)[0] as IndexName)).entries.map(({ id }) => id);
+
+  const login = (user: string, entry: JointEntry | undefined): ReturnType<typeof newSession> =>
+    newSession({}, { principal: user, authenticated: true, indexed: true, entry });
+
+  it('are there together, the device with them', async () => {
+    const index = indexOn(await commandsOn(redis.port));
+    const store = await redisStore(redis.port);
+    const device = { address: '10.0.0.1', userAgent: 'Mosaic' };
+    for (let n = 0; n < 40; n += 1) {
+      const id = freshId();
+      const entry = index.joint('anna', id, { lifeMs: 60_000, device });
+      expect((await store.create(id, login('anna', entry))).status).toBe('written');
+      expect(await entriesOf(index, 'anna')).toContain(id);
+    }
+    const { entries, now } = await index.read(index.namesOf('anna')[0] as IndexName);
+    expect(entries).toHaveLength(40);
+    for (const { addedAt, loginAt, replaces, ...rest } of entries) {
+      expect({ ...rest, id: '' }).toEqual({ id: '', device });
+      expect([loginAt, replaces]).toEqual([addedAt, undefined]);
+      expect(now - addedAt).toBeLessThan(60_000);
+    }
+    expect(await redisClient(redis.port).pttl(keyOfList(index, 'anna'))).toBeGreaterThan(0);
+  });
+
+  it('are refused together: where the id has ended, is taken, or it is too late', async () => {
+    const commands = await commandsOn(redis.port);
+    const index = indexOn(commands);
+    const store = await redisStore(redis.port);
+    const ended = freshId();
+    await store.destroy(ended, { reserved: true });
+    const entryOf = (id: string): JointEntry | undefined =>
+      index.joint('bert', id as never, { lifeMs: 60_000 });
+    expect(await store.create(ended, login('bert', entryOf(ended)))).toMatchObject({ newIdEnded: true });
+    const taken = freshId();
+    await store.create(taken, newSession());
+    await expect(store.create(taken, login('bert', entryOf(taken)))).rejects.toMatchObject({
+      reason: 'DUPLICATE_ID',
+    });
+    // What is sent with a deadline that the server takes for over.
+    const late = new RedisStore(
+      new (class extends ForwardingExecutor {
+        protected readonly inner = commands;
+        override run(script: Script, keys: readonly string[], args: readonly Argument[]): Promise<unknown> {
+          return commands.client.callBuffer('EVAL', script.lua, keys.length, ...keys, 1, ...args);
+        }
+      })(),
+      { keyPrefix: PREFIX, topology: 'standalone', touchIntervalMs: 0, tombstoneMs: TOMBSTONE_MS },
+      () => Promise.resolve(),
+    );
+    const tooLate = freshId();
+    await expect(late.create(tooLate, login('bert', entryOf(tooLate)))).rejects.toThrow(
+      SessionStoreUnavailableError,
+    );
+    expect(await entriesOf(index, 'bert')).toEqual([]);
+    expect((await store.load(tooLate)).status).toBe('absent');
+  });
+
+  it('are refused together by a Redis that is full', async () => {
+    const { port } = await startRedis();
+    const index = indexOn(await commandsOn(port));
+    const store = await redisStore(port);
+    await redisClient(port).config('SET', 'maxmemory', '1');
+    const id = freshId();
+    const entry = index.joint('carl', id, { lifeMs: 60_000 });
+    await expect(store.create(id, login('carl', entry))).rejects.toMatchObject({ reason: 'OOM' });
+    expect(await redisClient(port).keys('*')).toEqual([]);
+  });
+
+  it.each([
+    ['of a Redis of its own', () => Promise.resolve(redis), ['createListed']],
+    ['beforehand, of a server of a cluster', loneClusterNode, ['name', 'create']],
+  ] as const)('is what a login is, %s', async (_, serverOf, commands) => {
+    const { port } = await serverOf();
+    const app = await startPlayground('fastify', { redis: { port } });
+    onCleanup(() => app.close());
+    // The clocks are known, and the scripts.
+    await app.visit(new Browser(app.url), (session) => session.authenticate('dora'));
+    const watch = await watchCommands(port);
+    await app.visit(new Browser(app.url), (session) => session.authenticate('dora'));
+    expect(await takeWrites(watch)).toEqual(commands);
+    expect(await app.sessions.count('dora')).toBe(2);
+    expect(await app.sessions.destroyAll('dora')).toBe(2);
+  });
+});
+
+function keyOfList(index: RedisSessionIndex, user: string): string {
+  return `${PREFIX}user:{${index.namesOf(user)[0] ?? ''}}`;
+}
