@@ -47,17 +47,20 @@ const TABLE = {
 };
 /**
  * Of those whose figures decide a goal, each time with new processes: two of one and the same application differ by up to a tenth
- * for as long as they live. `firstTurns` of each to warm up before its first workload, whichever that is, `warmUpTurns` before each.
+ * for as long as they live. `firstTurns` of each to warm up before its first workload, whichever that is, and before each that runs code of its
+ * own: the more there is of that, the longer V8 takes to compile it, and a server runs for longer. `warmUpTurns` before each, in any case.
  */
 const HEAT = options.quick
   ? { firstTurns: 2, warmUpTurns: 1, turns: 2 }
-  : { firstTurns: 6, warmUpTurns: 3, turns: 6 };
+  : { firstTurns: 10, warmUpTurns: 3, turns: 3 };
+/** What each application has code of its own for. */
+const OF_ITS_OWN = ['read', 'change', 'login'];
 /** Quick: what takes long is left out. */
 const inTable = (name, workload) =>
   takesPart(name, workload) && !(options.quick && WORKLOADS[workload].kib > 0);
 const heats = Number(options.heats ?? (options.quick ? 1 : 7));
 /** On Node versions that decide nothing. */
-const otherHeats = Math.min(heats, 3);
+const otherHeats = Math.min(heats, 1);
 const connections = Number(options.connections);
 const chosen = (names, list) => names.filter((name) => list === '' || list.split(',').includes(name));
 
@@ -132,8 +135,11 @@ async function runHeat(heat, node, adapter) {
   await run({
     ...{ adapter, node, workloads: short, takesPart: decides },
     measure: async (workload, contests) => {
-      const cold = contests.filter((contest) => !warm.has(contest));
-      await inTurns(cold, HEAT.firstTurns, heat, (contest) => turnOf(contest, WORKLOADS[workload]));
+      const cold = contests.filter((contest) => OF_ITS_OWN.includes(workload) || !warm.has(contest));
+      // Of one connection there are too few requests to warm up with.
+      const { connections: few, kib } = WORKLOADS[workload];
+      const warming = few === undefined ? workload : 'read';
+      await inTurns(cold, HEAT.firstTurns, heat, (contest) => turnOf(contest, { ...WORKLOADS[warming], kib }));
       for (const contest of cold) warm.add(contest);
       await measure(deciding, { ...HEAT, rounds: 1 }, workload, contests, heat, node.major);
     },
