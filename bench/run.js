@@ -139,7 +139,9 @@ async function runHeat(heat, node, adapter) {
       // Of one connection there are too few requests to warm up with.
       const { connections: few, kib } = WORKLOADS[workload];
       const warming = few === undefined ? workload : 'read';
-      await inTurns(cold, HEAT.firstTurns, heat, (contest) => turnOf(contest, { ...WORKLOADS[warming], kib }));
+      await inTurns(cold, HEAT.firstTurns, heat, (contest) =>
+        turnOf(contest, { ...WORKLOADS[warming], kib }),
+      );
       for (const contest of cold) warm.add(contest);
       await measure(deciding, { ...HEAT, rounds: 1 }, workload, contests, heat, node.major);
     },

@@ -2,7 +2,7 @@ import type { Server } from 'node:http';
 import type { Socket } from 'node:net';
 import type { NodeResponse } from './outgoing-message.js';
 
-/** Whether a client that has sent its last byte still gets answers: Node's own, and not in its types. */
+/** `httpAllowHalfOpen`: whether a client that has closed its half of the connection still gets answers. Missing in Node's types. */
 type HalfOpenServer = Server & { httpAllowHalfOpen?: boolean };
 type ServerSocket = Socket & {
   readonly server?: HalfOpenServer;
@@ -11,16 +11,16 @@ type ServerSocket = Socket & {
   [GUARD]?: Guard;
 };
 
-/** What is known of a connection that carried a waiting response once. */
+/** The state of a connection that has carried a waiting response. */
 interface Guard {
   /**
-   * Its responses that wait, one as a rule; those behind others have no socket yet. An array and not a set: the table of a set that
-   * changes with each response is replaced again and again, and the garbage collector takes what is left in the old ones for alive.
+   * Its responses that wait, usually one; those behind others have no socket yet. An array and not a Set: a Set that changes with each
+   * response replaces its table again and again, and old tables keep their entries alive until the next full garbage collection.
    */
   readonly waiting: NodeResponse[];
   /**
-   * Of those the one whose turn it is: what is behind another is broken off with it, as in plain Node. As what has been destroyed
-   * while it was behind, and destroys the connection when it gets it.
+   * The one whose turn it is. A response behind another is broken off with it, as in plain Node; so is one that was destroyed while
+   * it was behind, which destroys the connection when its turn comes.
    */
   first: NodeResponse | undefined;
   /** Somebody has destroyed the connection since the response that it carries was ended. */
@@ -32,11 +32,11 @@ const GUARD = Symbol('nestjs-redis-session:connection');
 const guarded = new WeakMap<Server, Set<ServerSocket>>();
 
 /**
- * Keeps the connection of a response that has been ended, and still waits, from being destroyed: in plain Node its bytes would
- * have left by then. By `server.close()`, which takes a connection for idle as soon as the response that it carries says
- * `finished`; and by whoever destroys the connection himself, as Express does where a handler throws after its answer: that comes
- * once the bytes have left. And by Node itself, where the client has closed its half of the connection behind its request: then the
- * connection ends behind the answer, as in plain Node. The returned function is to be called after that.
+ * Keeps a connection from being destroyed while a response that was ended on it still waits; in plain Node its bytes would have left
+ * by then. Three would destroy it: `server.close()`, which takes a connection for idle as soon as its response says `finished`;
+ * whoever destroys the connection, as Express does where a handler throws after its answer, which is then done once the bytes have
+ * left; and Node itself, where the client has closed its half of the connection, which then ends after the answer, as in plain Node.
+ * @returns To be called when the response no longer waits.
  */
 export function holdConnection(response: NodeResponse): () => void {
   const socket = response.req.socket as ServerSocket | null;
@@ -52,7 +52,7 @@ export function holdConnection(response: NodeResponse): () => void {
   };
 }
 
-/** It has got its connection, and in plain Node its bytes have left now. */
+/** The response has got its connection. In plain Node its bytes would leave now. */
 function comesFirst(guard: Guard, response: NodeResponse): void {
   if (guard.waiting.includes(response)) guard.first = response;
 }
@@ -86,8 +86,8 @@ function guardOf(socket: ServerSocket): Guard {
 }
 
 /**
- * Lets a client close its half at certain moments: Node then ends the connection behind the last answer, where it breaks off
- * what is not answered otherwise. Its setting is the server's, so it stands for one event of one connection.
+ * Lets a client close its half at certain moments: Node then ends the connection after the last answer, and otherwise breaks
+ * off what is not answered yet. The setting belongs to the server, so it is changed for one event of one connection.
  */
 function allowHalfOpen(socket: ServerSocket, isAllowed: () => boolean): void {
   const { server } = socket;
@@ -97,7 +97,7 @@ function allowHalfOpen(socket: ServerSocket, isAllowed: () => boolean): void {
     before = server.httpAllowHalfOpen;
     if (isAllowed()) server.httpAllowHalfOpen = true;
   });
-  // Behind the listener that Node has added when the connection came.
+  // After the listener that Node added when the connection came.
   socket.on('end', () => (server.httpAllowHalfOpen = before ?? false));
 }
 
@@ -119,5 +119,5 @@ function watch(server: Server): Set<ServerSocket> {
 }
 
 function nothing(): void {
-  // A response of no connection.
+  // For a response without a connection there is nothing to do.
 }

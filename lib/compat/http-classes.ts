@@ -1,6 +1,6 @@
 import { IncomingMessage, ServerResponse } from 'node:http';
 
-/** What `http.createServer` makes requests and responses of. */
+/** The classes of requests and responses that `http.createServer` takes. */
 export interface HttpClasses {
   readonly IncomingMessage: typeof IncomingMessage;
   readonly ServerResponse: typeof ServerResponse;
@@ -10,12 +10,12 @@ export interface HttpClasses {
 const FAST_PROTOTYPES_SINCE = 24;
 
 /**
- * Classes whose objects have these prototypes from birth, so that who sets the very same later changes nothing: up to Node 22 an object
- * whose prototype has changed is slow for the rest of its life.
+ * Classes whose objects have these prototypes from the start, so that setting the same prototypes later changes nothing: up to Node 22
+ * an object whose prototype changes is slow for the rest of its life.
  *
- * Node's classes of today are functions that can be called upon an object that another one has made, which `class` does not
- * allow, and `Reflect.construct` makes slower than the change. Undefined where that has come to an end, where these are no
- * prototypes of requests and responses, or where this Node gains nothing by it.
+ * Node's classes are functions that can be called on an object that another function has made. `class` does not allow that, and
+ * `Reflect.construct` costs more than the change of prototype. Undefined where they are no such functions any more, where these are
+ * no prototypes of requests and responses, or where this Node gains nothing.
  */
 export function httpClassesWith(
   request: object,
@@ -36,7 +36,7 @@ export function httpClassesWith(
   }
 }
 
-/** A function that makes what a class makes, with another prototype. */
+/** A constructor like another one, whose objects have another prototype. */
 function calledBy<T extends typeof IncomingMessage | typeof ServerResponse>(made: T, prototype: object): T {
   const make = made as unknown as (this: object, ...args: unknown[]) => void;
   function Made(this: object, first: unknown, second: unknown): void {

@@ -1,8 +1,8 @@
 import { ConsoleLogger, Logger, type LogLevel } from '@nestjs/common';
 
 /**
- * The list of levels that Nest's console logger takes where nobody chose any: the very list, not one like it. Where
- * the environment chooses (NEST_LOG_LEVEL, since Nest 12), each logger has a list of its own, and none is this one.
+ * The array of levels that Nest's console loggers share where no levels were chosen; compared by identity. Where the
+ * environment chooses (NEST_LOG_LEVEL, since Nest 12), each logger has an array of its own.
  */
 const UNCHOSEN: unknown = ((one, other) => (one === other ? one : 'none'))(newLevels(), newLevels());
 
@@ -13,14 +13,14 @@ const UNCHOSEN: unknown = ((one, other) => (one === other ? one : 'none'))(newLe
 export function isAskedFor(level: LogLevel): boolean {
   const logger: unknown = Reflect.get(Logger, 'staticInstanceRef');
   if (!(logger instanceof ConsoleLogger)) return logger !== undefined && isAllowed(level);
-  // First, because it is asked at each request.
+  // Checked first, because this runs for each request.
   if (levelsOf(logger) === UNCHOSEN) return false;
-  // A logger settles its levels when it is first asked about one. It is asked itself: what Nest 11 tells of all loggers
-  // is what the application once said of the default one.
+  // A logger fixes its levels when it is first asked about one, so it is asked itself. Nest 11's static method tells what
+  // the application has set for the default logger.
   return logger.isLevelEnabled(level) && levelsOf(logger) !== UNCHOSEN;
 }
 
-/** For a logger of the application's own: every level, where none were set, for which Nest 11 says none. */
+/** For the application's own logger: every level, where none were set. Nest 11 would say none. */
 function isAllowed(level: LogLevel): boolean {
   return Reflect.get(Logger, 'logLevels') === undefined || Logger.isLevelEnabled(level);
 }
@@ -31,7 +31,7 @@ function newLevels(): unknown {
   return levelsOf(logger);
 }
 
-/** Where Nest keeps them. Undefined: it has not settled them yet, or keeps them elsewhere now. */
+/** The levels where Nest keeps them. Undefined: they are not fixed yet, or kept elsewhere in this version. */
 function levelsOf(logger: ConsoleLogger): unknown {
   return (Reflect.get(logger, 'options') as { logLevels?: unknown } | undefined)?.logLevels;
 }

@@ -2,10 +2,10 @@ import { IncomingMessage, ServerResponse } from 'node:http';
 import { Socket } from 'node:net';
 
 /**
- * What the deferred response leans on of Node's own: parts of `OutgoingMessage` that are no public API, the same in Node 20,
- * 22 and 24 (lib/_http_outgoing.js). Whatever writes to a response (`write`, `end`, `flushHeaders`, `uncork`, a pipe) checks its
- * arguments, renders the headers into `_header`, and then hands each piece of output to `_send`, which puts the
- * headers in front of the first one. So one method of one response is all that has to wait.
+ * The parts of Node's `OutgoingMessage` that the deferred response uses and that are no public API; the same in Node 20, 22 and
+ * 24 (lib/_http_outgoing.js). Whatever writes to a response (`write`, `end`, `flushHeaders`, `uncork`, a pipe) checks its
+ * arguments, renders the headers into `_header`, and hands each piece of output to `_send`, which puts the headers in front of
+ * the first one. So `_send` is the one method that has to wait.
  */
 export interface NodeResponse extends ServerResponse {
   /** The status line and headers as they leave; null until the response begins. */
@@ -26,7 +26,7 @@ export interface NodeResponse extends ServerResponse {
     callback?: SendCallback,
     size?: number,
   ): boolean;
-  /** Counts output that waits in the response, and wakes a producer whose turn it is. */
+  /** Counts output that waits in the response, and emits `drain` when it is to. */
   _onPendingData(bytes: number): void;
   /** Bytes of output that wait in the response. */
   outputSize: number;
@@ -42,10 +42,10 @@ type SendCallback = ((error?: Error | null) => void) | null | undefined;
 /** What `_send` is called with. */
 export type SendArguments = Parameters<NodeResponse['_send']>;
 
-/** Node's own methods. Asked for one by one when they are called: tracing tools put others there. */
+/** Node's own methods, looked up at each call, because tracing tools replace them. */
 export const NODE = ServerResponse.prototype as NodeResponse;
 
-/** Whether a response is one that Node itself sends: not HTTP/2's, nor one that only plays its part (Fastify's `inject()`). */
+/** Whether a response is one of Node's HTTP/1 server: not of HTTP/2, and not the stand-in of Fastify's `inject()`. */
 export function isNodeResponse(response: object): response is NodeResponse {
   if (!(response instanceof ServerResponse)) return false;
   const methods = Object.getPrototypeOf(response) as NodeResponse;
@@ -53,8 +53,8 @@ export function isNodeResponse(response: object): response is NodeResponse {
 }
 
 /**
- * The content type of a response that has begun, as it leaves: what was given to `writeHead` alone is not among the headers
- * that `getHeader` knows.
+ * The content type of a response that has begun, as it leaves. `getHeader` does not know headers that were only given to
+ * `writeHead`.
  */
 export function renderedContentType(response: ServerResponse): string | undefined {
   const rendered = (response as NodeResponse)._header;
@@ -62,7 +62,7 @@ export function renderedContentType(response: ServerResponse): string | undefine
 }
 
 /**
- * Changes headers of a response that has rendered them, for whoever asks the response for them later (logs, adapters of
+ * Changes headers of a response that has rendered them, for code that reads them from the response later (logs, adapters of
  * serverless platforms). What leaves is `rendered`.
  */
 export function withUnlockedHeaders(response: NodeResponse, rendered: string, change: () => void): void {
@@ -75,8 +75,8 @@ export function withUnlockedHeaders(response: NodeResponse, rendered: string, ch
 }
 
 /**
- * What of the above this Node does not have, in words for an error; undefined if all is there. Tries it out on a response that
- * nobody sees, since a method that is there might still have lost its part.
+ * Which of these parts this Node lacks, in words for an error; undefined if it has all. Tries them on a response of its own,
+ * since a method may still exist and not do the same any more.
  */
 export function missingFromNode(): string | undefined {
   const response = new ServerResponse(new IncomingMessage(new Socket())) as NodeResponse;

@@ -3,13 +3,12 @@ import type { Cluster, Redis } from 'ioredis';
 type Answer = (error: Error | null | undefined, info?: string) => void;
 
 /**
- * Keeps ioredis's wait for a server that loads its data, and has it print nothing where the user of Redis may not use INFO,
- * by which it learns that: it would skip the wait with a line on the console, past every logger, for each connection. It still
- * skips it; whether the server loads its data, each command is then told. Each time that it waits, the client emits `loading`:
- * whoever waits for the client would learn no more than that it takes long.
+ * Keeps ioredis' wait for a server that loads its data, which needs INFO. Where the Redis user may not use INFO, ioredis skips the
+ * wait and writes a line to the console for each connection, past every logger; with this it skips the wait in silence, and
+ * commands are told that the server is loading. Each time that it waits, the client emits `loading`, so that the cause is known.
  */
 export function quietReadyCheck<T extends Redis | Cluster>(client: T): T {
-  // A cluster makes a client of each node by itself, and connects it later.
+  // A cluster makes the clients of its nodes itself, and connects them later.
   if (client.isCluster) client.on('+node', (node: Redis) => quieten(node));
   else quieten(client as Redis);
   return client;
@@ -24,7 +23,7 @@ function quieten(client: Redis): void {
       if (isRefused) answer(null, '');
       else answer(error, text);
     });
-  // Only what the check asks goes through here: whoever else asks is told of the refusal.
+  // Only the check calls this method. Other callers of INFO see the refusal.
   const asked = Object.create(client, { info: { value: info } }) as Redis;
   Reflect.set(client, '_readyCheck', check.bind(asked));
 }

@@ -5,10 +5,9 @@ import type { EventEmitter } from 'node:events';
 type ConnectToSentinel = (this: unknown, address: unknown, options?: object) => EventEmitter;
 
 /**
- * ioredis's own connector, but for two things about its connections to sentinels. It prints nothing: its failover detector
- * gives nobody a chance to hear of their errors, and each would be written to the console with a stack. What matters of them,
- * that no sentinel names the master, is told by the client. And they end as soon as that client does, where each that has
- * failed would keep the process alive for 2 s.
+ * ioredis' own connector, with two changes to its connections to sentinels. They print nothing: the failover detector handles none
+ * of their errors, so that each would be written to the console with its stack; that no sentinel names the master is told by the
+ * client. And they end when the client ends, while each that has failed would keep the process alive for 2 s.
  */
 export class QuietSentinelConnector extends SentinelConnector {
   constructor(options: unknown) {

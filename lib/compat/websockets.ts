@@ -2,16 +2,15 @@ import type { IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
 
 /**
- * What Nest and the WebSocket packages have no public way for, without importing them: they are there only where an application
- * has gateways.
+ * Private parts of Nest and of the WebSocket packages. Those are not imported, since only applications with gateways install them.
  */
 
 /** @WebSocketGateway() marks a class with it (@nestjs/websockets, constants). */
 const GATEWAY_MARK = 'websockets:is_gateway';
-/** @UseInterceptors() keeps its list there (@nestjs/common, constants). Under it, because that appends, and ours comes first. */
+/** Where @UseInterceptors() keeps its list (@nestjs/common, constants). Written directly, because the decorator appends, and ours has to be first. */
 const INTERCEPTORS = '__interceptors__';
 
-/** What `reflect-metadata` adds to Reflect, which Nest brings along. */
+/** The part of `reflect-metadata`, which Nest installs, that is used here. */
 interface Metadata {
   hasMetadata(key: string, target: object): boolean;
   getMetadata(key: string, target: object): unknown;
@@ -25,7 +24,7 @@ export function isGateway(metatype: object): boolean {
   return metadata.hasMetadata(GATEWAY_MARK, metatype);
 }
 
-/** Puts an interceptor around all others of a class, once: global ones do not reach gateways before Nest 12. */
+/** Puts an interceptor before all others of a class, once. Before Nest 12, global interceptors do not run for gateways. */
 export function interceptFirst(metatype: object, interceptor: object): void {
   const others = (metadata.getMetadata(INTERCEPTORS, metatype) ?? []) as object[];
   if (!others.includes(interceptor))

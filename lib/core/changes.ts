@@ -92,7 +92,6 @@ export class SessionChanges {
     const name = this.#newName(replaced);
     const { maxInactiveInterval } = state.times;
     const reservation = await this.#environment.users?.reserve(principal, name.id, maxInactiveInterval, {
-      isNew: replaced === undefined,
       device: this.#client?.device,
       replaces: state.principal === principal ? replaced : undefined,
     });
@@ -227,7 +226,7 @@ export class SessionChanges {
     const change = this.#change(difference, authenticated, this.#firstCookie());
     const limits = this.#limits(change.cookie);
     const indexed = reservation !== undefined;
-    const renewal = { ...change, newId: name.id, indexed, ...how };
+    const renewal = { ...change, newId: name.id, indexed, entry: reservation?.entry, ...how };
     const outcome = await this.#environment.store.renew(oldId, renewal);
     if (outcome.status !== 'written') return outcome;
     if ((await reservation?.written()) === false) return { status: 'ended', newIdEnded: true };

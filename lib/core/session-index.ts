@@ -50,15 +50,25 @@ export interface IndexAddition {
 }
 
 /**
- * An entry that has not been added yet: the store adds it with the session that it names, in one step. Made by an index for the
- * store that it goes with; nobody else looks inside.
+ * An entry that is not in the index yet: the store adds it in the step that writes its session. An index makes it for the store that it
+ * shares a place with.
  */
 export interface JointEntry {
-  /** The key of the list. */
+  /** The key of the user's list. */
   readonly list: string;
-  /** What the list is told of the session. */
-  readonly terms: readonly (string | number | Uint8Array)[];
+  /** See {@link IndexAddition.lifeMs}. */
+  readonly lifeMs: number;
+  /** The device as the index stores it; empty: none. */
+  readonly device: string | Uint8Array;
+  /**
+   * Of a renewal: `entry`: it takes the place of the entry of the session that is renewed; `login`: and keeps its login and device.
+   * Undefined: it replaces none.
+   */
+  readonly replaces?: 'entry' | 'login' | undefined;
 }
+
+/** What a {@link JointEntry} is made of. */
+export type JointAddition = Pick<IndexAddition, 'lifeMs' | 'replaces' | 'keepsLogin' | 'device'>;
 
 /** `full`: not added; the entries that count. `added`: those that are beyond the limit now, which nobody has ended yet. */
 export type IndexAdded =
@@ -82,14 +92,11 @@ export interface SessionIndex {
   namesOf(principal: string): readonly IndexName[];
 
   /**
-   * The entry of a session that begins, to be given to the store with it ({@link NewSession.entry}), so that either both are there or
-   * neither. Undefined, or no such method: list and sessions are not in one place, and it is to be added before.
+   * The entry of a session, for the store to add in the step that writes the session ({@link NewSession.entry},
+   * {@link SessionRenewal.entry}), so that either both are there or neither. Undefined, or no such method: lists and sessions are not in
+   * one place, and the entry is to be added before.
    */
-  joint?(
-    principal: string,
-    id: SessionId,
-    addition: Pick<IndexAddition, 'lifeMs' | 'device'>,
-  ): JointEntry | undefined;
+  joint?(principal: string, addition: JointAddition): JointEntry | undefined;
 
   /** Names a session that is about to be written. */
   add(principal: string, id: SessionId, addition: IndexAddition): Promise<IndexAdded>;

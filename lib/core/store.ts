@@ -10,8 +10,8 @@ export interface CookieLife {
 }
 
 /**
- * By this a store knows a record again that it has handed out, when a change of it comes back: whether its limits are still those
- * that were loaded. Its own business, and worth nothing but time; nobody else looks inside.
+ * An opaque value that a store may put on a record that it hands out. When a change comes back with it, the store knows what the
+ * record's limits were when it was loaded, and has less to do. Only the store that made it reads it.
  */
 export type LoadedMark = object;
 
@@ -45,7 +45,7 @@ export interface SessionRecord {
   readonly indexedAt?: number | undefined;
   /** The session of another library that it was taken over from: see {@link NewSession.from}. */
   readonly from?: string | undefined;
-  /** For the changes that follow. Undefined: the store has no use for one. */
+  /** Goes back to the store with each change of the record. Undefined: the store uses none. */
   readonly mark?: LoadedMark | undefined;
 }
 
@@ -69,7 +69,7 @@ export interface NewSession {
   readonly cookie?: CookieLife | undefined;
   /** The index of users' sessions has been told of it, which the record notes. */
   readonly indexed?: boolean | undefined;
-  /** What {@link SessionIndex.joint} has made for it: the index is told of it with this write. Undefined: nothing is to be told. */
+  /** Made by {@link SessionIndex.joint}: added to the index by this write. Undefined: the index is not told anything. */
   readonly entry?: JointEntry | undefined;
   /**
    * The session of another library that this one takes over: its name in OldSessions. Where there is a session under the
@@ -111,7 +111,9 @@ export interface SessionRenewal extends SessionChange {
   readonly graceSeconds?: number | undefined;
   /** Login: the principal, and the absolute timeout (seconds, 0: none) that starts anew with it. */
   readonly login?: { readonly principal: string; readonly absoluteTimeout: number } | undefined;
-  /** What it is from then on has nothing to do with the session that it was taken over from. Default false. */
+  /** See {@link NewSession.entry}. */
+  readonly entry?: JointEntry | undefined;
+  /** From then on it is no longer tied to the session of another library that it was taken over from. Default false. */
   readonly unlinked?: boolean | undefined;
 }
 

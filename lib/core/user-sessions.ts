@@ -41,10 +41,7 @@ interface UserSessionsOptions {
 }
 
 /** What is told of a session that is about to be written. */
-interface ReservedSession extends Pick<IndexAddition, 'replaces' | 'keepsLogin' | 'device'> {
-  /** It is a new one, written as such. */
-  readonly isNew?: boolean | undefined;
-}
+type ReservedSession = Pick<IndexAddition, 'replaces' | 'keepsLogin' | 'device'>;
 
 /** A session that is about to be written. */
 export interface Reservation {
@@ -84,19 +81,21 @@ export class UserSessions {
     principal: string,
     id: SessionId,
     idleSeconds: number,
-    { isNew = false, ...more }: ReservedSession = {},
+    more: ReservedSession = {},
   ): Promise<Reservation> {
     const { index, rules, now } = this.#options;
     const startedAt = now();
     const addition = { ...more, lifeMs: entryLifeMs(idleSeconds) };
     // An id change makes no session more.
     const limit = more.keepsLogin === true ? 0 : rules.maxSessionsPerUser;
-    const released = (): Promise<void> => this.#remove(principal, [id]).catch(nothing);
-    const entry = isNew && limit === 0 ? index.joint?.(principal, id, addition) : undefined;
-    if (entry !== undefined) return { entry, written: () => Promise.resolve(true), released };
+    const entry = limit === 0 ? index.joint?.(principal, addition) : undefined;
+    if (entry !== undefined) return { entry, written: () => Promise.resolve(true), released: resolved };
     if (limit > 0) await this.#addInPlace(principal, id, addition, limit);
     else await index.add(principal, id, addition);
-    return { written: () => this.#written(principal, id, startedAt, more.replaces), released };
+    return {
+      written: () => this.#written(principal, id, startedAt, more.replaces),
+      released: () => this.#remove(principal, [id]).catch(nothing),
+    };
   }
 
   /** Adds an entry, and ends those whose place it takes. */
@@ -357,4 +356,8 @@ function refreshAfterMs(idleSeconds: number): number {
 
 function nothing(): void {
   // Whoever reads the index next finds an entry that should not be there.
+}
+
+function resolved(): Promise<void> {
+  return Promise.resolve();
 }

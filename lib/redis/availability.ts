@@ -24,7 +24,7 @@ export class Availability {
   #there = true;
   readonly #timer: Timer;
   readonly #failures: ThrottledLines;
-  /** Of all of it, where this is one node of a cluster. */
+  /** Where this is one node of a cluster, the availability of the whole cluster. */
   #whole: Availability | undefined;
 
   /** @param whose Which requests its absence concerns, for messages. */
@@ -42,7 +42,7 @@ export class Availability {
       {
         first: (line) => log.warn(`A request with a session got 503: ${line}`),
         again: (line, count) => {
-          // That all of them get it has been told meanwhile.
+          // Otherwise the operator was told meanwhile that all requests get 503.
           if (!this.isAway) log.warn(`${count} requests with a session more got 503: ${line}`);
         },
       },
@@ -64,8 +64,8 @@ export class Availability {
   }
 
   /**
-   * A command failed, and nobody has told that Redis is gone: of a connection that may not come back, as those of a pool, or of a
-   * node of a cluster nobody does before it has failed often enough. Each reason is told at once, and then once a minute.
+   * A command failed, and the operator was not told that Redis is away: a pool's connections are not opened again, and a node of a
+   * cluster is away only after several failures. Each reason is logged at once, and then once a minute.
    */
   failed(why: Cause): void {
     if (this.isAway) return;
@@ -77,7 +77,7 @@ export class Availability {
   }
 
   gone(why: Cause): void {
-    // That all of it is gone says more. Told again if it is still away when the others are back.
+    // That the whole cluster is away says more. This node is reported if it is still away when the others are back.
     if (this.#whole?.isAway === true) return;
     const { address } = this.#endpoint;
     const { reason, words } = why;
@@ -93,7 +93,7 @@ export class Availability {
     this.#told.add(reason);
   }
 
-  /** Not there at the start. Told once for each reason. */
+  /** Redis is not there when the application starts. Logged once for each reason. */
   absent(error: unknown): void {
     const { reason, message } =
       error instanceof SessionStoreUnavailableError
@@ -121,7 +121,7 @@ export class Availability {
       this.#log.debug(`Redis at ${this.#endpoint.address}: the connection was closed and is open again.`);
   }
 
-  /** Something an operator should know that is no change of this state. */
+  /** Logs what an operator should know and what is no change of this state. */
   note(what: string): void {
     this.#log.warn(`Redis at ${this.#endpoint.address}: ${what}`);
   }

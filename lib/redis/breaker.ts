@@ -9,14 +9,14 @@ const FAILURES_TO_OPEN = 5;
 /** How often a server that is down is asked whether it is back. No request waits for that. */
 const PROBE_INTERVAL_MS = 250;
 
-/** A server whose answers a breaker counts. */
+/** The server that a breaker protects. */
 interface Watched {
   /** For messages. */
   readonly address: string;
   readonly availability: Availability;
   /** Asks whether it is back; keeps its own time. */
   readonly probe: () => Promise<unknown>;
-  /** Told of each command that is settled, whichever way. */
+  /** Called when a command has settled, with an answer or a failure. */
   readonly settled: () => void;
 }
 
@@ -34,7 +34,7 @@ export class Breaker {
       breaker: new ConsecutiveBreaker(FAILURES_TO_OPEN),
     },
   );
-  /** Whether the policy has been told of a failure since the last success: of other successes it need not know. */
+  /** Whether the policy has counted a failure since the last success. Without one it need not hear of a success. */
   #failing = false;
   /** The latest of the failures that opened it. */
   #last: SessionStoreUnavailableError | undefined;
@@ -61,26 +61,26 @@ export class Breaker {
     );
   }
 
-  /** Counts what becomes of a command: beside it, so that nobody waits for one promise more. */
+  /** Counts the outcome of a command, and adds no promise to those that its caller waits for. */
   watch<T>(command: Promise<T>): Promise<T> {
     command.then(this.#succeeded, this.#failed);
     return command;
   }
 
-  /** The same of a command that a request waits for: where it fails, the operator is told. */
+  /** The same for a command that a request waits for: its failure is reported to the operator. */
   serve<T>(command: Promise<T>): Promise<T> {
     command.then(this.#succeeded, this.#failedRequest);
     return command;
   }
 
-  /** Asks at once, where the server counts as down. Its outcome is what the policy makes of it. */
+  /** Where the server counts as down, asks at once whether it is back. The policy acts on the outcome. */
   ask(): void {
     if (this.#policy.state !== CircuitState.Open) return;
     clearTimeout(this.#probe);
     this.#policy.execute(this.#server.probe).catch(noop);
   }
 
-  /** Asks no more. */
+  /** Ends the probes. */
   close(): void {
     this.#closed = true;
     clearTimeout(this.#probe);
@@ -95,7 +95,7 @@ export class Breaker {
   };
 
   readonly #failedRequest = (error: unknown): void => {
-    // What is only slow is told by the store.
+    // A server that is only slow is reported by the store.
     if (isOutage(error) && error.reason !== 'TIMEOUT') this.#server.availability.failed(causeOf(error));
     this.#failed(error);
   };
@@ -105,7 +105,7 @@ export class Breaker {
     if (isOutage(error)) this.#last = error;
     if (this.#policy.state !== CircuitState.Closed) return;
     this.#failing = true;
-    // Thrown at once, so that it is counted before whoever asks can ask again.
+    // Thrown synchronously, so that it is counted before the caller can send another command.
     const again = (): never => {
       throw error;
     };
@@ -122,7 +122,7 @@ export class Breaker {
       breakerChannel.publish({ address: this.#server.address, open } satisfies BreakerMessage);
   }
 
-  /** Again at each probe that fails. */
+  /** The breaker has opened, for the first time or again after a probe that failed. */
   #opened(): void {
     this.#server.availability.gone(this.#why());
     if (this.#closed) return;

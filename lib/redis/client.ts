@@ -118,17 +118,17 @@ function newClient(options: RedisConnectionOptions, hooks: ClientHooks): RedisCl
       // Nodes are connected to when first asked. False would refuse whatever a node is asked in the few milliseconds that
       // takes; what is asked while the whole cluster is out of reach, RedisCommands refuses.
       enableOfflineQueue: true,
-      // Of each node that is asked where the slots are: the others have to fit into the time of one command.
+      // For each node that is asked where the slots are: asking all of them has to fit into the time of one command.
       slotsRefreshTimeout: Math.max(
         MIN_REFRESH_MS,
         Math.min(1000, options.timeoutMs / (cluster.nodes.length + 1)),
       ),
-      // Asks any node whether all of the cluster is well, and keeps everybody waiting where that is the one that is down.
-      // What a part of the cluster cannot serve, it says itself.
+      // The check asks any node whether the whole cluster is well, and where that node is down, all commands wait for it.
+      // Without the check, a node refuses what it cannot serve.
       enableReadyCheck: false,
       // A command whose connection broke may have been applied: sent again, update() would count twice.
       retryDelayOnFailover: 0,
-      // Until an end that may never come: every request would wait for it, and be told that nobody answers.
+      // ioredis would repeat the command until the cluster is up again, so that requests run into their timeout and are not told why.
       retryDelayOnClusterDown: 0,
       retryDelayOnTryAgain: 100,
       scaleReads: 'master',
@@ -136,7 +136,7 @@ function newClient(options: RedisConnectionOptions, hooks: ClientHooks): RedisCl
       ...(natMap !== undefined && { natMap: typeof natMap === 'function' ? natMap : { ...natMap } }),
       redisOptions: {
         ...commonOptions(options, {}),
-        // The connections to its nodes are the client's own; those that are not a cluster's: see StallDetector.
+        // The cluster client opens the connections to its nodes itself, out of the StallDetector's reach.
         socketTimeout: options.timeoutMs + graceMs(options.timeoutMs),
       },
     });
@@ -181,9 +181,9 @@ function commonOptions(
     enableOfflineQueue: false,
     autoResendUnfulfilledCommands: false,
     maxRetriesPerRequest: 0,
-    // Whoever waits for a connection that is made once keeps the time: ioredis's timer counts what a process was stuck.
+    // The caller limits the time of a connection that is made once. ioredis's timer would count the time in which the process is stuck.
     ...(reconnect ? { connectTimeout: timeoutMs } : { connectTimeout: 0 }),
-    // Finds one that is half open and idle.
+    // Detects a connection that is idle and half open.
     keepAlive: KEEP_ALIVE_MS,
     disconnectTimeout: DISCONNECT_MS,
     maxLoadingRetryTime: LOADING_POLL_MS,

@@ -11,8 +11,8 @@ const SLOTS = 16_384;
 type SlotRange = readonly [number, number, ...(readonly [string | null, number])[]];
 
 /**
- * Why a cluster cannot be used from here, which its client does not tell: it asks one node after the other, and says
- * that none of them is of use. Undefined where that is all there is to say.
+ * Why a cluster cannot be used from here. Its client does not tell: it asks one node after the other, and only reports
+ * that none can be used. Undefined where nothing more is known.
  */
 export async function diagnoseCluster(
   options: RedisConnectionOptions,

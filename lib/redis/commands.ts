@@ -47,7 +47,7 @@ export class RedisCommands implements RedisExecutor {
   readonly timeoutMs: number;
   readonly state: ConnectionState;
   readonly #events: CommandEvents;
-  /** Own: ioredis's commandTimeout does not count while a command waits for a connection, and takes a timer for each. */
+  /** Used instead of ioredis's commandTimeout, which does not count while a command waits for a connection, and starts a timer for each. */
   readonly #deadlines: Deadlines;
   readonly #clocks: ServerClocks;
   readonly #nodeCauses: NodeCauses;
@@ -77,12 +77,12 @@ export class RedisCommands implements RedisExecutor {
     const { client, state } = this;
     if (client.status === 'wait' || client.status === 'end') {
       state.begin();
-      // Its outcome is told by the events of the client.
+      // The client's events tell the outcome.
       client.connect().catch(nothing);
     }
     return this.#deadlines.limit(async (turn) => {
       await this.#opened(turn);
-      // Of a cluster any node would be asked, which might be the one that is down.
+      // On a cluster PING goes to any node, perhaps to the one that is down.
       if (!ping || client.isCluster) return;
       await client.call('PING').catch((error: unknown) => {
         // A refusal is an answer: a server that cannot save to its disk refuses even PING, and serves reads.
@@ -108,7 +108,7 @@ export class RedisCommands implements RedisExecutor {
   load(key: string, only?: readonly string[]): Promise<[Buffer[], number | undefined]> {
     return this.#deadlines.limit(
       async (turn) => {
-        // To read twice is to read once: where the connection breaks under it, it is read on the next.
+        // A read can be repeated: where the connection breaks meanwhile, it is sent once more on the next one.
         for (let isFirst = true; ; isFirst = false) {
           const obstacle = this.#obstacle(turn);
           if (obstacle !== undefined) await obstacle;
@@ -163,7 +163,7 @@ export class RedisCommands implements RedisExecutor {
     for (;;) {
       const now = this.#clocks.of(this.nodeOf(key)).now ?? (await this.#tell(TIME_OF, key, [1, key]));
       const askedAt = performance.now();
-      // Whoever waits may have waited for the time.
+      // Asking for the server's time may have taken what the caller had left.
       const left = turn.left - DEADLINE_MARGIN_MS;
       if (left <= 0) throw noAnswer(this.endpoint, this.timeoutMs);
       try {
@@ -256,12 +256,12 @@ export class RedisCommands implements RedisExecutor {
     return ready?.then(() => this.#assertWanted(turn));
   }
 
-  /** What was reported as failed is not begun. */
+  /** Work is not begun once its caller was told that it has failed. */
   #assertWanted(turn: Turn): void {
     if (turn.left <= 0) throw noAnswer(this.endpoint, this.timeoutMs);
   }
 
-  /** What is known of the place that work was for. */
+  /** What is known of the server that work was for. */
   #knownOf(node: string | undefined): { endpoint: Endpoint; cause: Cause | undefined } {
     const { endpoint, state } = this;
     if (node === undefined || !state.isReady) return { endpoint, cause: state.cause };
@@ -279,7 +279,7 @@ export class RedisCommands implements RedisExecutor {
   #failed(error: unknown, node?: string): Error {
     const { endpoint, cause } = this.#knownOf(node);
     const failure = storeUnavailable(error, endpoint, cause);
-    // Without a connection that comes back nobody would tell that it did. Of a cluster it is not known yet whether all of it is gone.
+    // Without a connection there is no event that says so. On a cluster it is not known yet whether all of it is gone.
     const isUndecided = this.client.isCluster && this.state.isUndecided;
     if (!this.state.isReady && !isUndecided && isConnectionFailure(failure)) {
       this.#events.failed?.(this.state.cause ?? { reason: failure.reason, words: 'the connection is lost' });

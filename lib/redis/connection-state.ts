@@ -14,7 +14,7 @@ import {
 
 /** What the owner of a connection may want to hear of it. */
 export interface ConnectionEvents {
-  /** It is of no use: an attempt to open it failed, or a command broke with it. May be told more than once. */
+  /** The connection cannot be used: an attempt to open it failed, or a command broke with it. May be called more than once. */
   readonly failed?: ((cause: Cause) => void) | undefined;
   /** It is open, and in the database that was asked for. */
   readonly ready?: (() => void) | undefined;
@@ -23,15 +23,15 @@ export interface ConnectionEvents {
 /** What ioredis's errors carry of the command that was refused. */
 type CommandError = Error & { readonly command?: { readonly name?: string | undefined } | undefined };
 
-/** A server that has something to say says it at once. */
+/** How long a server that hangs up is listened to. One that gives a reason gives it at once. */
 const PATIENCE_MS = 250;
-/** How often a database that could not be selected is asked for again. */
+/** Least time between two attempts to select a database that could not be selected. */
 const RESELECT_INTERVAL_MS = 250;
 
 /**
- * Whether commands can be sent on a client's connection now, and if not, why. Between the loss of a connection and the
- * first attempt to open it again that has failed nobody knows: a command that was not sent yet waits for that, so that a
- * server or a proxy that closes idle connections costs no request anything.
+ * Whether commands can be sent on a client's connection now, and if not, why. From the loss of a connection to the end of the first
+ * attempt to open it again, the state is undecided: a command that was not sent yet waits for that, so that no request fails
+ * where a server or a proxy closes idle connections.
  *
  * The cause is the one that the server or the system gave. ioredis rejects commands with words of its own, shows a refusal
  * that came before the handshake as a broken pipe, and stays in database 0 where another one cannot be selected.
@@ -41,18 +41,18 @@ export class ConnectionState {
   readonly #endpoint: Endpoint;
   readonly #events: ConnectionEvents;
   #phase: 'undecided' | 'ready' | 'failed' = 'undecided';
-  /** Of the attempt under way, or of the loss that led to it. */
+  /** Why the attempt under way has failed, or the connection was lost, as far as is known yet. */
   #found: Cause | undefined;
   #cause: Cause | undefined;
-  /** Of the last round of sentinels. */
+  /** Why the sentinels named no master when they were asked last. */
   #sentinels: Cause | undefined;
   /** Of a cluster: why its nodes were of no use in the attempt under way, by their names. */
   readonly #nodes = new Map<string, Cause>();
   #isInDatabase = true;
   #reselectedAt = -Infinity;
-  /** The next close is our own doing. */
+  /** The next close was caused here, and is no failure. */
   #isForgiven = false;
-  /** Whom the attempt under way has reached. */
+  /** The address that the attempt under way has reached. */
   #peer: NetConnectOpts | undefined;
   #isAsking = false;
   #waiting: { readonly decided: Promise<void>; readonly decide: (error?: Error) => void } | undefined;
@@ -84,7 +84,7 @@ export class ConnectionState {
     });
   }
 
-  /** Why nothing can be sent; undefined while it can, or while nobody knows. */
+  /** Why nothing can be sent; undefined while it can, or while that is not known. */
   get cause(): Cause | undefined {
     if (this.#phase === 'ready') return undefined;
     return this.#phase === 'failed' ? this.#cause : this.#found;
@@ -94,7 +94,7 @@ export class ConnectionState {
     return this.#phase === 'ready' && this.#client.status === 'ready' && this.#isWritable;
   }
 
-  /** It was lost, and nobody knows yet whether it can be opened again. */
+  /** The connection was lost, and whether it can be opened again is not known yet. */
   get isUndecided(): boolean {
     return this.#phase === 'undecided';
   }
@@ -109,7 +109,7 @@ export class ConnectionState {
     return (this.#waiting ??= waiting()).decided;
   }
 
-  /** Somebody asks for a connection that was not wanted until now, or was given up. */
+  /** The connection is wanted, which was not open yet or had been given up. */
   begin(): void {
     if (this.#phase === 'failed') this.#phase = 'undecided';
   }
@@ -132,7 +132,7 @@ export class ConnectionState {
     }
   }
 
-  /** In the background, now and then. */
+  /** Selects in the background, at most once each {@link RESELECT_INTERVAL_MS}. */
   reselect(): void {
     const now = performance.now();
     if (this.#client.status !== 'ready' || now - this.#reselectedAt < RESELECT_INTERVAL_MS) return;
@@ -140,7 +140,7 @@ export class ConnectionState {
     void this.select();
   }
 
-  /** A node of a cluster has a stream of its own. */
+  /** Always on a cluster, whose nodes have streams of their own. */
   get #isWritable(): boolean {
     return isCluster(this.#client) || this.#client.stream.writable;
   }
@@ -149,7 +149,7 @@ export class ConnectionState {
     return unavailable(this.#endpoint, this.#cause ?? cause('CONNECTION_LOST'));
   }
 
-  /** What is known already says more than that a connection broke. */
+  /** Keeps the cause that tells more: that a connection broke tells least. */
   #note(found: Cause): void {
     this.#found = telling(this.#found, found);
   }
@@ -195,7 +195,7 @@ export class ConnectionState {
     } else if (!sentinels && host !== undefined && port !== undefined) this.#peer = { host, port };
   }
 
-  /** An attempt is over. Of a server that hung up in the handshake it is asked why. */
+  /** An attempt has failed. Where the server hung up during the handshake, it is asked why. */
   #attemptFailed(): void {
     if (this.#isForgiven || this.#isAsking) return;
     const hungUp = this.#found === undefined || ['EPIPE', 'ECONNRESET'].includes(this.#found.reason);
@@ -241,7 +241,7 @@ export class ConnectionState {
     this.#events.failed?.(this.#cause);
   }
 
-  /** Of a cluster whose nodes are all gone, where that is all there is to say; one that is slow is asked again. */
+  /** The cause for a cluster none of whose nodes answers, where no better cause is known. A slow cluster is asked again instead. */
   #ofAllNodes(): Cause | undefined {
     const known = this.#found;
     if (!isCluster(this.#client) || (known && (!isVague(known) || known.reason === 'TIMEOUT')))
@@ -272,7 +272,7 @@ function waiting(): { decided: Promise<void>; decide: (error?: Error) => void } 
   const decided = new Promise<void>((resolve, reject) => {
     decide = (error) => (error === undefined ? resolve() : reject(error));
   });
-  // Whoever waited may have given up.
+  // Nobody may be waiting any more.
   decided.catch(() => undefined);
   return { decided, decide };
 }

@@ -9,7 +9,7 @@ import { StallDetector } from './stall-detector.js';
 /** Least time between two looks for a server that takes writes. */
 const RENEWAL_INTERVAL_MS = 500;
 
-/** From the end of a client that is still wanted to its next attempt to connect. */
+/** Pause after a client has ended that is still wanted, until it connects again. */
 const REVIVAL_DELAY_MS = 50;
 
 /** Makes clients that are not connected yet. */
@@ -25,7 +25,7 @@ export class RedisConnection extends ForwardingExecutor implements RedisLink {
   readonly #timeoutMs: number;
   readonly #availability: Availability;
   readonly #make: () => RedisClient;
-  /** Clients that were ready at least once: before that nothing can be lost. */
+  /** Clients that were ready at least once. Only those can lose their connection. */
   readonly #served = new WeakSet<RedisClient>();
   protected inner: RedisCommands;
   #renewing = false;
@@ -44,7 +44,7 @@ export class RedisConnection extends ForwardingExecutor implements RedisLink {
     return this.inner.client;
   }
 
-  /** Undefined: what is sent on the client itself goes where commands go. Else settles once it does. */
+  /** Undefined: the client itself can be used to send commands. Else settles once it can. */
   ready(): Promise<void> | undefined {
     return this.inner.state.ready();
   }
@@ -116,7 +116,7 @@ export class RedisConnection extends ForwardingExecutor implements RedisLink {
   /** Lets commands in flight finish, within the command timeout, and closes. Never rejects. */
   async #farewell(client: RedisClient): Promise<void> {
     if (client.status === 'ready') await within(client.quit(), this.#timeoutMs).catch(noop);
-    // Also where it has ended: with Sentinel, connections to the sentinels are left, which only this closes.
+    // Also if it has ended: with Sentinel, only this closes its connections to the sentinels.
     client.disconnect();
   }
 }

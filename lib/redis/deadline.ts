@@ -1,6 +1,6 @@
 /** Longest time between two looks at what is due. */
 const LONGEST_BEAT_MS = 100;
-/** Of the time that work may take, so that what a process which is stuck counts for is a quarter of it. */
+/** Looks at the clock for each time that work may take. A process that is stuck counts two of them at most, a quarter of it. */
 const BEATS = 8;
 
 /** How long somebody still waits for a piece of work. */
@@ -69,7 +69,7 @@ export class Deadlines {
   }
 
   #expect(reject: () => void): Due {
-    // Nobody has looked at the time while nothing was due.
+    // The clock has stood still while nothing was due.
     if (this.#timer === undefined) this.#time.resume();
     const due = new Due(this.#time, this.#milliseconds, reject);
     if (this.#last === undefined) this.#first = due;
@@ -89,7 +89,7 @@ export class Deadlines {
     let first = this.#first;
     while (first !== undefined && first.reject === undefined) {
       const { next }: Due = first;
-      // Or one that has grown old would keep those behind it, which are done, for the garbage collector.
+      // Unlinked, since an entry in V8's old generation would keep all entries behind it alive.
       first.next = undefined;
       first = next;
     }
@@ -103,7 +103,7 @@ export class Deadlines {
     this.#timer = setTimeout(this.#afterReading, Math.min(this.#beatMs, Math.max(1, Math.ceil(afterMs))));
   }
 
-  /** When a process was stuck itself, its timers come first, and only then the answers that have long been there. */
+  /** After the process was stuck, its timers fire before it reads the answers that have long been in its sockets. */
   readonly #afterReading = (): void => void setImmediate(this.#check);
 
   readonly #check = (): void => {
@@ -119,7 +119,7 @@ export class Deadlines {
   };
 }
 
-/** One whose answer is due. */
+/** A piece of work and its deadline. */
 class Due implements Turn {
   readonly at: number;
   /** Undefined once settled. */
@@ -163,13 +163,13 @@ class WakingTime {
     return this.#counted + Math.min(this.#elapsed() - this.#lastBeat, this.#most);
   }
 
-  /** The event loop turns. */
+  /** To be called again and again while the event loop turns. */
   beat(): void {
     this.#counted = this.now;
     this.#lastBeat = this.#elapsed();
   }
 
-  /** Nobody has called {@link beat} for a while because nobody needed the time. */
+  /** To be called after a time in which the clock was not needed, and {@link beat} not called. */
   resume(): void {
     this.#lastBeat = this.#elapsed();
   }

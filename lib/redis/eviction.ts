@@ -35,13 +35,13 @@ export async function evictedKeys(redis: RedisExecutor): Promise<number | undefi
   return counts.length === 0 ? undefined : counts.reduce((sum, count) => sum + count, 0);
 }
 
-/** What is not known of a server that does not answer these. */
+/** What cannot be told without these commands. */
 const UNKNOWN_WITHOUT: Readonly<Record<string, string>> = {
   ROLE: 'health shows no role',
   INFO: 'whether it evicts sessions when it is full is not known',
 };
 
-/** What a server does not let us see, for one line at boot; undefined: nothing. Sessions need none of it. */
+/** One line at boot about commands that a server refuses and that sessions do not need; undefined: it refuses none. */
 export async function uncheckable(redis: RedisExecutor): Promise<string | undefined> {
   const refused = await forbiddenAmong(redis, [['ROLE'], ['INFO', 'memory']]);
   if (refused.length === 0) return undefined;
@@ -95,7 +95,7 @@ export class EvictionWatch {
   }
 }
 
-/** Of each server that tells. */
+/** The INFO of each server that answers. */
 async function infoOf(redis: RedisExecutor, section: string): Promise<string[]> {
   const replies = await redis.callEach('INFO', section).catch((): unknown[] => []);
   return replies.filter((info): info is string => typeof info === 'string');

@@ -19,7 +19,7 @@ export class InjectedClient extends RedisCommands implements RedisLink {
 
   async connect(): Promise<void> {
     await this.open();
-    // Whether it was when its owner connected it nobody has heard.
+    // Whether the client selected its database when its owner connected it is not known.
     await this.state.select();
     await this.state.ready();
   }
@@ -41,7 +41,7 @@ interface ClientOptions {
   readonly redisOptions?: ClientOptions | undefined;
 }
 
-/** What of an injected client's options weakens the promises, each with what to set. */
+/** The options of an injected client that weaken the promises, each with what to set. */
 export function riskyOptions(client: RedisClient): string[] {
   const options = client.options as ClientOptions;
   const node = 'slots' in client ? (options.redisOptions ?? {}) : options;

@@ -3,8 +3,8 @@ import { isCluster, type RedisClient } from './client.js';
 import { cause, causeOf, telling, type Cause } from './failure.js';
 
 /**
- * Why nodes of a cluster could not be connected to, which commands are not told: theirs is only that a connection was
- * closed. Known from the attempt that failed until the next one begins.
+ * Why nodes of a cluster could not be connected to. A command is only told that its connection was closed. A cause is
+ * known from the attempt that failed until the next one begins.
  */
 export class NodeCauses {
   readonly #client: RedisClient;

@@ -50,9 +50,9 @@ export class RedisPool implements RedisLink {
   readonly #options: RedisPoolOptions;
   readonly #pool: Pool<PooledConnection>;
   readonly #connections = new Set<PooledConnection>();
-  /** Those that are not open yet, and may know why. */
+  /** Those that are being opened. They may know why that takes long. */
   readonly #opening = new Set<PooledConnection>();
-  /** Of those that wait for a connection; not generic-pool's own, whose timers blame it for what this process was stuck. */
+  /** Limits the wait for a connection. generic-pool's own timers would count the time in which this process is stuck. */
   readonly #queue: Deadlines;
   readonly #whole: Deadlines;
   readonly #idleTests: NodeJS.Timeout | undefined;
@@ -158,11 +158,11 @@ export class RedisPool implements RedisLink {
   async #lend<T>(connection: PooledConnection, work: Work<T>, turn: Turn): Promise<T> {
     try {
       if (connection.failure !== undefined) throw storeUnavailable(connection.failure, this.endpoint);
-      // What was reported as failed is not begun.
+      // Work is not begun once its caller was told that it has failed.
       if (turn.left === 0) throw this.#exhausted();
       return await work(connection, turn);
     } catch (error) {
-      // Who borrowed it next would wait behind what is still due on it.
+      // The next borrower would wait behind the command that is still unanswered on it.
       if (isOutage(error)) this.#spoil(connection, error.reason === 'TIMEOUT');
       throw error;
     } finally {
@@ -170,7 +170,7 @@ export class RedisPool implements RedisLink {
     }
   }
 
-  /** One that is silent is not alone, as a rule: the others are asked before somebody waits for them. */
+  /** Where one connection is silent the others often are, too, so each is tested before it is lent again. */
   #spoil(connection: PooledConnection, isSilent: boolean): void {
     connection.spoil();
     if (!isSilent) return;
@@ -181,7 +181,7 @@ export class RedisPool implements RedisLink {
     const acquired = this.#pool.acquire();
     let waits = true;
     const handOver = (connection: PooledConnection): PooledConnection => {
-      // One that comes too late is for the next in the queue.
+      // Its borrower has given up, so it goes to the next one in the queue.
       if (!waits) void this.#giveBack(connection);
       return connection;
     };
@@ -192,7 +192,7 @@ export class RedisPool implements RedisLink {
     }
   }
 
-  /** No answer in time; where a connection that is being opened knows why, that is told. */
+  /** There was no answer in time. Where a connection that is being opened has a cause, the error gives that. */
   #late(milliseconds: number): Error {
     for (const { commands } of this.#opening) {
       const { cause } = commands.state;
@@ -201,7 +201,7 @@ export class RedisPool implements RedisLink {
     return noAnswer(this.endpoint, milliseconds);
   }
 
-  /** Nobody got a connection in time: others have them all, or they could not be opened in that time. */
+  /** No connection was free in time: all are lent, or could not be opened in that time. */
   #exhausted(): Error {
     const { maxConnections } = this.#options;
     if (this.#waits && this.#pool.borrowed < maxConnections) return this.#late(this.#maxWaitMs);

@@ -17,7 +17,7 @@ export class PooledConnection {
   readonly #client: RedisClient;
   #failed: { readonly reason: unknown; readonly at: number } | undefined;
   #spoilt = false;
-  /** Another connection to the server was not answered: this one is asked before it is lent. */
+  /** Another connection to the server got no answer, so this one is tested with a PING before it is lent. */
   #isSuspect = false;
 
   constructor(make: ClientFactory, endpoint: Endpoint, timeoutMs: number) {
@@ -39,12 +39,12 @@ export class PooledConnection {
     return this.#failed?.reason;
   }
 
-  /** Whether it is open and nothing is owed on it. */
+  /** Whether it is open, and no command on it was left without an answer. */
   get isOpen(): boolean {
     return !this.#spoilt && this.commands.state.isReady;
   }
 
-  /** With `ping`, also whether the server answers. A fresh failure counts as usable: somebody has to be told it. */
+  /** With `ping`, also whether the server answers. One that could not be opened just now counts as usable: its borrower is told why. */
   async isUsable(ping: boolean): Promise<boolean> {
     if (this.#failed !== undefined) return performance.now() - this.#failed.at < FAILURE_FRESH_MS;
     await this.commands.awake();
@@ -81,7 +81,7 @@ export class PooledConnection {
 
   /** Ends it at once. */
   abandon(): void {
-    // Also where it has ended: with Sentinel, connections to the sentinels are left, which only this closes.
+    // Also if it has ended: with Sentinel, only this closes its connections to the sentinels.
     this.#client.disconnect();
   }
 }

@@ -7,7 +7,7 @@ import { ReplicatedExecutor } from './replicated-executor.js';
 import { ResilientExecutor } from './resilient-executor.js';
 import { MARK_POINT } from './script.js';
 
-/** Whatever happens to this connection happens to the usual one as well, which tells it. */
+/** Logs nothing: what happens to this connection happens to the usual one as well, which reports it. */
 const SILENT = { log: () => undefined, warn: () => undefined, debug: () => undefined };
 
 /** The settings that it follows. */
@@ -73,7 +73,7 @@ export function createReplicatedLink(
   };
 }
 
-/** Waits for no replica, which takes no time and is refused as any other wait would be. One that is a replica itself may be a master later. */
+/** Tries a WAIT for no replica, which returns at once. A replica refuses it, which is ignored, since it may become a master later. */
 async function assertMayWait(connection: RedisConnection): Promise<void> {
   try {
     await connection.call('WAIT', '0', '1');

@@ -12,7 +12,7 @@ export interface ScanPage {
   readonly next: ScanPlace | undefined;
 }
 
-/** Who takes the steps: see RedisExecutor. */
+/** What takes the steps: see RedisExecutor. */
 interface Walker {
   scan(pattern: string, place?: ScanPlace): Promise<ScanPage>;
 }

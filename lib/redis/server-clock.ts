@@ -51,7 +51,7 @@ export class ServerClocks {
       client.on('close', forget);
       return;
     }
-    // Of all of them, which is asked for sooner than told: which of a cluster's addresses the connection led to.
+    // The clocks of all nodes: which address of the cluster the connection led to is not known here, and asking again is cheap.
     const watch = (node: Redis): void => void node.on('close', forget);
     client.nodes().forEach(watch);
     client.on('+node', watch);

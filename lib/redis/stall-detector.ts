@@ -47,7 +47,7 @@ export class StallDetector {
       if (isSilent) stream.destroy(new Error(`no byte for ${milliseconds} ms though an answer was due`));
       then(isSilent);
     };
-    // When a process was stuck itself, its timers come first, and only then what has long been there to be read.
+    // After the process was stuck, its timers fire before it reads what has long been in its sockets.
     setTimeout(() => setImmediate(judge), milliseconds).unref();
   }
 }

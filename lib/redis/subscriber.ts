@@ -9,9 +9,9 @@ import {
 import { within } from './deadline.js';
 import { causeOf } from './failure.js';
 
-/** Time between two looks whether the server is still there: who only listens does not notice. */
+/** Time between two PINGs: a connection on which nothing is sent does not notice that the server is gone. */
 const HEARTBEAT_MS = 5_000;
-/** The longest leaves time, of a second after the server's return, to look what has been missed. */
+/** Pauses between attempts. With the longest, a subscriber is back well within a second of the server, and has time to look what it missed. */
 const [FIRST_PAUSE_MS, LONGEST_PAUSE_MS] = [50, 400];
 /** Pause after a refusal: somebody has to change the server's rules first. */
 const REFUSED_PAUSE_MS = 60_000;
@@ -38,8 +38,8 @@ export interface Subscriptions {
 type SubscriberFactory = () => Redis;
 
 /**
- * Listens to a channel, on a connection of its own, and goes on trying to when that is lost. Of a cluster one node does: what
- * is published on any of them reaches all.
+ * Listens to a channel, on a connection of its own, and opens that again when it is lost. On a cluster it listens to one node, since
+ * what is published on any node reaches all.
  */
 export class Subscriber {
   readonly #make: SubscriberFactory;
@@ -93,14 +93,14 @@ export class Subscriber {
     this.#client?.disconnect();
   }
 
-  /** Asked after an await. */
+  /** For use after an await, when it may have been closed. A method, since TypeScript would remember the value of before. */
   #isClosed(): boolean {
     return this.#closed;
   }
 
   #lost(): void {
     clearTimeout(this.#timer);
-    // It has ended, but with Sentinel its connections to the sentinels are left.
+    // Although it has ended: with Sentinel, this closes its connections to the sentinels.
     this.#client?.disconnect();
     if (this.#closed) return;
     this.#hooks.down();

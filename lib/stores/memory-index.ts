@@ -16,13 +16,13 @@ interface List {
   readonly entries: Map<SessionId, Entry>;
   /** Whoever logged in until then is to be logged out. */
   endedAt: number | undefined;
-  /** At which size forgotten entries are looked for next. */
+  /** The size at which expired entries are looked for next. */
   prune: number;
 }
 
 const SMALLEST_PRUNE = 32;
 
-/** The index of one process: the same promises, gone with the process, as large as there are sessions. */
+/** The index of one process: it keeps the same promises, grows with the number of sessions, and is gone with the process. */
 export class MemorySessionIndex implements SessionIndex {
   readonly #lists = new Map<string, List>();
   readonly #now: () => number;
@@ -121,7 +121,7 @@ export class MemorySessionIndex implements SessionIndex {
     return list;
   }
 
-  /** Those that count, oldest login first. */
+  /** The entries that count towards the limit, oldest login first. */
   #held({ entries }: List, replaced: Set<SessionId>): Entry[] {
     const now = this.#now();
     const live = [...entries.values()].filter(({ until }) => until > now);

@@ -36,11 +36,11 @@ export interface MemoryStoreOptions {
   readonly tombstoneMs?: number | undefined;
   /** Of one session; undefined: none. */
   readonly limits?: SessionLimits | undefined;
-  /** Epoch milliseconds that never go back: what is kept here lives by it. Default: a steady clock, from the time of the start on. */
+  /** Epoch milliseconds that never go back; lives are counted by it. Default: a steady clock that begins with the time of the start. */
   readonly now?: (() => number) | undefined;
 }
 
-/** What an instance works with. */
+/** The options with their defaults filled in. */
 interface MemoryStoreRules {
   readonly tombstoneMs: number;
   readonly limits: SessionLimits | undefined;
@@ -52,7 +52,7 @@ interface Ended {
   readonly ended: true;
   /** What it was renewed to. */
   next: SessionId | undefined;
-  /** Of one that was renewed without a login: until when the old id is served as the new one, epoch milliseconds. */
+  /** Where it was renewed without a login: until when the old id is served as the new one, epoch milliseconds. */
   follow: number | undefined;
 }
 
@@ -68,7 +68,7 @@ const ATTRIBUTE_BYTES = 300;
 
 /** Sessions in this process's memory: same promises as any store, for one node, bounded, gone with the process. */
 export class MemoryStore implements SessionStore, Quarantine {
-  /** Of those who share this store. */
+  /** The index of the nodes that share this store. */
   readonly index: SessionIndex;
   readonly #entries: LRUCache<string, Entry>;
   readonly #options: MemoryStoreRules;
@@ -80,7 +80,7 @@ export class MemoryStore implements SessionStore, Quarantine {
     this.#options = { tombstoneMs, limits, now };
     this.index = new MemorySessionIndex(now);
     this.#entries = new LRUCache<string, Entry>({
-      // No more than can fit: the cache keeps a place for each from the start.
+      // No more than can fit: the cache allocates a place for each at the start.
       max: Math.min(maxSessions, Math.max(1, Math.floor(maxBytes / ENTRY_BYTES))),
       maxSize: maxBytes,
       sizeCalculation: weightOf,
@@ -182,7 +182,7 @@ export class MemoryStore implements SessionStore, Quarantine {
         break;
       }
       if (isEnded(entry)) {
-        // Stays for as long as it would have, and leads nowhere any more.
+        // The tombstone keeps its life, and no longer leads to another id.
         outcome = { status: 'ended' };
         if (entry.follow === undefined && !followLogins) break;
         next = entry.next;
@@ -224,7 +224,7 @@ export class MemoryStore implements SessionStore, Quarantine {
     this.#put(id, record, now, until - this.#options.now());
   }
 
-  /** The record, if one is here; not a use of it. */
+  /** The record, if there is one. Does not count as a use. */
   peek(id: SessionId): SessionRecord | undefined {
     const entry = this.#entries.peek(id);
     return entry === undefined || isEnded(entry) ? undefined : entry;
@@ -240,7 +240,7 @@ export class MemoryStore implements SessionStore, Quarantine {
     this.#entries.delete(id);
   }
 
-  /** @param use Whether it is less likely to be the first to go from now on. */
+  /** @param use Whether this counts as a use, so that others are dropped before it. */
   #find(id: SessionId, use = true): Entry | undefined {
     this.#assertOpen();
     return use ? this.#entries.get(id) : this.#entries.peek(id);
@@ -362,7 +362,7 @@ function isEnded(entry: Entry): entry is Ended {
   return 'ended' in entry;
 }
 
-/** Of one that was not renewed. */
+/** The tombstone of a session that was not renewed. */
 function endedWithout(): Ended {
   return { ended: true, next: undefined, follow: undefined };
 }

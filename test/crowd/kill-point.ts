@@ -12,9 +12,10 @@ const SCRIPTS: Readonly<Record<string, Script>> = {
   END: ofLists.END_ENTRIES,
   REMOVE: ofLists.REMOVE_ENTRIES,
   CREATE,
-  LISTED: CREATE_LISTED,
+  CREATE_LISTED,
   SAVE: ofRecords.SAVE,
   RENEW: ofRecords.RENEW,
+  RENEW_LISTED: ofRecords.RENEW_LISTED,
   DESTROY: ofRecords.DESTROY,
 };
 

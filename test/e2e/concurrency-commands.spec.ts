@@ -81,8 +81,8 @@ const ROWS: Row[] = [
     request: 'logs in',
     begins: 'with a session',
     use: (session) => session.authenticate('anna'),
-    commands: [...LOAD, 'name', 'renew'],
-    roundTrips: 3,
+    commands: [...LOAD, 'renewListed'],
+    roundTrips: 2,
   },
   {
     request: 'logs in with changes',
@@ -91,8 +91,8 @@ const ROWS: Row[] = [
       session.value = 'changed';
       return session.authenticate('anna');
     },
-    commands: [...LOAD, 'name', 'renew'],
-    roundTrips: 3,
+    commands: [...LOAD, 'renewListed'],
+    roundTrips: 2,
   },
   {
     request: 'logs in without a session before',
@@ -105,16 +105,15 @@ const ROWS: Row[] = [
     request: 'logs in once more',
     begins: 'logged in',
     use: (session) => session.authenticate('anna'),
-    // What nobody waits for comes last.
-    commands: [...LOAD, 'name', 'renew', 'forget'],
-    roundTrips: 3,
+    commands: [...LOAD, 'renewListed'],
+    roundTrips: 2,
   },
   {
     request: 'changes its id, logged in',
     begins: 'logged in',
     use: (session) => session.regenerateId(),
-    commands: [...LOAD, 'name', 'renew', 'forget'],
-    roundTrips: 3,
+    commands: [...LOAD, 'renewListed'],
+    roundTrips: 2,
   },
   {
     request: 'logs out, logged in',

@@ -75,8 +75,9 @@ describe('every key that a script touches', () => {
     const anna = 'anna';
     expect(await isOnePlace(commands, PREFIX)).toBe(true);
     const first = freshId();
-    const entry = index.joint(anna, first, { lifeMs: 60_000 });
+    const entry = index.joint(anna, { lifeMs: 60_000, replaces: first, keepsLogin: true });
     await store.create(first, newSession({}, { principal: anna, authenticated: true, entry }));
+    await store.renew(first, renewal(freshId(first), {}, { authenticated: true, entry }));
     const ids = Array.from({ length: 40 }, () => freshId());
     for (const id of ids) await index.add(anna, id, { lifeMs: 1, replaces: ids[0] });
     await index.add(anna, freshId(), { lifeMs: 60_000, limit: 1, evict: true });

@@ -1,21 +1,22 @@
 import { beforeAll, describe, expect, it } from '@jest/globals';
 import slotOf from 'cluster-key-slot';
 import { SessionStoreUnavailableError } from '../../lib/core/errors.js';
-import type { IndexName, JointEntry } from '../../lib/core/session-index.js';
+import type { IndexName, IndexReading, JointEntry } from '../../lib/core/session-index.js';
+import type { SessionId } from '../../lib/core/token.js';
 import { RedisCommands } from '../../lib/redis/commands.js';
 import { ForwardingExecutor, type Argument, type RedisExecutor } from '../../lib/redis/executor.js';
 import type { Script } from '../../lib/redis/script.js';
 import { isOnePlace } from '../../lib/stores/redis/one-place.js';
 import { RedisSessionIndex } from '../../lib/stores/redis/redis-index.js';
 import { RedisStore } from '../../lib/stores/redis/redis-store.js';
-import { freshId, newSession } from '../contract/builders.js';
+import { freshId, newSession, renewal } from '../contract/builders.js';
 import { connect, PREFIX, redisStore, TOMBSTONE_MS } from '../contract/redis-helpers.js';
 import { startPlayground } from '../e2e/helpers/playground.js';
 import { takeWrites } from '../e2e/helpers/traffic.js';
 import { onCleanup } from '../support/cleanup.js';
 import { watchCommands } from '../support/commands.js';
 import { Browser } from '../support/cookie-jar.js';
-import { eventually } from '../support/eventually.js';
+import { startLoneClusterNode } from '../support/lone-cluster-node.js';
 import { redisClient } from '../support/redis-client.js';
 import { startRedis, type RedisProcess } from '../support/redis-server.js';
 
@@ -26,17 +27,6 @@ let redis: RedisProcess;
 beforeAll(async () => {
   redis = await startRedis();
 });
-
-/** A server of a cluster that has all of its slots. */
-async function loneClusterNode(): Promise<RedisProcess> {
-  const node = await startRedis({ args: ['--cluster-enabled', 'yes'] });
-  const admin = redisClient(node.port);
-  await admin.call('CLUSTER', 'ADDSLOTSRANGE', '0', '16383');
-  await eventually('the cluster is up', async () =>
-    String(await admin.call('CLUSTER', 'INFO')).includes('cluster_state:ok') ? true : undefined,
-  );
-  return node;
-}
 
 /** As proxies do that spread keys over servers without telling: a script runs where its first key is. */
 class Spreading extends ForwardingExecutor {
@@ -70,7 +60,7 @@ describe('whether lists and records are in one place', () => {
   });
 
   it('is not so on a server of a cluster that is reached as if it were alone', async () => {
-    const { port } = await loneClusterNode();
+    const { port } = await startLoneClusterNode();
     expect(await isOnePlace(await commandsOn(port), PREFIX)).toBe(false);
   });
 
@@ -102,7 +92,7 @@ describe('a session and its entry in one step', () => {
     const device = { address: '10.0.0.1', userAgent: 'Mosaic' };
     for (let n = 0; n < 40; n += 1) {
       const id = freshId();
-      const entry = index.joint('anna', id, { lifeMs: 60_000, device });
+      const entry = index.joint('anna', { lifeMs: 60_000, device });
       expect((await store.create(id, login('anna', entry))).status).toBe('written');
       expect(await entriesOf(index, 'anna')).toContain(id);
     }
@@ -122,12 +112,11 @@ describe('a session and its entry in one step', () => {
     const store = await redisStore(redis.port);
     const ended = freshId();
     await store.destroy(ended, { reserved: true });
-    const entryOf = (id: string): JointEntry | undefined =>
-      index.joint('bert', id as never, { lifeMs: 60_000 });
-    expect(await store.create(ended, login('bert', entryOf(ended)))).toMatchObject({ newIdEnded: true });
+    const entryOf = (): JointEntry | undefined => index.joint('bert', { lifeMs: 60_000 });
+    expect(await store.create(ended, login('bert', entryOf()))).toMatchObject({ newIdEnded: true });
     const taken = freshId();
     await store.create(taken, newSession());
-    await expect(store.create(taken, login('bert', entryOf(taken)))).rejects.toMatchObject({
+    await expect(store.create(taken, login('bert', entryOf()))).rejects.toMatchObject({
       reason: 'DUPLICATE_ID',
     });
     // What is sent with a deadline that the server takes for over.
@@ -142,7 +131,7 @@ describe('a session and its entry in one step', () => {
       () => Promise.resolve(),
     );
     const tooLate = freshId();
-    await expect(late.create(tooLate, login('bert', entryOf(tooLate)))).rejects.toThrow(
+    await expect(late.create(tooLate, login('bert', entryOf()))).rejects.toThrow(
       SessionStoreUnavailableError,
     );
     expect(await entriesOf(index, 'bert')).toEqual([]);
@@ -153,24 +142,86 @@ describe('a session and its entry in one step', () => {
     const { port } = await startRedis();
     const index = indexOn(await commandsOn(port));
     const store = await redisStore(port);
+    const [id, there] = [freshId(), freshId()];
+    const entry = index.joint('carl', { lifeMs: 60_000 });
+    await store.create(there, login('carl', entry));
     await redisClient(port).config('SET', 'maxmemory', '1');
-    const id = freshId();
-    const entry = index.joint('carl', id, { lifeMs: 60_000 });
     await expect(store.create(id, login('carl', entry))).rejects.toMatchObject({ reason: 'OOM' });
-    expect(await redisClient(port).keys('*')).toEqual([]);
+    const moved = index.joint('carl', { lifeMs: 60_000, replaces: there });
+    const to = renewal(freshId(there), {}, { authenticated: true, entry: moved });
+    await expect(store.renew(there, to)).rejects.toMatchObject({ reason: 'OOM' });
+    expect(await entriesOf(index, 'carl')).toEqual([there]);
+    expect((await store.load(there)).status).toBe('found');
+    expect((await store.load(id)).status).toBe('absent');
+  });
+
+  it('move together, with the login and device of an id change, and without those of another login', async () => {
+    const index = indexOn(await commandsOn(redis.port));
+    const store = await redisStore(redis.port);
+    const read = (): Promise<IndexReading> => index.read(index.namesOf('emil')[0] as IndexName);
+    const first = freshId();
+    const device = { address: '10.0.0.1', userAgent: 'Mosaic' };
+    await store.create(first, login('emil', index.joint('emil', { lifeMs: 60_000, device })));
+    const {
+      entries: [began],
+    } = await read();
+    const changed = freshId(first);
+    const keeps = index.joint('emil', { lifeMs: 60_000, replaces: first, keepsLogin: true });
+    await store.renew(first, renewal(changed, {}, { authenticated: true, entry: keeps }));
+    expect((await read()).entries).toEqual([{ ...began, id: changed, addedAt: expect.any(Number) }]);
+    // Under whichever id the session was renewed meanwhile.
+    const again = freshId(first);
+    const anew = index.joint('emil', { lifeMs: 60_000, replaces: first });
+    const by = { principal: 'emil', absoluteTimeout: 0 };
+    await store.renew(changed, renewal(again, {}, { authenticated: true, entry: anew, login: by }));
+    expect((await read()).entries).toMatchObject([{ id: again, device: undefined }]);
+    // One of another user stays in the other user's list, until somebody reads that.
+    const other = index.joint('fred', { lifeMs: 60_000 });
+    const last = freshId(first);
+    const who = { principal: 'fred', absoluteTimeout: 0 };
+    await store.renew(again, renewal(last, {}, { authenticated: true, entry: other, login: who }));
+    expect((await read()).entries.map(({ id }) => id)).toEqual([again]);
+    expect(await entriesOf(index, 'fred')).toEqual([last]);
+  });
+
+  it('stay together where a renewal is refused', async () => {
+    const index = indexOn(await commandsOn(redis.port));
+    const store = await redisStore(redis.port);
+    const [id, over] = [freshId(), freshId()];
+    await store.create(id, login('gerd', index.joint('gerd', { lifeMs: 60_000 })));
+    const entry = index.joint('gerd', { lifeMs: 60_000, replaces: id, keepsLogin: true });
+    const renewed = (from: SessionId, to: SessionId): Promise<unknown> =>
+      store.renew(from, renewal(to, {}, { authenticated: true, entry }));
+    await store.destroy(over);
+    expect(await renewed(over, freshId(over))).toMatchObject({ status: 'absent' });
+    const reserved = freshId(id);
+    await store.destroy(reserved, { reserved: true });
+    expect(await renewed(id, reserved)).toMatchObject({ newIdEnded: true });
+    expect(await entriesOf(index, 'gerd')).toEqual([id]);
+    await store.destroy(id);
+    expect(await renewed(id, freshId(id))).toMatchObject({ status: 'ended' });
+    expect(await entriesOf(index, 'gerd')).toEqual([id]);
   });
 
   it.each([
-    ['of a Redis of its own', () => Promise.resolve(redis), ['createListed']],
-    ['beforehand, of a server of a cluster', loneClusterNode, ['name', 'create']],
-  ] as const)('is what a login is, %s', async (_, serverOf, commands) => {
+    ['of a Redis of its own', () => Promise.resolve(redis), ['createListed', 'renewListed']],
+    [
+      'beforehand, of a server of a cluster',
+      startLoneClusterNode,
+      ['name', 'create', 'name', 'renew', 'forget'],
+    ],
+  ] as const)('are what a login and an id change are, %s', async (_, serverOf, commands) => {
     const { port } = await serverOf();
     const app = await startPlayground('fastify', { redis: { port } });
     onCleanup(() => app.close());
     // The clocks are known, and the scripts.
-    await app.visit(new Browser(app.url), (session) => session.authenticate('dora'));
+    const first = new Browser(app.url);
+    await app.visit(first, (session) => session.authenticate('dora'));
+    await app.visit(first, (session) => session.regenerateId());
     const watch = await watchCommands(port);
-    await app.visit(new Browser(app.url), (session) => session.authenticate('dora'));
+    const second = new Browser(app.url);
+    await app.visit(second, (session) => session.authenticate('dora'));
+    await app.visit(second, (session) => session.regenerateId());
     expect(await takeWrites(watch)).toEqual(commands);
     expect(await app.sessions.count('dora')).toBe(2);
     expect(await app.sessions.destroyAll('dora')).toBe(2);

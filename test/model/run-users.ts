@@ -16,11 +16,14 @@ import { RedisSessionIndex } from '../../lib/stores/redis/redis-index.js';
 import { RedisStore } from '../../lib/stores/redis/redis-store.js';
 import { CREATE_LISTED } from '../../lib/stores/redis/create-scripts.js';
 import { ADD_ENTRY } from '../../lib/stores/redis/index-scripts.js';
+import { RENEW_LISTED } from '../../lib/stores/redis/scripts.js';
 import { RULES } from '../unit/core/helpers.js';
 import { Chance, DEVICES, type UsersProgram } from './users-program.js';
 
 const PREFIX = 'model:session:';
 const WHO = 'anna';
+/** The scripts that put a session into its user's list. */
+const NAMING: ReadonlySet<Script> = new Set([ADD_ENTRY, CREATE_LISTED, RENEW_LISTED]);
 
 /** The node was killed: nothing it has begun goes on. */
 class Killed extends Error {}
@@ -101,7 +104,7 @@ class ScheduledCommands implements RedisExecutor {
 
   run(script: Script, keys: readonly string[], args: readonly Argument[]): Promise<unknown> {
     return this.#inTurn(() => {
-      if (script === ADD_ENTRY || script === CREATE_LISTED) this.#owner.namedAt = this.#tick();
+      if (NAMING.has(script)) this.#owner.namedAt = this.#tick();
       return this.#inner.run(script, keys, args);
     });
   }

@@ -74,7 +74,7 @@ export class GuestStore extends StoreLayer<SharedStore> {
     }
   }
 
-  /** A load, which knows whether it is the copy here that is in use. */
+  /** A whole load, because only that tells whether the session is served from the local copy. */
   override async touch(id: SessionId): Promise<void> {
     await this.load(id);
   }
@@ -95,7 +95,7 @@ export class GuestStore extends StoreLayer<SharedStore> {
     }
   }
 
-  /** One that lives in Redis alone: there is no copy to be put in order. */
+  /** A session that lives in Redis alone, of which this node keeps no copy. */
   async #createShared(id: SessionId, session: NewSession): Promise<WriteOutcome> {
     const written = await this.below.create(id, session);
     if (written.status === 'written') this.#copies.end(id);
@@ -159,8 +159,8 @@ export class GuestStore extends StoreLayer<SharedStore> {
   }
 
   /**
-   * Another node has asked for the end of a session that it does not know. Resolves to whether this one has ended it. The copy
-   * goes first: whoever has ended it there may ask for it here already.
+   * Another node has asked for the end of a session that it does not know. Resolves to whether this one has ended it. The local
+   * copy is dropped before Redis is asked: the browser that has logged out there may send its next request here.
    */
   async endIfHeld(id: SessionId): Promise<boolean> {
     if (!this.#copies.has(id)) return false;

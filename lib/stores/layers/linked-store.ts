@@ -20,13 +20,13 @@ export interface LinkedSessions {
   end(name: string): Promise<void>;
 }
 
-/** A mark and an old record outlive the session, which lives its idle time and the tenth of it that is not noted. */
+/** Marks and old records outlive the session, which lives for its idle time and the tenth of it in which uses are not noted. */
 const OUTLIVES = 1.25;
 const LEAST_MS = 60_000;
 
 /**
- * Ties a session that was taken over to the one of another library: an end of either is one of both. Costs sessions of our
- * own nothing but a look at each that is ended.
+ * Ties a session that was taken over to the one of another library that it came from: when either ends, both do. Sessions of
+ * our own cost one read more when they end.
  */
 export class LinkedStore extends StoreLayer {
   readonly #old: LinkedSessions;
@@ -36,7 +36,7 @@ export class LinkedStore extends StoreLayer {
     this.#old = old;
   }
 
-  /** One whose old session was ended, on a node of before, ends with it. */
+  /** Where a node that still runs the other library has ended the old session, the new one ends as well. */
   override async load(id: SessionId, options: LoadOptions = {}): Promise<LoadOutcome> {
     const outcome = await this.below.load(id, options);
     if (outcome.status !== 'found' || outcome.record.from === undefined) return outcome;
@@ -46,14 +46,14 @@ export class LinkedStore extends StoreLayer {
     return { status: 'ended', now: outcome.now };
   }
 
-  /** The old one first: whoever sees that this failed finds the session, and tries both again. */
+  /** The old session is ended first: if that fails, the new one is still there, and another logout tries both again. */
   override async destroy(id: SessionId, options: DestroyOptions = {}): Promise<DestroyOutcome> {
     const record = await this.#recordOf(id, options.followLogins ?? true);
     if (record?.from !== undefined) await this.#old.end(record.from);
     return this.below.destroy(id, options);
   }
 
-  /** A login as somebody else is the end of whom the old session knows. */
+  /** A login as another user ends the old session, which belongs to the user before. */
   override async renew(id: SessionId, renewal: SessionRenewal): Promise<WriteOutcome> {
     if (renewal.login === undefined) return this.below.renew(id, renewal);
     const record = await this.#recordOf(id, false);
@@ -64,7 +64,7 @@ export class LinkedStore extends StoreLayer {
     return this.below.renew(id, { ...renewal, unlinked: true });
   }
 
-  /** One of a newer format can be ended, though nobody here can read it. */
+  /** A record of a newer format cannot be read here, but it can be ended. */
   #recordOf(id: SessionId, followsLogins: boolean): Promise<SessionRecord | undefined> {
     return this.#find(id, followsLogins).catch((error: unknown) => {
       if (error instanceof SessionFormatError) return undefined;

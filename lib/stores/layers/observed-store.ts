@@ -28,7 +28,7 @@ export class ObservedStore extends StoreLayer {
   readonly #kind: SessionStoreKind;
   readonly #failed: ((error: unknown) => void) | undefined;
 
-  /** @param failed Told of each failure; must not throw. Undefined: it is nobody's business, as of a store that cannot fail. */
+  /** @param failed Told of each failure; must not throw. Undefined: failures are not reported, as of a store that cannot fail. */
   constructor(below: LayeredStore, kind: SessionStoreKind, failed?: (error: unknown) => void) {
     super(below);
     this.#kind = kind;

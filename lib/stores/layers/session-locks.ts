@@ -4,7 +4,7 @@ import { ValueKey, type KeyRing, type Unlocked } from './key-ring.js';
 
 /** The attribute that holds the locked key of a session. */
 export const KEY_FIELD = '#key';
-/** In its place while a login is being written: nobody but the one who writes it has a use for such a record. */
+/** Stands in place of the locked key while a login is being written. Only the writer can finish such a record. */
 export const UNFINISHED = new Uint8Array();
 /** Ends the codec's name, so that a node without encryption says that it cannot read the record, and leaves it alone. */
 const CODEC_SUFFIX = '_aesgcm';
@@ -56,7 +56,7 @@ export class SessionLocks {
         : { principal: principal ?? '', at: authenticatedAt ?? 0 };
     const bound = this.#ring.unlock(locked, contextOf(id, { codec, login }));
     if (bound !== undefined) return { ...bound, codec, login, isBound: true };
-    // Of an id that this version has made, no key was ever locked like this.
+    // How 0.1 locked keys. This version has never locked a key of its own ids like this.
     const of01 = this.#ring.unlock(locked, contextOf01(id, codec));
     if (of01 !== undefined) return { ...of01, codec, login, isBound: false };
     return this.#ring.has(locked)
@@ -72,7 +72,7 @@ export class SessionLocks {
   }
 }
 
-/** The codec belongs in: bytes of one codec must not be read by another. */
+/** The codec is part of it, so that no codec reads bytes of another. */
 function contextOf(id: SessionId, { codec, login }: Pick<SessionKey, 'codec' | 'login'>): string {
   return `session 2 ${id} ${codec} ${login?.at ?? 0} ${login?.principal ?? ''}`;
 }
@@ -81,7 +81,7 @@ function contextOf01(id: SessionId, codec: string): string {
   return `session ${id} ${codec}`;
 }
 
-/** Another node may know more, or the operator, who changed the keys. */
+/** The record is left alone: another node may have its key, or the operator, who changed the keys. */
 function unreadable(reason: string): Unreadable {
   return { status: 'unreadable', reason };
 }

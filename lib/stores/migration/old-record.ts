@@ -2,7 +2,7 @@ import type { OldOutcome } from '../../core/old-sessions.js';
 
 /** How the records of a library are read. */
 export interface OldRecordRules {
-  /** Whether a record that names a past expiry is over, though Redis still has it. */
+  /** Whether a record ends at the expiry that it names, even if Redis still has it. */
   readonly honoursExpiry: boolean;
   /** Who is logged in, by the record as the library's own nodes see it; undefined: a guest. */
   readonly principal: (session: Record<string, unknown>) => unknown;
@@ -49,7 +49,7 @@ export function readOldRecord(text: string, leftMs: number, rules: OldRecordRule
   };
 }
 
-/** What Passport keeps of who is logged in: what `serializeUser` gave, where that is text or a number. */
+/** Who is logged in by Passport: what `serializeUser` returned, where that is text or a number. */
 export function passportUser(session: Record<string, unknown>): string | number | undefined {
   const { passport } = session;
   const user = isObject(passport) ? passport['user'] : undefined;

@@ -18,19 +18,19 @@ export interface OldLibrary extends Pick<OldRecordRules, 'honoursExpiry'> {
 
 interface RedisOldSessionsOptions {
   readonly libraries: readonly OldLibrary[];
-  /** Of ours: marks begin with it. */
+  /** The prefix of our keys, and so of the marks. */
   readonly keyPrefix: string;
   /** Most bytes of a session of ours. */
   readonly maxSessionBytes: number;
-  /** Idle life of sessions of ours, in seconds: less than that nobody gets. */
+  /** Idle life of our sessions, in seconds. No session that is taken over gets less. */
   readonly idleTimeoutSeconds: number;
   /** Epoch milliseconds. */
   readonly now: () => number;
 }
 
-/** For so long an old node's late save brings nobody back, and as long as it is met again. */
+/** For how long a late save by an old node is undone. Each time that one is met, this begins anew. */
 const END_KNOWN_MS = 30 * 24 * 60 * 60 * 1000;
-/** JSON is larger than what we make of it. */
+/** Factor by which an old record may be larger than one of ours: JSON takes more bytes. */
 const JSON_FACTOR = 2;
 const REMEMBERED = 1000;
 
@@ -38,7 +38,7 @@ const REMEMBERED = 1000;
 export class RedisOldSessions implements OldSessions {
   readonly #commands: RedisExecutor;
   readonly #options: RedisOldSessionsOptions;
-  /** Those that cannot be taken over, and have been told. */
+  /** Sessions that cannot be taken over, and were reported. */
   readonly #told = new LRUCache<string, true>({ max: REMEMBERED });
 
   constructor(commands: RedisExecutor, options: RedisOldSessionsOptions) {
@@ -77,7 +77,7 @@ export class RedisOldSessions implements OldSessions {
     if (outcome.status !== 'live') return outcome;
     const { record } = outcome;
     const { idleSeconds, cookieMaxAge } = record;
-    // Where a browser was told how long to keep it, that is its life; else what is left of it, but no less than others have.
+    // Its life is what the browser was told in its cookie; else what Redis has left of it, and no less than our idle life.
     if (cookieMaxAge !== undefined || idleSeconds === undefined || idleSeconds >= idleTimeoutSeconds)
       return outcome;
     return { status: 'live', record: { ...record, idleSeconds: idleTimeoutSeconds } };
@@ -90,8 +90,8 @@ export class RedisOldSessions implements OldSessions {
   }
 
   /**
-   * A session that took an old one's place is loaded. Resolves to whether the old one has not ended; where that library is
-   * none to migrate from any more, nobody knows.
+   * To be called when a session is loaded that took an old one's place. Resolves to false if the old one has ended, and to true
+   * also where the settings no longer name its library.
    * @param lifeMs How long it is to live from now on; 0: it is only looked at.
    */
   async use(name: string, lifeMs: number): Promise<boolean> {

@@ -6,10 +6,10 @@ import { asPattern } from '../../redis/scan.js';
 import { markOf } from './old-sessions.js';
 import { END_OLD, READ_OLD, USE_OLD } from './scripts.js';
 
-/** The mark of a rehearsal lives no longer, even where the process dies before it is removed. */
+/** Life of the rehearsal's mark, in case that the process dies before it removes it. */
 const MARK_MS = 60_000;
 
-/** What the takeover sends beside the commands that sessions of ours need. */
+/** The commands of the takeover that our own sessions do not need. */
 const commandsOf = (mark: string): [string, ...string[]][] => [
   ['GET', mark],
   ['SET', mark, 'ended', 'PX', String(MARK_MS)],
@@ -17,9 +17,9 @@ const commandsOf = (mark: string): [string, ...string[]][] => [
 ];
 
 /**
- * Does with an old session that there is none of what requests will do with theirs, on each master of a cluster: reads it,
- * looks at it, ends it. A user of Redis who may read old sessions and not end them is found at boot, and not by the first
- * logout. Nothing remains. Whatever else than a right is missing is told by the rehearsal with sessions of ours.
+ * Does with an old session that does not exist what requests will do with theirs, on each master of a cluster: reads it, looks at
+ * it, ends it. So it is found at boot, and not by the first logout, that the Redis user may read old sessions and not end them.
+ * Nothing remains. Anything else than missing rights is found by the rehearsal with our own sessions.
  *
  * @param oldPrefix What the keys of the library before begin with. @param keyPrefix What ours begin with.
  * @throws SessionStoreUnavailableError where Redis refuses a command or the keys, with the rules to add.

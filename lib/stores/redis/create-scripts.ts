@@ -1,4 +1,4 @@
-import { putEntry } from './index-scripts.js';
+import { jointEntry } from './index-scripts.js';
 import { beginning, expireIn, hasEnded, idOf, IN_TIME, script, tell } from './scripts.js';
 
 /**
@@ -18,14 +18,7 @@ export const CREATE = script(creation(2));
  * Reply: that of CREATE; where that is not {1, …}, the list is as it was.
  */
 export const CREATE_LISTED = script(
-  creation(
-    4,
-    `
-do
-  local key, added, login, replaces, device = KEYS[2], this, this, '-', ARGV[3]
-  ${putEntry(idOf('KEYS[1]'), 'ARGV[2]')}
-end`,
-  ),
+  creation(4, jointEntry('KEYS[2]', idOf('KEYS[1]'), 'ARGV[2]', 'ARGV[3]')),
 );
 
 /** @param first Where its arguments begin, with the channel. @param also What is done with it, once it is sure that it will be. */

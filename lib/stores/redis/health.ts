@@ -4,8 +4,8 @@ import { sampleNodes, type RedisExecutor } from '../../redis/executor.js';
 import { TOUCH } from './scripts.js';
 
 /**
- * Asks of Redis what requests ask: a read and a script, on a key that is not there. On a cluster of each node that
- * serves sessions: it is healthy as long as one does. What else there is to say is left out where the server does not tell.
+ * Asks Redis what requests ask: a read and a script, on a key that does not exist. On a cluster it asks each node that
+ * serves sessions, which is healthy as long as one answers. Details that the server does not tell are left out.
  */
 export async function healthOf(
   redis: RedisExecutor,
@@ -44,7 +44,7 @@ async function examined(
   return { latencyMs: Math.max(...latencies), ...(unreachable.length > 0 && { unreachable }) };
 }
 
-/** In milliseconds, of what a request that only reads asks for. */
+/** The latency of a read, in milliseconds. */
 async function latencyOf(redis: RedisExecutor, key: string): Promise<number> {
   const start = performance.now();
   await Promise.all([redis.load(key), redis.run(TOUCH, [key], [0])]);

@@ -26,7 +26,7 @@ const isEntry = (field: string): string => `string.byte(${field}) ~= ${'@'.charC
  * Puts an entry, and forgets old ones where the list has doubled since that was done last: each has its turn. What short
  * lists do not need is not asked for.
  */
-export const putEntry = (id: string, life: string): string => `
+const putEntry = (id: string, life: string): string => `
 local till = string.format('%.0f', now + ${life})
 redis.call('HSET', key, ${id}, till .. ' ' .. added .. ' ' .. login .. ' ' .. replaces .. ' ' .. device)
 local size = redis.call('HLEN', key)
@@ -40,6 +40,29 @@ if size > ${SMALLEST_PRUNE} and size > tonumber(redis.call('HMGET', key, '@prune
     end
   end
   redis.call('HSET', key, '@prune', math.max(${SMALLEST_PRUNE}, left * 2))
+end`;
+
+/**
+ * Adds the entry of a session that the same script writes afterwards, and removes the one that it replaces, if `how` is not ''. The new
+ * one first: a full Redis refuses it, and then nothing is changed.
+ * @param how `entry` or `login`: see JointEntry. @param old The id of the entry that is replaced.
+ */
+export const jointEntry = (
+  list: string,
+  id: string,
+  life: string,
+  device: string,
+  how = "''",
+  old = "''",
+): string => `
+do
+  local key, added, login, replaces, device = ${list}, this, this, '-', ${device}
+  if ${how} == 'login' then
+    local _, _, before, _, there = string.match(redis.call('HMGET', key, ${old})[1] or '', ${PARTS})
+    if before then login, device = before, there end
+  end
+  ${putEntry(id, life)}
+  if ${how} ~= '' then redis.call('HDEL', key, ${old}) end
 end`;
 
 /**

@@ -7,15 +7,15 @@ import { RecentSet } from './recent-set.js';
 import { idIn } from './record.js';
 import { readMessage, type MessageSender, type SessionMessage } from './session-messages.js';
 
-/** Ids of logins that this node has heard of, to tell of when they expire: at least so many. */
+/** How many ids of logins are remembered at least, to tell of their expiry. */
 const LEAST_KNOWN = 100_000;
 
-/** What messages are for. */
+/** What a node's messages are about. */
 interface NodeMessagesOptions {
   readonly keyPrefix: string;
   /** Database of the sessions, whose expired keys may be told. */
   readonly database: number;
-  /** Principals in messages are sealed, so that nobody but the session can tell them. */
+  /** Whether principals in messages are encrypted, so that listeners cannot read them. */
   readonly sealed: boolean;
   /** Undefined: no sessions are kept in this process. */
   readonly guests: GuestStore | undefined;
@@ -23,12 +23,12 @@ interface NodeMessagesOptions {
   readonly log: { log(message: string): void; warn(message: string): void };
 }
 
-/** A name that no other node has. */
+/** A random name for this node. */
 export function newNodeName(): string {
   return randomBytes(6).toString('base64url');
 }
 
-/** What this node makes of what others tell of sessions. */
+/** Turns messages of other nodes into events, and keeps guests' copies in step with them. */
 export class NodeMessages implements SubscriberHooks {
   readonly #sender: MessageSender;
   readonly #options: NodeMessagesOptions;
@@ -62,7 +62,7 @@ export class NodeMessages implements SubscriberHooks {
   }
 
   up(): void {
-    // An end that came before this may have been missed.
+    // Ends that were published before this may have been missed.
     this.#options.guests?.forgetCopies();
     if (this.#isRefused) this.#options.log.log('Events of other nodes are heard again.');
     this.#isRefused = false;
@@ -116,7 +116,7 @@ export class NodeMessages implements SubscriberHooks {
     }
   }
 
-  /** Only of a login that is known: of other keys nobody can tell whether it is a session that has expired, or a tombstone. */
+  /** Only for logins that are known here: of another key it is not known whether a session or a tombstone has expired. */
   #expired(key: string): void {
     const { keyPrefix, events } = this.#options;
     const id = idIn(keyPrefix, key);

@@ -1,6 +1,6 @@
 /**
- * Remembers what was added last: at least so many, and at most twice as many. Of two generations the older one is forgotten as a
- * whole when the younger one is full, since to keep a list of who came when takes several microseconds for each.
+ * Remembers what was added last: at least so many, and at most twice as many. It has two generations, of which the older one is
+ * dropped as a whole when the younger one is full. An LRU list would take several microseconds for each addition.
  */
 export class RecentSet<T> {
   readonly #least: number;
@@ -19,7 +19,7 @@ export class RecentSet<T> {
     this.#younger.add(value);
   }
 
-  /** Returns whether it was there. It may be in both, as what was added again. */
+  /** Returns whether it was there. What was added twice may be in both generations. */
   delete(value: T): boolean {
     const wasYounger = this.#younger.delete(value);
     return this.#older.delete(value) || wasYounger;

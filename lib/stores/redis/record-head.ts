@@ -16,8 +16,8 @@ interface HeadTerms {
 }
 
 /**
- * `@v` as it was loaded. A save that would leave it as it is shows it to Redis, with what follows from it: as long as those are the
- * bytes that are there, the script need not work that out. See SAVE in scripts.ts.
+ * `@v` as it was loaded. A save that does not change it sends it along, with the life and deadline that follow from it. Where Redis
+ * still has the same bytes, the script need not work those out. See SAVE in scripts.ts.
  */
 export class RecordHead {
   readonly text: string;
@@ -35,7 +35,7 @@ export class RecordHead {
     this.authenticated = authenticated;
   }
 
-  /** Whether such a write leaves it as it is; as `changeLimits` in scripts.ts decides it. */
+  /** Whether such a write leaves `@v` unchanged, by the rule of `changeLimits` in scripts.ts. */
   isKeptBy({ idle, lasting, copy }: HeadTerms): boolean {
     if (idle !== undefined && String(idle) !== this.idle) return false;
     if (this.authenticated === '1') return this.copy === '0';
@@ -49,7 +49,7 @@ export class RecordHead {
 }
 
 /**
- * The idle life of a record from a use on, in milliseconds; as `TTL` in scripts.ts has it.
+ * The idle life of a record from a use on, in milliseconds, by the rule of `TTL` in scripts.ts.
  * @param idle Seconds; 0 or less: it does not end. @param copy Seconds, of one that is stored for a short while only; else 0.
  */
 export function lifeMs(idle: number, copy: number, touchIntervalMs: number): number {

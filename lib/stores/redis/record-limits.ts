@@ -12,9 +12,9 @@ export interface SessionOverhead {
 
 const NO_OVERHEAD: SessionOverhead = { attributes: 0, bytes: 0, bytesOfEach: 0 };
 
-/** The limits of a session as they hold for its record, where other layers have added to it. */
+/** The limits of a session as limits of its record, to which other layers may have added. */
 export class RecordLimits {
-  /** What scripts are told. */
+  /** The arguments of scripts. */
   readonly args: readonly Argument[];
   readonly #limits: SessionLimits;
   readonly #overhead: SessionOverhead;
@@ -30,7 +30,7 @@ export class RecordLimits {
         : [sizeOf(limits.maxAttributes + attributes, limits.maxSessionBytes + bytes), bytesOfEach];
   }
 
-  /** The record would hold this much. */
+  /** The error for a record that would hold this much. */
   refusal(bytes: number, attributes: number): SessionLimitError {
     return limitError(bytes - this.#overhead.bytes, attributes - this.#overhead.attributes, this.#limits);
   }

@@ -15,13 +15,13 @@ import { RecordHead, UNNOTED_SHARE } from './record-head.js';
  * Version of the record's layout. A record of a higher one is left alone: see SessionFormatError. In every version the
  * field `@v` begins with its number and, if more follows, a space.
  *
- * Releases that differ serve the same sessions during a roll-out, so: own fields that a node does not know are left
- * alone and kept, and a release that only adds some keeps the version. It is raised only where a node that does not know
- * better would read a record wrongly, and then in two releases: the first reads both, and writes the old one.
+ * During a roll-out different releases serve the same sessions. So a node leaves own fields alone that it does not know, and a
+ * release that only adds fields keeps the version. The version is raised only where an older node would read a record
+ * wrongly, and then in two releases: the first reads both versions, and writes the old one.
  */
 export const FORMAT_VERSION = 1;
 
-/** The key of a session: its tag stands in braces, so that what it is renewed to shares its slot. */
+/** The key of a session. The tag stands in braces, so that the id that it is renewed to has its key in the same slot. */
 export function keyOf(keyPrefix: string, id: SessionId): string {
   const tag = tagOf(id);
   return `${keyPrefix}{${tag}}${id.slice(tag.length)}`;
@@ -29,7 +29,7 @@ export function keyOf(keyPrefix: string, id: SessionId): string {
 
 const RECORD_KEY = /^\{([A-Za-z0-9_-]{4})\}([A-Za-z0-9_-]{43})$/;
 
-/** The session whose record lies under a key; undefined: it is no record's, or not with that prefix. */
+/** The session whose record has this key; undefined: it is no key of a record, or has another prefix. */
 export function idIn(keyPrefix: string, key: string): SessionId | undefined {
   if (!key.startsWith(keyPrefix)) return undefined;
   const [, tag, rest] = RECORD_KEY.exec(key.slice(keyPrefix.length)) ?? [];
@@ -39,7 +39,7 @@ export function idIn(keyPrefix: string, key: string): SessionId | undefined {
 /** How many letters of its id a record repeats, from the end: 144 bits of a hash. */
 export const NAME_LENGTH = 24;
 
-/** The own fields that tell what there is to know of a session. */
+/** The own fields that a look at a session reads. */
 export const LOOK_FIELDS = [
   '@v',
   '@ended',
@@ -56,12 +56,12 @@ export const LOOK_FIELDS = [
 const OWN = '@';
 const OWN_CODE = OWN.charCodeAt(0);
 
-/** What follows the name in `@v`: see scripts.ts. A time of more than 15 digits is none, and no number to count with. */
+/** What follows the name in `@v`: see scripts.ts. More than 15 digits are no time, and no safe integer. */
 const LIMITS = /^(-?\d+) (\d{1,15}) (\d+) ([01]) [01]$/;
 const INFO = /^(\d{1,15}) (\d{1,15}) (\S+) (.*)$/s;
 const USED = /^\d{1,15}$/;
 
-/** What the limits in `@v` say, in its own words. */
+/** The limits in `@v`, as text. */
 interface LimitWords {
   readonly text: string;
   readonly idle: string;
@@ -70,10 +70,10 @@ interface LimitWords {
   readonly authenticated: string;
 }
 
-/** Most sessions of an application have the same limits. */
+/** The limits that were read last, kept because most sessions of an application have the same. */
 let lastLimits: LimitWords | undefined;
 
-/** Of 0.1 there is none; one that is not as it should be is no reason to lose a session. */
+/** Records of 0.1 have none. A malformed one is ignored, and the session is served. */
 const COOKIE = /^(-|\d{1,9}) (\d{1,15})$/;
 
 const NO_RECORD = { status: 'unreadable', reason: 'it is not a session record' } as const;
@@ -83,20 +83,20 @@ export function fieldOf(name: string): string {
   return name.startsWith(OWN) ? OWN + name : name;
 }
 
-/** The name and bytes of our own field that says how long browsers keep the cookie, and when it was sent. */
+/** Name and text of the own field that says how long browsers keep the cookie, and when it was sent. */
 export function cookieField(maxAge: number | undefined, sentAt: number): [string, string] {
   return ['@cookie', `${maxAge ?? '-'} ${sentAt}`];
 }
 
 /**
- * Our own field that tells a guest's session which is kept from one that counts as authenticated: `@v` says of both that they are
- * stored for their whole life, so that nodes which know nothing of this leave it at that.
+ * The own field that marks a guest's session that is kept. In `@v` it looks like a session that counts as authenticated, so that
+ * nodes that do not know this field store it for its whole life as well.
  */
 export function keptField(kept: boolean): [string, string] {
   return ['@kept', kept ? '1' : '0'];
 }
 
-/** The name and bytes of our own field that says when the index of users' sessions was told of it. */
+/** Name and text of the own field that says when the index of users' sessions was told of it. */
 export function indexField(at: number): [string, string] {
   return ['@index', String(at)];
 }
@@ -104,10 +104,10 @@ export function indexField(at: number): [string, string] {
 /** The own field that names the session of another library that this one was taken over from. */
 export const FROM_FIELD = '@from';
 
-/** A field of ours that is written as attributes are: its name, and its text. */
+/** An own field that is written like an attribute: its name and text. */
 export type OwnField = readonly [string, string];
 
-/** Puts a change's attributes, and a field of ours, behind the arguments that a script has of its own. */
+/** Appends a change's attributes and own fields to the other arguments of a script. */
 export function withFields(
   args: Argument[],
   change: Pick<SessionChange, 'set' | 'remove'>,
@@ -119,7 +119,7 @@ export function withFields(
   return args;
 }
 
-/** Puts name and bytes of attributes, and of fields of ours, behind other arguments. */
+/** Appends names and bytes of attributes and own fields to other arguments. */
 export function withPairs(
   args: Argument[],
   attributes: ReadonlyMap<string, Uint8Array>,
@@ -160,7 +160,7 @@ export function readRecord(id: SessionId, reply: readonly Buffer[], now: number)
   if (record === undefined)
     return { status: 'unreadable', reason: 'one of its own fields is damaged', damaged: true };
   if (record.absoluteDeadline !== undefined && record.absoluteDeadline <= now) return { status: 'absent' };
-  // What is known of the server's clock may be a little behind: it cannot be earlier than the last use.
+  // The estimate of the server's clock may be a little behind. It is not earlier than the last use.
   return { status: 'found', record, now: Math.max(now, record.lastAccessedAt) };
 }
 
@@ -186,7 +186,7 @@ function takeApart(reply: readonly Buffer[], attributes: Map<string, Uint8Array>
   return own;
 }
 
-/** What a tombstone says. One of 0.1 does not say when that was: it counts as recent for as long as it is there. */
+/** What a tombstone says. One of 0.1 does not say when the session ended, and counts as recent for as long as it is there. */
 function ended({ ended: at, next, follow }: OwnFields, now: number): NotThere {
   const longAgo = at !== '1' && now - Number(at) >= TOMBSTONE_MS;
   if (next === undefined) return { status: 'ended', longAgo };
@@ -194,7 +194,7 @@ function ended({ ended: at, next, follow }: OwnFields, now: number): NotThere {
   return { status: 'ended', longAgo, movedTo: next as SessionId, inGrace: Number(follow) > now };
 }
 
-/** What is to be said of a record that is not one of this session in this version. */
+/** The outcome for a record that is not of this session, or not of this version. */
 function strange(id: SessionId, head: string): LoadOutcome {
   const version = Number(/^(\d+)(?: |$)/.exec(head)?.[1]);
   if (version > FORMAT_VERSION) {
@@ -226,7 +226,7 @@ function recordOf(
   const limits = limitsOf(head.slice(limitsAt));
   const [, created, login, codec, principal] = INFO.exec(info) ?? [];
   const [, maxAge, sentAt] = COOKIE.exec(cookie) ?? [];
-  // A login has made it a user's, who may have been a guest whose session was kept.
+  // After a login the mark of a kept guest's session has no meaning.
   const kept = keptMark === '1' && login === '0';
   if (limits === undefined || codec === undefined || !USED.test(used)) return undefined;
   const { idle, until, copy, authenticated } = limits;
@@ -251,7 +251,7 @@ function recordOf(
   };
 }
 
-/** Whether a use of a loaded record is to be noted; as the script TOUCH decides it, which nodes may race for. */
+/** Whether a use of a loaded record is to be noted. The script TOUCH decides it again by the same rule, since nodes may race. */
 export function isTouchDue(
   { lastAccessedAt, maxInactiveInterval }: SessionRecord,
   now: number,

@@ -5,6 +5,7 @@ import {
   type IndexEntry,
   type IndexName,
   type IndexReading,
+  type JointAddition,
   type JointEntry,
   type SessionDevice,
   type SessionIndex,
@@ -76,20 +77,22 @@ export class RedisSessionIndex implements SessionIndex {
     return hashes.map((whole) => whole.slice(0, NAME_LENGTH) as IndexName);
   }
 
-  joint(
-    principal: string,
-    _id: SessionId,
-    { lifeMs, device }: Pick<IndexAddition, 'lifeMs' | 'device'>,
-  ): JointEntry | undefined {
+  joint(principal: string, addition: JointAddition): JointEntry | undefined {
     if (!this.#isWithRecords()) return undefined;
+    const { lifeMs, device, replaces, keepsLogin = false } = addition;
     const [name] = this.namesOf(principal) as [IndexName];
-    return { list: this.#key(name), terms: this.#terms(lifeMs, device) };
+    return {
+      list: this.#key(name),
+      lifeMs: Math.round(lifeMs),
+      device: this.#stored(device),
+      replaces: replaces === undefined ? undefined : keepsLogin ? 'login' : 'entry',
+    };
   }
 
   async add(principal: string, id: SessionId, addition: IndexAddition): Promise<IndexAdded> {
     const { lifeMs, replaces, keepsLogin = false, device, limit = 0, evict = false } = addition;
     const [name] = this.namesOf(principal) as [IndexName];
-    const args = [id, ...this.#terms(lifeMs, device)];
+    const args: Argument[] = [id, Math.round(lifeMs), this.#stored(device)];
     if (replaces !== undefined || limit > 0)
       args.push(replaces ?? '', keepsLogin ? 1 : 0, limit, evict ? 1 : 0);
     const [status, now, rest] = await this.#run(ADD_ENTRY, [this.#key(name)], args);
@@ -132,11 +135,6 @@ export class RedisSessionIndex implements SessionIndex {
       const name = key.slice(before.length, -after.length);
       if (key.endsWith(after) && name.length === NAME_LENGTH) yield name as IndexName;
     }
-  }
-
-  /** What is told of a session that is added, whichever way. */
-  #terms(lifeMs: number, device: SessionDevice | undefined): Argument[] {
-    return [Math.round(lifeMs), device === undefined ? '' : opaque(this.#seal(device))];
   }
 
   #key(name: IndexName): string {
@@ -182,6 +180,11 @@ export class RedisSessionIndex implements SessionIndex {
       replaces: replaces === '-' ? undefined : (replaces as SessionId),
       device: device === '' ? undefined : this.#open(device),
     };
+  }
+
+  /** A device as an entry holds it; empty: none. */
+  #stored(device: SessionDevice | undefined): Buffer | string {
+    return device === undefined ? '' : opaque(this.#seal(device));
   }
 
   #seal(device: SessionDevice): string {

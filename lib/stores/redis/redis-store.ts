@@ -43,7 +43,7 @@ import type { MessageSender } from './session-messages.js';
 import { tooLate } from '../../redis/failure.js';
 import { SCRIPT_STATUS, type Script } from '../../redis/script.js';
 import { CREATE, CREATE_LISTED } from './create-scripts.js';
-import { COMPARE_AND_SET, DESTROY, RENEW, SAVE, QUARANTINE, TELL, TOUCH } from './scripts.js';
+import { COMPARE_AND_SET, DESTROY, RENEW, RENEW_LISTED, SAVE, QUARANTINE, TELL, TOUCH } from './scripts.js';
 import { asPattern, scanned } from '../../redis/scan.js';
 
 /** What of the settings concerns the records. */
@@ -160,10 +160,12 @@ export class RedisStore implements SessionStore, Quarantine {
   }
 
   async renew(id: SessionId, renewal: SessionRenewal): Promise<WriteOutcome> {
-    const { login, newId, graceSeconds = 0, unlinked = false } = renewal;
+    const { login, newId, entry, graceSeconds = 0, unlinked = false } = renewal;
     const own = await this.#own(id, renewal);
     const args = withFields(
       [
+        ...(entry === undefined ? [] : [...entryArguments(entry), entry.replaces ?? '']),
+        this.#options.touchIntervalMs,
         ...this.#tells,
         ...this.#changeArguments(renewal),
         TOMBSTONE_MS,
@@ -176,7 +178,12 @@ export class RedisStore implements SessionStore, Quarantine {
       own,
     );
     if (unlinked) args.push(FROM_FIELD);
-    return this.#write(RENEW, [this.#key(id), this.#key(newId)], args);
+    const keys = [this.#key(id), this.#key(newId)];
+    const reply =
+      entry === undefined
+        ? await this.#commands.run(RENEW, keys, args)
+        : await this.#commands.run(RENEW_LISTED, [...keys, entry.list], args);
+    return this.#outcome(reply as unknown[]);
   }
 
   async compareAndSet(
@@ -289,7 +296,7 @@ export class RedisStore implements SessionStore, Quarantine {
     const copy = this.#copy(lasting);
     const { entry } = times;
     const args: Argument[] = [
-      ...((entry?.terms ?? []) as readonly Argument[]),
+      ...(entry === undefined ? [] : entryArguments(entry)),
       ...tells,
       codec,
       principal === undefined ? '' : opaque(principal),
@@ -331,10 +338,6 @@ export class RedisStore implements SessionStore, Quarantine {
 
   #copy(lasting: boolean): number {
     return lasting ? 0 : (this.#options.anonymousCopySeconds ?? 0);
-  }
-
-  async #write(script: Script, keys: readonly string[], args: readonly Argument[]): Promise<WriteOutcome> {
-    return this.#outcome(await this.#run(script, keys, args));
   }
 
   #run(script: Script, keys: readonly string[], args: readonly Argument[]): Promise<unknown[]> {
@@ -384,6 +387,10 @@ function isLeftOver({ status }: LoadOutcome, reply: readonly Buffer[]): boolean 
 
 function noop(): void {
   // A session whose use was not noted lives a little shorter.
+}
+
+function entryArguments({ lifeMs, device }: JointEntry): Argument[] {
+  return [lifeMs, device as string | Buffer];
 }
 
 function flag(value: boolean): 0 | 1 {

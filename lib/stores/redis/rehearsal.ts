@@ -7,7 +7,7 @@ import { ADD_ENTRY, ENTER_ENTRY, REMOVE_ENTRIES } from './index-scripts.js';
 import { keyOf } from './record.js';
 import { RedisStore, type RedisStoreOptions } from './redis-store.js';
 
-/** States of a server that pass, in which it serves what it can: no reason not to start. */
+/** Temporary states of a server in which it serves what it can. They do not stop the application from starting. */
 const PASSING: ReadonlySet<StoreUnavailableReason> = new Set<StoreUnavailableReason>([
   'OOM',
   'READONLY',
@@ -15,14 +15,15 @@ const PASSING: ReadonlySet<StoreUnavailableReason> = new Set<StoreUnavailableRea
   'MISCONF',
 ]);
 
-/** What every change of the rehearsal has in common. */
+/** The part that all changes of the rehearsal share. */
 const BASE = { authenticated: true, remove: [] as string[] };
 const BYTES = new Uint8Array([1]);
 const ONE = new Map([['rehearsal', BYTES]]);
 
 /**
  * Does with a session of its own what requests will do with theirs, on each master of a cluster: create, load, use, save,
- * update, renew, destroy; and with a list of its own what logins do with that of a user. What is refused is found now and named, and not by the first user.
+ * update, renew, destroy; and with a list of its own what logins do with that of a user. So refusals are found and named at boot,
+ * and not by the first user.
  *
  * @returns What an operator should know: writes that are refused for now, nodes that are down while others serve.
  * @throws SessionStoreUnavailableError where sessions cannot be served.
@@ -55,7 +56,7 @@ export async function rehearse(executor: RedisExecutor, options: RedisStoreOptio
   return [...new Set(warnings)];
 }
 
-/** Of a cluster; the rest of it may serve. */
+/** Whether a node of a cluster is down, while the rest of it may serve. */
 function isDownNode(failure: Error): boolean {
   return (
     isOutage(failure) || (failure instanceof SessionStoreUnavailableError && failure.reason === 'CLUSTERDOWN')
@@ -80,7 +81,7 @@ async function perform(
   const times = { maxInactiveInterval: 60, absoluteTimeout: 0 };
   const steps: (() => Promise<unknown>)[] = [
     onList(ADD_ENTRY, id, 60_000, ''),
-    // The first entry of a list asks for less.
+    // The script runs further commands from the second entry on.
     onList(ADD_ENTRY, newId, 60_000, ''),
     onList(ENTER_ENTRY, id, 60_000, 0),
     () => store.create(id, { ...times, attributes: ONE, codec: 'rehearsal', authenticated: true }),
@@ -111,15 +112,15 @@ async function perform(
   return passing;
 }
 
-/** Nothing remains of it, not even a tombstone. */
+/** Removes what the rehearsal has written, its tombstones included. */
 async function forget(executor: RedisExecutor, ...keys: string[]): Promise<void> {
   await executor.call('DEL', ...keys).catch(() => undefined);
 }
 
-/** A record, what it is renewed to, a user's list. */
+/** The keys of a record, of what it is renewed to, and of a user's list. */
 type Keys = readonly [key: string, newKey: string, list: string];
 
-/** The commands of scripts, all of them, with arguments that do no harm to keys of our own. */
+/** All commands of the scripts, with arguments that do no harm to the rehearsal's keys. */
 const commandsOf = ([key, newKey]: Keys): [string, ...string[]][] => [
   ['HGETALL', key],
   ['TIME'],
@@ -135,7 +136,7 @@ const commandsOf = ([key, newKey]: Keys): [string, ...string[]][] => [
   ['EVAL', 'return 1', '1', key],
 ];
 
-/** A refusal by the names of all commands that are refused: a server names none of those in a script. */
+/** A refusal with the names of all commands that are refused. A server names none that it refuses inside a script. */
 async function named(error: unknown, executor: RedisExecutor, keys: Keys): Promise<Error | undefined> {
   if (!isForbidden(error)) return undefined;
   const { reason } = error;

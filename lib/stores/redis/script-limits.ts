@@ -1,9 +1,9 @@
-/** The part of the scripts that keeps the limits of a session, and what it has in common with who calls them. */
+/** The part of the scripts that keeps the limits of a session. Its callers use the same units. */
 
 const SIZE_UNIT = 2 ** 30;
 const OWN_CODE = '@'.charCodeAt(0);
 
-/** A size as `@size` has it. Bytes are below 2^30. */
+/** Encodes a size as in `@size`. Bytes are below 2^30. */
 export function sizeOf(attributes: number, bytes: number): number {
   return attributes * SIZE_UNIT + bytes;
 }
@@ -16,9 +16,9 @@ const isAttribute = (field: string): string =>
  * any; the bytes of each attribute that do not count follow it. Leaves in `size` what is to be stored, or nil where
  * nothing grows.
  *
- * Of a single attribute the `old` bytes are known. Several are added to `@size` as if they were new, which costs no
- * command. Only where that is too much is the record itself looked at: then the sum is exact again, and with that good
- * for many a write to come.
+ * For a single attribute the `old` bytes are known. Several are added to `@size` as if all were new, which costs no
+ * command. Only where that exceeds the limit is the record itself counted, after which `@size` is exact again, and the next
+ * writes need no count.
  */
 export const withinLimits = (
   key: string,
@@ -65,5 +65,5 @@ if ARGV[${limits}] ~= '0' and ${count} ~= '0' and not (before and #before >= #AR
   size = string.format('%d', size)
 end`;
 
-/** The pair for `size`; where there is none, what was just written once more. */
+/** Field and value for `size`. Where it is nil, a field that is being written anyway, for a second time. */
 export const SIZE_PAIR = `size and '@size' or '@used', size or this`;

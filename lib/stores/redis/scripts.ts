@@ -1,6 +1,7 @@
 import { NEVER_MS } from '../../core/times.js';
 import { FORMAT_VERSION, NAME_LENGTH } from './record.js';
 import { UNNOTED_SHARE } from './record-head.js';
+import { jointEntry } from './index-scripts.js';
 import { SIZE_PAIR, withinLimits } from './script-limits.js';
 import { NOW, scriptOf, type Script } from '../../redis/script.js';
 
@@ -26,7 +27,7 @@ import { NOW, scriptOf, type Script } from '../../redis/script.js';
  * renewed to, and `@follow` if that was no login: until when the old id is served as the new one, 0 for not at all.
  *
  * Common ground:
- * - Each script but CREATE_LISTED touches one key, or keys of one slot (the tag in braces), so that Redis Cluster can run it.
+ * - Each script but CREATE_LISTED and RENEW_LISTED touches one key, or keys of one slot (the tag in braces), so that Redis Cluster can run it.
  * - No script has a `#!lua` line: with one, Redis refuses even reads when it is full.
  * - Times are those of Redis, in epoch milliseconds. ARGV[1] of each write is its deadline: a write
  *   that was reported as failed meanwhile must not be applied later.
@@ -44,12 +45,14 @@ export const IN_TIME = `${NOW}
 if now > tonumber(ARGV[1]) then return {-3, now} end`;
 
 /** ARGV[2], which is the touch interval in ms, is taken out: each script counts what is its own from there on. */
-const UNLESS_LATE = `${IN_TIME}
+const INTERVAL = `
 local interval = tonumber(table.remove(ARGV, 2))`;
+const UNLESS_LATE = `${IN_TIME}${INTERVAL}`;
 
 /** The same, with two arguments more behind the interval: the channel of messages or '', and who writes. */
-const TELLING = `${UNLESS_LATE}
+const REST_OF_TELLING = `${INTERVAL}
 local channel, node = table.remove(ARGV, 2), table.remove(ARGV, 2)`;
+const TELLING = `${IN_TIME}${REST_OF_TELLING}`;
 /** Publishes words, Lua expressions, as one message. */
 export const tell = (...words: string[]): string =>
   `if channel ~= '' then redis.pcall('PUBLISH', channel, node .. ' ' .. ${words.join(" .. ' ' .. ")}) end`;
@@ -214,7 +217,25 @@ ${expireIn('key')}
  * each, then names to remove.
  * Reply: that of a write.
  */
-export const RENEW = script(`${TELLING}
+export const RENEW = script(renewal());
+
+/**
+ * The same, and in one step the entry in the list of the user, in a slot of its own: see CREATE_LISTED.
+ * KEYS old record, new record, list · ARGV deadline, life of the entry in ms, device, which entry it replaces (see jointEntry), then
+ * those of RENEW from the touch interval on.
+ * Reply: that of RENEW; where that is not {1, …}, the list is as it was.
+ */
+export const RENEW_LISTED = script(
+  renewal(
+    'local entryLife, device, how = table.remove(ARGV, 2), table.remove(ARGV, 2), table.remove(ARGV, 2)',
+    jointEntry('KEYS[3]', idOf('KEYS[2]'), 'entryLife', 'device', 'how', idOf('KEYS[1]')),
+  ),
+);
+
+/** @param first Takes arguments out that are in front of its own. @param also What is done once it is sure that it will be. */
+function renewal(first = '', also = ''): string {
+  return `${IN_TIME}
+${first}${REST_OF_TELLING}
 local old, new = KEYS[1], KEYS[2]
 local f = redis.call('HMGET', old, '@v', '@ended', '@info', '@size', ARGV[13] or '@size')
 ${standing('old', 'f[1]', 'f[2]')}
@@ -233,6 +254,7 @@ if ARGV[10] ~= '' then
   info = string.format('%s %.0f %s ', created, now, codec) .. ARGV[10]
   till = ARGV[11] == '0' and '0' or string.format('%.0f', now + ARGV[11] * 1000)
 end
+${also}
 ${change('old', `'@v', ${putTogether('new')}, '@info', info, '@used', this, ${SIZE_PAIR}`, 13, 'ARGV[12]')}
 redis.call('RENAME', old, new)
 redis.call('HSET', old, '@ended', this, '@next', ${idOf('new')})
@@ -240,7 +262,8 @@ if ARGV[10] == '' then redis.call('HSET', old, '@follow', ARGV[9] == '0' and 0 o
 redis.call('PEXPIRE', old, life)
 ${tell("(ARGV[10] == '' and 'regenerated' or 'authenticated')", idOf('new'), idOf('old'), 'ARGV[10]')}
 ${written('new')}
-`);
+`;
+}
 
 /**
  * Writes or removes one attribute if its bytes are still those expected.

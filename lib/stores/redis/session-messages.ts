@@ -2,7 +2,7 @@ import type { SessionId } from '../../core/token.js';
 
 /**
  * What nodes tell each other of sessions, over one channel of Redis: `node type id previous principal`, in one line. The
- * scripts that begin and end sessions publish it in the same step. At most once: who does not listen misses it.
+ * scripts that begin and end sessions publish it in the same step. Delivery is at most once: a node that does not listen misses it.
  *
  * - `created id - principal`: principal '' for a guest.
  * - `authenticated id previous principal`, `regenerated id previous`.
@@ -29,12 +29,12 @@ export interface MessageSender {
 const MESSAGE =
   /^(\S+) (created|authenticated|regenerated|destroyed|evicted|unknown) ([A-Za-z0-9_-]{47})(?: ([A-Za-z0-9_-]{47}|-))?(?: (.*))?$/s;
 
-/** The channel of those whose keys begin so. */
+/** The channel of the nodes whose keys have this prefix. */
 export function channelOf(keyPrefix: string): string {
   return `${keyPrefix}events`;
 }
 
-/** Undefined for what is none of ours. */
+/** Parses a message; undefined for anything else. */
 export function readMessage(text: string): SessionMessage | undefined {
   const [, node, type, id, previous, principal = ''] = MESSAGE.exec(text) ?? [];
   if (node === undefined) return undefined;

@@ -1,5 +1,12 @@
 import { CREATE, CREATE_LISTED } from '../../../lib/stores/redis/create-scripts.js';
-import { COMPARE_AND_SET, DESTROY, RENEW, SAVE, TOUCH } from '../../../lib/stores/redis/scripts.js';
+import {
+  COMPARE_AND_SET,
+  DESTROY,
+  RENEW,
+  RENEW_LISTED,
+  SAVE,
+  TOUCH,
+} from '../../../lib/stores/redis/scripts.js';
 import {
   ADD_ENTRY,
   END_ENTRIES,
@@ -11,8 +18,9 @@ import { type Command, type CommandWatch } from '../../support/commands.js';
 
 const SCRIPTS = {
   create: CREATE,
-  /** With its entry in the index of users' sessions. */
+  /** With their entries in the index of users' sessions. */
   createListed: CREATE_LISTED,
+  renewListed: RENEW_LISTED,
   save: SAVE,
   renew: RENEW,
   compareAndSet: COMPARE_AND_SET,

@@ -57,9 +57,9 @@ describe("a user's sessions", () => {
     expect(await reservation.written()).toBe(false);
   });
 
-  it('a new one is named by its write where that can be one step, and else beforehand', async () => {
+  it('one that begins is named by its write where that can be one step, and else beforehand', async () => {
     const { store } = start();
-    const entry = { list: 'of anna', terms: [] };
+    const entry = { list: 'of anna', lifeMs: 1, device: '' };
     const asked: string[] = [];
     const events = { emit: () => undefined };
     class Noting extends MemorySessionIndex {
@@ -81,15 +81,14 @@ describe("a user's sessions", () => {
         log: { debug: () => undefined },
         now: () => 0,
       });
-    const reservation = await users(entry).reserve('anna', freshId(), 1800, { isNew: true });
+    const reservation = await users(entry).reserve('anna', freshId(), 1800);
     expect([reservation.entry, await reservation.written(), asked]).toEqual([entry, true, []]);
-    // There are two places; a limit, which only the list can keep; an id change, whose write would not take the entry along.
-    for (const [joint, limit, isNew, who] of [
-      [undefined, 0, true, 'bert'],
-      [entry, 9, true, 'carl'],
-      [entry, 0, false, 'dora'],
+    // Where there are two places, and where there is a limit, which the list has to keep beforehand.
+    for (const [joint, limit, who] of [
+      [undefined, 0, 'bert'],
+      [entry, 9, 'carl'],
     ] as const) {
-      const { entry: none } = await users(joint, limit).reserve(who, freshId(), 1800, { isNew });
+      const { entry: none } = await users(joint, limit).reserve(who, freshId(), 1800);
       expect([none, asked.at(-1)]).toEqual([undefined, who]);
     }
   });
