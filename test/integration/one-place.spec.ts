@@ -168,13 +168,15 @@ describe('a session and its entry in one step', () => {
     const changed = freshId(first);
     const keeps = index.joint('emil', { lifeMs: 60_000, replaces: first, keepsLogin: true });
     await store.renew(first, renewal(changed, {}, { authenticated: true, entry: keeps }));
-    expect((await read()).entries).toEqual([{ ...began, id: changed, addedAt: expect.any(Number) }]);
+    // Which one it replaces stays known: an end of all but that one spares this one, too.
+    const kept = { ...began, id: changed, addedAt: expect.any(Number), replaces: first };
+    expect((await read()).entries).toEqual([kept]);
     // Under whichever id the session was renewed meanwhile.
     const again = freshId(first);
     const anew = index.joint('emil', { lifeMs: 60_000, replaces: first });
     const by = { principal: 'emil', absoluteTimeout: 0 };
     await store.renew(changed, renewal(again, {}, { authenticated: true, entry: anew, login: by }));
-    expect((await read()).entries).toMatchObject([{ id: again, device: undefined }]);
+    expect((await read()).entries).toMatchObject([{ id: again, device: undefined, replaces: changed }]);
     // One of another user stays in the other user's list, until somebody reads that.
     const other = index.joint('fred', { lifeMs: 60_000 });
     const last = freshId(first);

@@ -57,6 +57,7 @@ export const jointEntry = (
 ): string => `
 do
   local key, added, login, replaces, device = ${list}, this, this, '-', ${device}
+  if ${how} ~= '' then replaces = ${old} end
   if ${how} == 'login' then
     local _, _, before, _, there = string.match(redis.call('HMGET', key, ${old})[1] or '', ${PARTS})
     if before then login, device = before, there end
