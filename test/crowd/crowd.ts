@@ -276,16 +276,23 @@ export class Crowd {
 
   /** Something that may happen to any session of a user, also to those that begin meanwhile. */
   async #ending<T>(user: string, work: () => Promise<T>): Promise<T> {
-    for (const device of this.#devices) {
-      if (device.user !== user) continue;
-      device.isCertain = false;
-      device.deeds += 1;
-    }
+    this.#doubt(user);
     this.#ends.set(user, (this.#ends.get(user) ?? 0) + 1);
     try {
       return await work();
     } finally {
       this.#ends.set(user, (this.#ends.get(user) ?? 0) - 1);
+      // A login that has begun meanwhile, and is answered after the end, may have come before it in Redis.
+      this.#doubt(user);
+    }
+  }
+
+  /** Nothing of a user is certain any more, nor what comes of what is under way. */
+  #doubt(user: string): void {
+    for (const device of this.#devices) {
+      if (device.user !== user) continue;
+      device.isCertain = false;
+      device.deeds += 1;
     }
   }
 
