@@ -2,7 +2,7 @@
  * `npm run bench`: every contestant side by side on the Node that runs this, then those whose figures decide the goals again and
  * again on each Node version. Writes RESULTS.md and plots/peers-*.svg. Options: `--quick`, `--nodes=20,22,24` (or paths of
  * binaries), `--contestants=A,B`, `--adapters=A`, `--workloads=A,B`, `--rounds=N` (of all, 0: no tables), `--heats=N` (of those that
- * decide), `--connections=N`, `--no-write`, `--other=DIST/index.js` (another build of the library, as the contestant `module-other`).
+ * decide), `--turn=MS`, `--connections=N`, `--no-write`, `--other=DIST/index.js` (another build of the library, as the contestant `module-other`).
  */
 import { mkdir, writeFile } from 'node:fs/promises';
 import process from 'node:process';
@@ -27,6 +27,7 @@ const { values: options } = parseArgs({
     workloads: { type: 'string', default: '' },
     heats: { type: 'string' },
     rounds: { type: 'string' },
+    turn: { type: 'string', default: '250' },
     connections: { type: 'string', default: '32' },
     other: { type: 'string' },
     'no-write': { type: 'boolean', default: false },
@@ -36,12 +37,12 @@ const { values: options } = parseArgs({
 if (options.other) process.env.BENCH_OTHER = new URL(options.other, pathToFileURL(`${process.cwd()}/`)).href;
 const { CONTESTANTS } = await import('./app/contestants.js');
 /** Of one application at a time, short, so that no turn has the machine at its best or worst, and nobody stands idle for long. */
-const TURN_MS = 250;
+const TURN_MS = Number(options.turn);
 /** Where one request of a peer can take longer than that: sessions of 256 KiB. */
-const LONG_TURN_MS = 1000;
+const LONG_TURN_MS = Math.max(1000, TURN_MS);
 /** Of everybody: a table of all. Before each workload some turns to warm up. */
 const TABLE = {
-  warmUpTurns: options.quick ? 1 : 4,
+  warmUpTurns: options.quick ? 1 : Math.ceil(1000 / TURN_MS),
   rounds: Number(options.rounds ?? 1),
   turns: options.quick ? 1 : 2,
 };
