@@ -13,6 +13,8 @@ export type {
   IndexEntry,
   IndexName,
   IndexReading,
+  JointAddition,
+  JointEntry,
   SessionDevice,
   SessionIndex,
 } from './core/session-index.js';
