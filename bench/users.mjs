@@ -33,7 +33,7 @@ const store = new RedisStore(
   { ...options, messages: { channel: `${keyPrefix}events`, node: 'bench' } },
   async () => undefined,
 );
-const index = new RedisSessionIndex(commands, { keyPrefix });
+const index = new RedisSessionIndex(commands, { keyPrefix, isWithRecords: () => true });
 const sessions = new UserSessions({
   store,
   index,
@@ -59,8 +59,8 @@ const device = {
 
 async function withIndex(principal) {
   const id = idOf(newToken());
-  const reservation = await sessions.reserve(principal, id, 1800, { device, isNew: true });
-  await store.create(id, record(principal, true));
+  const reservation = await sessions.reserve(principal, id, 1800, { device });
+  await store.create(id, { ...record(principal, true), entry: reservation.entry });
   await reservation.written();
   return id;
 }
