@@ -26,7 +26,9 @@ const nextVersion: EditSource = (file, source) => {
   const [head, name] = place as unknown as [string, string];
   const lua = `local function as_known()\n\${${name}}\nend
 local reply = as_known()
-if type(reply) == 'table' and reply[1] == 1 then redis.call('HSET', KEYS[#KEYS], '${LATER_FIELD}', 1) end
+local record = KEYS[#KEYS]
+if string.find(record, 'user:{', 1, true) then record = KEYS[#KEYS - 1] end
+if type(reply) == 'table' and reply[1] == 1 then redis.call('HSET', record, '${LATER_FIELD}', 1) end
 return reply`;
   return source.replace(head, () => `${head}  ${name} = \`${lua}\`;\n`);
 };

@@ -1,8 +1,10 @@
 import type { RedisClient } from '../../../lib/redis/client.js';
 import * as general from '../../../lib/redis/script.js';
+import * as ofBeginnings from '../../../lib/stores/redis/create-scripts.js';
+import * as ofLists from '../../../lib/stores/redis/index-scripts.js';
 import * as ofSessions from '../../../lib/stores/redis/scripts.js';
 
-const SCRIPTS = Object.values({ ...general, ...ofSessions }).filter(
+const SCRIPTS = Object.values({ ...general, ...ofSessions, ...ofBeginnings, ...ofLists }).filter(
   (value): value is general.Script => typeof value === 'object' && 'sha1' in value,
 );
 
