@@ -15,7 +15,7 @@ export const CREATE = script(creation(2));
  * The same, and in one step the entry in the list of the user whose it is, in a slot of its own: for servers on which all keys
  * are in one place.
  * KEYS record, list · ARGV deadline, life of the entry in ms, device (see index-scripts.ts), then those of CREATE from the channel on.
- * Reply: that of CREATE; where that is not {1, …}, the list is as it was.
+ * Reply: that of CREATE. Where it refuses, the list is as it was; where the record's life is over at once, {0}, the entry stays.
  */
 export const CREATE_LISTED = script(
   creation(4, jointEntry('KEYS[2]', idOf('KEYS[1]'), 'ARGV[2]', 'ARGV[3]')),

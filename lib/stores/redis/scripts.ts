@@ -223,7 +223,7 @@ export const RENEW = script(renewal());
  * The same, and in one step the entry in the list of the user, in a slot of its own: see CREATE_LISTED.
  * KEYS old record, new record, list · ARGV deadline, life of the entry in ms, device, which entry it replaces (see jointEntry), then
  * those of RENEW from the touch interval on.
- * Reply: that of RENEW; where that is not {1, …}, the list is as it was.
+ * Reply: that of RENEW. Where it refuses, the list is as it was; where the record's life is over at once, {0}, the entry stays.
  */
 export const RENEW_LISTED = script(
   renewal(
