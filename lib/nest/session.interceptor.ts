@@ -3,14 +3,24 @@ import {
   Injectable,
   type CallHandler,
   type ExecutionContext,
+  Optional,
   type NestInterceptor,
 } from '@nestjs/common';
-import { HttpAdapterHost } from '@nestjs/core';
+import { ExternalContextCreator, HttpAdapterHost } from '@nestjs/core';
 import { ServerResponse } from 'node:http';
-import { Observable, Subscriber } from 'rxjs';
+import { from, isObservable, Observable, Subscriber, throwError } from 'rxjs';
+import { callDirectly, type DirectInterceptor } from '../compat/direct-interceptor.js';
 import { spareAnswer } from '../http/late-writers.js';
 import { RETRY_AFTER_SECONDS } from '../http/request-session.js';
-import { hasBegun, rawRequest, rawResponse, requestOf, responseOf } from './raw-http.js';
+import {
+  hasBegun,
+  rawRequest,
+  rawResponse,
+  requestOf,
+  responseOf,
+  type AnyRequest,
+  type AnyResponse,
+} from './raw-http.js';
 import { httpExceptionOf } from './session.exceptions.js';
 import { SessionService } from './session.service.js';
 
@@ -20,35 +30,62 @@ import { SessionService } from './session.service.js';
  * saved by the deferred response.
  */
 @Injectable()
-export class RedisSessionInterceptor implements NestInterceptor {
+export class RedisSessionInterceptor implements NestInterceptor, DirectInterceptor {
+  /** Taken before a decorator, a subclass or a tool that traces can put another in its place. */
+  private static readonly ownIntercept: unknown = Reflect.get(RedisSessionInterceptor.prototype, 'intercept');
   readonly #sessions: SessionService;
   readonly #host: HttpAdapterHost;
 
   constructor(
     @Inject(SessionService) sessions: SessionService,
     @Inject(HttpAdapterHost) host: HttpAdapterHost,
+    @Optional() @Inject(ExternalContextCreator) creator?: ExternalContextCreator,
   ) {
     this.#sessions = sessions;
     this.#host = host;
+    // Whoever has replaced intercept() wants it called.
+    if (creator !== undefined && Reflect.get(this, 'intercept') === RedisSessionInterceptor.ownIntercept)
+      callDirectly(creator, this);
   }
 
   intercept(context: ExecutionContext, next: CallHandler): Observable<unknown> {
     if (context.getType() !== 'http') return next.handle();
-    const values = next.handle();
-    return new Observable((to) => void values.subscribe(new SavedFirst(to, this, context)));
+    return this.#savedFirst(next.handle(), requestOf(context), responseOf(context));
+  }
+
+  /** As {@link intercept}, without Nest's pipeline: of a value that the handler returned, or its promise, nobody makes an Observable. @internal */
+  async around(
+    request: AnyRequest,
+    response: AnyResponse,
+    handler: () => Promise<unknown>,
+  ): Promise<unknown> {
+    try {
+      const value = await handler();
+      if (isObservable(value)) return this.#savedFirst(from(value), request, response);
+      const saved = this.owed(request);
+      if (saved !== undefined) await saved;
+      return value;
+    } catch (error) {
+      const thrown = this.thrown(error, response);
+      // Nest lets go of what the handler has opened where an Observable fails, not where this does.
+      return throwError(() => thrown);
+    }
+  }
+
+  #savedFirst(values: Observable<unknown>, request: AnyRequest, response: AnyResponse): Observable<unknown> {
+    return new Observable((to) => void values.subscribe(new SavedFirst(to, this, request, response)));
   }
 
   /** What the request's session owes the store at this moment; undefined: nothing. @internal */
-  owed(context: ExecutionContext): Promise<void> | undefined {
-    return this.#sessions.opened(rawRequest(requestOf(context)))?.commitEarly();
+  owed(request: AnyRequest): Promise<void> | undefined {
+    return this.#sessions.opened(rawRequest(request))?.commitEarly();
   }
 
   /** What exception filters get. Whichever of them answers, the client is told when to try again. @internal */
-  thrown(error: unknown, context: ExecutionContext): unknown {
+  thrown(error: unknown, response: AnyResponse): unknown {
     const exception = httpExceptionOf(error);
     if (exception === undefined) return error;
     const { httpAdapter } = this.#host;
-    const response = responseOf(context);
     if (hasBegun(httpAdapter, response)) return exception;
     const raw = rawResponse(response);
     // The handler's own words were about what did not come to pass, and may even be such that nobody can answer with them.
@@ -67,14 +104,21 @@ export class RedisSessionInterceptor implements NestInterceptor {
 class SavedFirst extends Subscriber<unknown> {
   readonly #to: Subscriber<unknown>;
   readonly #valve: RedisSessionInterceptor;
-  readonly #context: ExecutionContext;
+  readonly #request: AnyRequest;
+  readonly #response: AnyResponse;
   #saving: Promise<void> | undefined;
 
-  constructor(to: Subscriber<unknown>, valve: RedisSessionInterceptor, context: ExecutionContext) {
+  constructor(
+    to: Subscriber<unknown>,
+    valve: RedisSessionInterceptor,
+    request: AnyRequest,
+    response: AnyResponse,
+  ) {
     super(to);
     this.#to = to;
     this.#valve = valve;
-    this.#context = context;
+    this.#request = request;
+    this.#response = response;
   }
 
   protected override _next(value: unknown): void {
@@ -82,8 +126,8 @@ class SavedFirst extends Subscriber<unknown> {
     try {
       saved =
         this.#saving === undefined
-          ? this.#valve.owed(this.#context)
-          : this.#saving.then(() => this.#valve.owed(this.#context));
+          ? this.#valve.owed(this.#request)
+          : this.#saving.then(() => this.#valve.owed(this.#request));
     } catch (error) {
       return this._error(error);
     }
@@ -95,7 +139,7 @@ class SavedFirst extends Subscriber<unknown> {
   }
 
   protected override _error(error: unknown): void {
-    this.#to.error(this.#valve.thrown(error, this.#context));
+    this.#to.error(this.#valve.thrown(error, this.#response));
   }
 
   protected override _complete(): void {
