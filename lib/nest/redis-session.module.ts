@@ -34,8 +34,8 @@ export interface RedisSessionModuleExtras {
   /** Whether SessionService can be injected everywhere. Default true. */
   isGlobal?: boolean | undefined;
   /**
-   * Whether the interceptor saves after each handler. Default true. With false the deferred response alone does it: a
-   * little faster, and a save that fails no longer passes through exception filters.
+   * Whether the interceptor saves after each handler. Default true. With false the deferred response alone does it: where a
+   * save fails, the answer is the package's own 503, and exception filters do not see it.
    */
   globalInterceptor?: boolean | undefined;
 }
