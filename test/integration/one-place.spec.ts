@@ -106,6 +106,31 @@ describe('a session and its entry in one step', () => {
     expect(await redisClient(redis.port).pttl(keyOfList(index, 'anna'))).toBeGreaterThan(0);
   });
 
+  it.each(['hlen', 'pttl'])(
+    'are refused together where %s is taken from the user meanwhile',
+    async (command) => {
+      const admin = redisClient(redis.port);
+      await admin.call('ACL', 'SETUSER', command, 'on', 'nopass', '~*', '&*', '+@all');
+      let client: RedisCommands['client'] | undefined;
+      const store = await redisStore(redis.port, {
+        wrap: (commands) => {
+          ({ client } = commands);
+          return commands;
+        },
+      });
+      await client?.call('AUTH', command, 'any');
+      const index = indexOn(await commandsOn(redis.port));
+      const logIn = (): Promise<unknown> =>
+        store.create(freshId(), login(command, index.joint(command, { lifeMs: 60_000 })));
+      await logIn();
+      await admin.call('ACL', 'SETUSER', command, `-${command}`);
+      const before = await admin.hgetall(keyOfList(index, command));
+      await expect(logIn()).rejects.toMatchObject({ reason: 'NOPERM' });
+      expect(await admin.hgetall(keyOfList(index, command))).toEqual(before);
+      expect(Object.keys(before)).toHaveLength(1);
+    },
+  );
+
   it('are refused together: where the id has ended, is taken, or it is too late', async () => {
     const commands = await commandsOn(redis.port);
     const index = indexOn(commands);

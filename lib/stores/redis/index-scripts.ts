@@ -24,14 +24,16 @@ const isEntry = (field: string): string => `string.byte(${field}) ~= ${'@'.charC
 
 /**
  * Puts an entry, and forgets old ones where the list has doubled since that was done last: each has its turn. What short
- * lists do not need is not asked for.
+ * lists do not need is not asked for. It asks before it writes: a user who may no longer ask writes nothing, and leaves no
+ * entry without an expiry.
  */
 const putEntry = (id: string, life: string): string => `
 local till = string.format('%.0f', now + ${life})
-redis.call('HSET', key, ${id}, till .. ' ' .. added .. ' ' .. login .. ' ' .. replaces .. ' ' .. device)
 local size = redis.call('HLEN', key)
-if size == 1 or redis.call('PTTL', key) < tonumber(${life}) then redis.call('PEXPIRE', key, ${life}) end
-if size > ${SMALLEST_PRUNE} and size > tonumber(redis.call('HMGET', key, '@prune')[1] or 0) then
+local endsEarlier = size == 0 or redis.call('PTTL', key) < tonumber(${life})
+redis.call('HSET', key, ${id}, till .. ' ' .. added .. ' ' .. login .. ' ' .. replaces .. ' ' .. device)
+if endsEarlier then redis.call('PEXPIRE', key, ${life}) end
+if size >= ${SMALLEST_PRUNE} and size > tonumber(redis.call('HMGET', key, '@prune')[1] or 0) then
   local all, left = redis.call('HGETALL', key), 0
   for i = 1, #all, 2 do
     if ${isEntry('all[i]')} then
