@@ -180,6 +180,19 @@ describe('a session and its entry in one step', () => {
     expect((await store.load(id)).status).toBe('absent');
   });
 
+  it('are refused by what has become a server of a cluster since it was looked at', async () => {
+    const { port } = await startLoneClusterNode();
+    const entry = indexOn(await commandsOn(port)).joint('dora', { lifeMs: 60_000 });
+    const store = await redisStore(port);
+    const logIns = Array.from({ length: 8 }, () => store.create(freshId(), login('dora', entry)));
+    for (const outcome of await Promise.allSettled(logIns))
+      expect(outcome).toMatchObject({
+        status: 'rejected',
+        reason: { message: expect.stringContaining('CROSSSLOT') },
+      });
+    expect(await redisClient(port).dbsize()).toBe(0);
+  });
+
   it('move together, with the login and device of an id change, and without those of another login', async () => {
     const index = indexOn(await commandsOn(redis.port));
     const store = await redisStore(redis.port);
