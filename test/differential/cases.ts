@@ -518,6 +518,13 @@ export const CASES: Readonly<Record<string, Program>> = {
     { do: 'write', chunk: text(''), callback: false },
     { do: 'pipeline', chunks: 0, bytes: 1, pace: 'at once', fails: false, awaited: false },
   ),
+  'a pipe of more than its length, and an end': after(
+    { do: 'touch' },
+    { do: 'writeHead', code: 200, headers: { form: 'object', pairs: [['Content-Length', 3]] } },
+    { do: 'pipe', chunks: 2, bytes: 40_000, pace: 'a turn each', fails: false, awaited: true },
+    { do: 'touch' },
+    { do: 'end', chunk: text(''), callback: false },
+  ),
   'a write and a cork after the end': after(write(''), end(''), write(''), { do: 'cork' }, end('')),
   'a cork after the end, while another response is before it': {
     ...after(end('one'), { do: 'cork' }),

@@ -3,6 +3,7 @@ import {
   bodyMayBeCutElsewhere,
   bodyMayStillBeThere,
   bytesMayBeMissing,
+  clientMayGiveUpSooner,
   comesUnstuck,
   connectionMayGoOn,
   endsTheProcess,
@@ -95,6 +96,7 @@ function inSteps(program: Program, plain: Observation, session: Observation): Di
     if (now === undefined) return [...found, { kind: 'step', plain: before.step, session: 'not reached' }];
     const open = streamMayBeOpenLonger(session, now) || (broken && now.endedBefore);
     if (mayStop(program, session, before, now)) return found;
+    if (clientMayGiveUpSooner(program, session) && / pipe$/.test(before.step)) return found;
     if (leavesThoughCorked(program, session) && before.outcome !== now.outcome) return found;
     if (before.outcome !== now.outcome && !outcomeMayDiffer(before, now, session) && !open)
       found.push(atStep('step', before, now, 'outcome'));
@@ -175,6 +177,7 @@ function inEnding(program: Program, plain: Observation, session: Observation): D
   if (mayBeUncorked(program) && session.ending === 'closed') return [];
   if (bodyMayBeCutElsewhere(program, session) && session.ending === 'open') return [];
   if (failsNoMore(plain, session) && session.ending === 'open') return [];
+  if (plain.ending === session.ending && clientMayGiveUpSooner(program, session)) return [];
   if (plain.ending === session.ending) return inSources(plain, session);
   // Nobody has to answer where nobody would have; an answer to the failure of a save may be one.
   if (plain.ending !== 'closed' && (session.ending === 'open' || session.refused)) return [];

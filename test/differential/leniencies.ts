@@ -275,6 +275,23 @@ export function bodyMayBeCutElsewhere(program: Program, session: Observation): b
 }
 
 /**
+ * Over HTTP/2 a client gives up a stream that brings more than its `Content-Length`. Whether a source that is piped has come to its end
+ * by then is a matter of chance, in plain Node as well, where one that has not stays open. `writeHead(200, { 'Content-Length': 3 }); pipe`
+ * of two chunks of 40 kB: with a save under way the second is not asked for before the first has left.
+ */
+export function clientMayGiveUpSooner({ steps }: Program, session: Observation): boolean {
+  const tells = steps.some(
+    (step) =>
+      (step.do === 'setHeader' && step.name === 'Content-Length') ||
+      (step.do === 'writeHead' &&
+        'pairs' in step.headers &&
+        step.headers.pairs.some(([name]) => name === 'Content-Length')),
+  );
+  const exceeds = steps.some((step) => step.do === 'pipe' && step.chunks > 1 && step.bytes > 700);
+  return session.multiplexed && tells && exceeds && session.steps.some(({ held }) => held);
+}
+
+/**
  * Plain Node puts an informational response behind the head of a response that waits for another one. A POST that expects to
  * be told to continue, pipelined; `writeContinue(); send('text')`, pipelined: after a wait for a save the two are in order. Likewise
  * behind the head that a chunk has left which was refused: `end('one', 'nonsense'); earlyHints; end()`.
