@@ -4,10 +4,12 @@ import {
   type CallHandler,
   type ExecutionContext,
   Optional,
+  StreamableFile,
   type NestInterceptor,
 } from '@nestjs/common';
 import { ExternalContextCreator, HttpAdapterHost } from '@nestjs/core';
 import { ServerResponse } from 'node:http';
+import { Readable } from 'node:stream';
 import { from, isObservable, Observable, Subscriber, throwError } from 'rxjs';
 import { callDirectly, type DirectInterceptor } from '../compat/direct-interceptor.js';
 import { spareAnswer } from '../http/late-writers.js';
@@ -59,15 +61,17 @@ export class RedisSessionInterceptor implements NestInterceptor, DirectIntercept
     response: AnyResponse,
     handler: () => Promise<unknown>,
   ): Promise<unknown> {
+    let value: unknown;
     try {
-      const value = await handler();
+      value = await handler();
       if (isObservable(value)) return this.#savedFirst(from(value), request, response);
       const saved = this.owed(request);
       if (saved !== undefined) await saved;
       return value;
     } catch (error) {
+      closeUnsent(value);
       const thrown = this.thrown(error, response);
-      // Nest lets go of what the handler has opened where an Observable fails, not where this does.
+      // Nest 12 closes what the handler has opened, and interceptors have kept, where an Observable fails, not where this does.
       return throwError(() => thrown);
     }
   }
@@ -95,6 +99,12 @@ export class RedisSessionInterceptor implements NestInterceptor, DirectIntercept
       httpAdapter.setHeader(response, 'Retry-After', String(RETRY_AFTER_SECONDS));
     return exception;
   }
+}
+
+/** Nobody reads from a file that is not sent, and Nest 11 would leave it open. */
+function closeUnsent(value: unknown): void {
+  const stream = value instanceof StreamableFile ? value.getStream() : value;
+  if (stream instanceof Readable) stream.destroy();
 }
 
 /**
@@ -134,7 +144,10 @@ class SavedFirst extends Subscriber<unknown> {
     if (saved === undefined) return this.#to.next(value);
     this.#saving = saved.then(
       () => this.#to.next(value),
-      (error: unknown) => this._error(error),
+      (error: unknown) => {
+        closeUnsent(value);
+        this._error(error);
+      },
     );
   }
 

@@ -140,6 +140,47 @@ class Handlers {
     return new StreamableFile(stream);
   }
 
+  @Get('files')
+  files(@Session() session: AnySession): Observable<StreamableFile> {
+    session.value = 1;
+    return of(new StreamableFile(stream));
+  }
+
+  @Get('web')
+  web(@Session() session: AnySession): ReadableStream {
+    session.value = 1;
+    return new ReadableStream({
+      start: (controller) => {
+        controller.enqueue(Buffer.from('of the web'));
+        controller.close();
+      },
+    });
+  }
+
+  @Get('readable')
+  readable(@Session() session: AnySession): Readable {
+    session.value = 1;
+    return stream;
+  }
+
+  @Get('response')
+  response(@Session() session: AnySession): Response {
+    session.value = 1;
+    const pull = (controller: ReadableStreamDefaultController): void => {
+      controller.enqueue(Buffer.from('a response of fetch()'));
+      controller.close();
+    };
+    const cancel = (): void => void steps.push('cancelled');
+    return new Response(new ReadableStream({ pull, cancel }, { highWaterMark: 0 }));
+  }
+
+  @Get('inner-file')
+  @UseInterceptors(Noted)
+  innerFile(@Session() session: AnySession): StreamableFile {
+    session.value = 1;
+    return new StreamableFile(stream);
+  }
+
   @Get('place')
   place(@Session() session: AnySession): string {
     session.value = 1;
@@ -265,7 +306,14 @@ eachAdapter('The valve, called directly', (adapter) => {
     stream = Readable.from(['of a ', 'file']);
     const { status, headers, text } = await new Browser(site.url).get(`/${route}`);
     const { date: _date, 'set-cookie': cookies, etag: _etag, ...rest } = headers;
-    return { status, rest, text, cookies: cookies?.length, steps: steps.splice(0) };
+    return {
+      status,
+      rest,
+      text,
+      isClosed: stream.destroyed,
+      cookies: cookies?.length,
+      steps: steps.splice(0),
+    };
   }
 
   it.each([false, true])(
@@ -306,12 +354,17 @@ eachAdapter('The valve, called directly', (adapter) => {
     expect(await answer('place')).toMatchObject({ status: 200, text: 'of the request' });
   });
 
-  it('lets go of the stream of a file where the save fails', async () => {
-    site = await start(adapter);
-    site.store.refuses = true;
-    expect(await answer('file')).toMatchObject({ status: 500 });
-    expect(stream.destroyed).toBe(true);
-  });
+  it.each(['file', 'files'])(
+    'closes what a handler has opened for a %s where the save fails',
+    async (route) => {
+      for (const traced of [false, true]) {
+        site = await start(adapter, traced);
+        site.store.refuses = true;
+        expect(await answer(route)).toMatchObject({ status: 500, isClosed: true });
+        await site.close();
+      }
+    },
+  );
 
   it('ends what an Observable does where the client leaves', async () => {
     site = await start(adapter);
