@@ -6,6 +6,7 @@ import {
   HttpCode,
   Inject,
   Injectable,
+  Module,
   ParseIntPipe,
   Query,
   Redirect,
@@ -16,6 +17,7 @@ import {
   type CallHandler,
   type ExecutionContext,
   type NestInterceptor,
+  type Provider,
 } from '@nestjs/common';
 import { APP_INTERCEPTOR, ExternalContextCreator, HttpAdapterHost } from '@nestjs/core';
 import { RedisSessionInterceptor, RedisSessionModule, Session, SessionService } from 'nestjs-redis-session';
@@ -44,6 +46,8 @@ class Noted implements NestInterceptor {
     );
   }
 }
+
+const APP_NOTED: Provider = { provide: APP_INTERCEPTOR, useClass: Noted };
 
 /** What a handler may return, throw or ask Nest for. */
 @Controller()
@@ -347,6 +351,32 @@ eachAdapter('The valve, called directly', (adapter) => {
       'events',
       'promisedEvents',
     ]);
+  });
+
+  it.each<[string, { direct: boolean; later?: Provider[]; main?: NestInterceptor[]; own?: Provider[] }]>([
+    ['a module that is imported later has', { direct: true, later: [APP_NOTED] }],
+    ['main.ts has', { direct: true, main: [new Noted()] }],
+    ['AppModule has itself', { direct: false, own: [APP_NOTED] }],
+  ])('is the first of those that %s, or not', async (_who, { direct, later = [], main = [], own = [] }) => {
+    @Module({ providers: later })
+    class Later {}
+
+    const app = await startApp(
+      adapter,
+      {
+        imports: [RedisSessionModule.forRoot({ store: new Refusing() }), Later],
+        controllers: [Handlers],
+        providers: own,
+      },
+      { configure: (application) => application.useGlobalInterceptors(...main) },
+    );
+    site = { ...app, store: new Refusing() };
+    const intercept = jest.spyOn(RedisSessionInterceptor.prototype, 'intercept');
+    expect(await answer('json')).toMatchObject({
+      text: '{"value":{"is":"json"}}',
+      steps: ['before', 'after'],
+    });
+    expect(intercept).toHaveBeenCalledTimes(direct ? 0 : 1);
   });
 
   it('keeps the context of the request', async () => {
