@@ -1,7 +1,7 @@
 import type { ExternalContextCreator } from '@nestjs/core';
 
 /**
- * Private: the method of Nest's that runs the interceptors of a route. Each of them takes it about ten objects a request
+ * Private: the method of Nest's that runs the interceptors of a route. Each of them takes it many objects a request
  * (Observables, subscribers, async resources), a quarter of the time of a small request, for which one that only wants to
  * know when the handler is done has no use. Such a one, where it is the first, is called around the others here.
  */

@@ -1,10 +1,10 @@
 import {
   Inject,
   Injectable,
-  type CallHandler,
-  type ExecutionContext,
   Optional,
   StreamableFile,
+  type CallHandler,
+  type ExecutionContext,
   type NestInterceptor,
 } from '@nestjs/common';
 import { ExternalContextCreator, HttpAdapterHost } from '@nestjs/core';
@@ -66,7 +66,10 @@ export class RedisSessionInterceptor implements NestInterceptor, DirectIntercept
       value = await handler();
       if (isObservable(value)) return this.#savedFirst(from(value), request, response);
       const saved = this.owed(request);
-      if (saved !== undefined) await saved;
+      if (saved !== undefined) {
+        spareErrors(value);
+        await saved;
+      }
       return value;
     } catch (error) {
       closeUnsent(value);
@@ -101,10 +104,24 @@ export class RedisSessionInterceptor implements NestInterceptor, DirectIntercept
   }
 }
 
+/** The stream of a value that is to be sent as one. */
+function streamOf(value: unknown): Readable | undefined {
+  const stream = value instanceof StreamableFile ? value.getStream() : value;
+  return stream instanceof Readable ? stream : undefined;
+}
+
+/** A stream that fails while the save is awaited has no other listener yet, with Nest 11, and would end the process. Whoever reads it gets the error. */
+function spareErrors(value: unknown): void {
+  streamOf(value)?.on('error', noop);
+}
+
 /** Nobody reads from a file that is not sent, and Nest 11 would leave it open. */
 function closeUnsent(value: unknown): void {
-  const stream = value instanceof StreamableFile ? value.getStream() : value;
-  if (stream instanceof Readable) stream.destroy();
+  streamOf(value)?.destroy();
+}
+
+function noop(): void {
+  // See spareErrors.
 }
 
 /**
@@ -142,6 +159,7 @@ class SavedFirst extends Subscriber<unknown> {
       return this._error(error);
     }
     if (saved === undefined) return this.#to.next(value);
+    spareErrors(value);
     this.#saving = saved.then(
       () => this.#to.next(value),
       (error: unknown) => {

@@ -23,6 +23,8 @@ import { APP_INTERCEPTOR, ExternalContextCreator, HttpAdapterHost } from '@nestj
 import { RedisSessionInterceptor, RedisSessionModule, Session, SessionService } from 'nestjs-redis-session';
 import { MemoryStore } from 'nestjs-redis-session/testing';
 import { AsyncLocalStorage } from 'node:async_hooks';
+import { once } from 'node:events';
+import { createReadStream } from 'node:fs';
 import { Readable } from 'node:stream';
 import { concat, EMPTY, from, map, of, throwError, timer, Observable } from 'rxjs';
 import { eachAdapter, startApp, type Adapter, type StartedApp } from '../support/apps.js';
@@ -178,6 +180,18 @@ class Handlers {
     return new Response(new ReadableStream({ pull, cancel }, { highWaterMark: 0 }));
   }
 
+  @Get('missing')
+  missing(@Session() session: AnySession): Readable {
+    session.value = 1;
+    return createReadStream('/missing');
+  }
+
+  @Get('missing-file')
+  missingFile(@Session() session: AnySession): StreamableFile {
+    session.value = 1;
+    return new StreamableFile(createReadStream('/missing'));
+  }
+
   @Get('inner-file')
   @UseInterceptors(Noted)
   innerFile(@Session() session: AnySession): StreamableFile {
@@ -244,10 +258,13 @@ class Scoped {
 /** A store whose writes fail, once a test says so. */
 class Refusing extends MemoryStore {
   refuses = false;
-  override save(...args: Parameters<MemoryStore['save']>): ReturnType<MemoryStore['save']> {
+  before: Promise<unknown> | undefined;
+  override async save(...args: Parameters<MemoryStore['save']>): ReturnType<MemoryStore['save']> {
+    await this.before;
     return this.refuses ? Promise.reject(new Error('the store refuses')) : super.save(...args);
   }
-  override create(...args: Parameters<MemoryStore['create']>): ReturnType<MemoryStore['create']> {
+  override async create(...args: Parameters<MemoryStore['create']>): ReturnType<MemoryStore['create']> {
+    await this.before;
     return this.refuses ? Promise.reject(new Error('the store refuses')) : super.create(...args);
   }
 }
@@ -378,6 +395,20 @@ eachAdapter('The valve, called directly', (adapter) => {
     });
     expect(intercept).toHaveBeenCalledTimes(direct ? 0 : 1);
   });
+
+  it.each(['missing', 'missing-file'])(
+    'survives a stream that fails while the save is awaited: %s',
+    async (route) => {
+      for (const traced of [false, true]) {
+        site = await start(adapter, traced);
+        site.store.before = once(process, 'opened');
+        const answered = answer(route);
+        setTimeout(() => process.emit('opened' as never), 50);
+        expect(await answered).toMatchObject({ status: expect.any(Number) });
+        await site.close();
+      }
+    },
+  );
 
   it('keeps the context of the request', async () => {
     site = await start(adapter);
