@@ -56,7 +56,9 @@ export async function startCluster(args: readonly string[] = []): Promise<Cluste
           admin.info('replication'),
         ]);
         const replicas = String(nodes).match(/ (?:myself,)?slave /g)?.length;
-        const isUp = String(state).includes('cluster_state:ok') && replicas === MASTERS;
+        // Where a cluster serves what it can, a server is ok before it has heard of the slots of the others.
+        const isWhole = String(state).includes(`cluster_slots_assigned:${SLOTS}`);
+        const isUp = isWhole && String(state).includes('cluster_state:ok') && replicas === MASTERS;
         return isUp && !replication.includes('master_link_status:down') ? true : undefined;
       }),
     ),
