@@ -311,7 +311,7 @@ export class SessionSettings extends Redacted {
    */
   @CodeOnly(STORE, { show: storeName })
   readonly store: SessionStore | undefined;
-  /** Whether a session counts as authenticated although `authenticate()` was not called. Only in code. */
+  /** Whether a session counts as authenticated although `authenticate()` was not called; says so at once, not by a promise. Only in code. */
   @CodeOnly(code('a function from a session to a boolean', isFunction))
   readonly isAuthenticated: ((session: HttpSession) => boolean) | undefined;
   /**

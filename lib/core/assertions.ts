@@ -1,4 +1,4 @@
-import type { ResponseContext } from './environment.js';
+import type { ResponseContext, SessionLog } from './environment.js';
 import {
   SessionDestroyedError,
   SessionGoneError,
@@ -6,6 +6,7 @@ import {
   SessionUsageError,
 } from './errors.js';
 import type { SessionPhase } from './state.js';
+import { isWellFormed } from './storable.js';
 
 /** The default of a switch over all cases: the compiler refuses a case that was forgotten. */
 export function assertNever(value: never): never {
@@ -51,6 +52,23 @@ export function assertCookieCanLeave(client: ResponseContext | undefined, what: 
 }
 
 /**
+ * Whether a new session can still be written to. Once its response has ended, whoever assigns is a timer or a job, where
+ * nobody would catch an error, and no browser can get the cookie any more: the value is left out, and the log says so.
+ * @throws As {@link assertCookieCanLeave} does, until then.
+ */
+export function canStillBegin(client: ResponseContext | undefined, name: string, log: SessionLog): boolean {
+  if (client?.ended !== true || !client.headersSent) {
+    assertCookieCanLeave(client, 'write to a new session');
+    return true;
+  }
+  log.warn(
+    `Attribute ${JSON.stringify(name)} is left out: it was assigned to a new session whose response has ended, so that ` +
+      'no cookie can be sent for it.',
+  );
+  return false;
+}
+
+/**
  * For what takes a while and ends with a new cookie.
  * @param isLate Whether the response was closing when it was asked for, and so does not wait for it.
  * @throws SessionHeadersSentError
@@ -77,6 +95,10 @@ export function outsideRequest(what: string): SessionUsageError {
 
 /** @throws SessionUsageError for anything but a non-empty string or a finite number. */
 export function principalOf(principal: unknown): string {
+  if (typeof principal === 'string' && !isWellFormed(principal))
+    throw new SessionUsageError(
+      'authenticate() takes who logs in as text, and this one holds a lone surrogate, so that others would be stored as the same user.',
+    );
   if (typeof principal === 'string' && principal !== '') return principal;
   if (typeof principal === 'number' && Number.isFinite(principal)) return String(principal);
   throw new SessionUsageError(
@@ -114,6 +136,17 @@ export function rememberedFor(value: unknown): { readonly idle: number; readonly
   if (typeof value === 'number' && Number.isSafeInteger(value) && value > 0)
     return { idle: value, cookie: Math.min(value, MOST_COOKIE_SECONDS) };
   throw new SessionUsageError('rememberFor of authenticate() is a whole number of seconds above 0.');
+}
+
+/** What the application's own `isAuthenticated` says. @throws SessionUsageError for a promise, which would let everybody in. */
+export function answered(answer: unknown): boolean {
+  if (typeof (answer as Partial<PromiseLike<unknown>> | null | undefined)?.then !== 'function')
+    return Boolean(answer);
+  // Nobody waits for it.
+  Promise.resolve(answer as PromiseLike<unknown>).then(undefined, () => undefined);
+  throw new SessionUsageError(
+    'isAuthenticated of the module returned a promise. It is asked in the middle of a request and has to say true or false at once.',
+  );
 }
 
 const MOST_GRACE_SECONDS = 3600;

@@ -26,6 +26,8 @@ interface Slot {
   assigned: boolean;
   /** Whether this request has set or deleted it, saved meanwhile or not. */
   own: boolean;
+  /** When that was, as {@link Attributes.assignments} counts; 0: never. */
+  assignedAt: number;
 }
 
 const BAD_NAME: Unstorable = { reason: 'its name holds a lone surrogate', path: '' };
@@ -42,6 +44,7 @@ export class Attributes {
   /** What was loaded. Where a name has a slot, the slot counts. */
   #loaded = NOTHING_STORED;
   #slots: Map<string, Slot> | undefined;
+  #assignments = 0;
   #codec: SessionCodec;
   readonly #limits: SessionLimits;
   readonly #listener: RefusalListener;
@@ -119,13 +122,16 @@ export class Attributes {
 
   #assign(name: string, state: Slot['state'], value: unknown): void {
     const slot = this.#slots?.get(name);
+    const assignedAt = (this.#assignments += 1);
     if (slot === undefined) {
-      this.#put(name, { state, stored: this.#loaded.get(name), value, assigned: true, own: true });
+      const stored = this.#loaded.get(name);
+      this.#put(name, { state, stored, value, assigned: true, own: true, assignedAt });
     } else {
       slot.state = state;
       slot.value = value;
       slot.assigned = true;
       slot.own = true;
+      slot.assignedAt = assignedAt;
     }
   }
 
@@ -184,8 +190,26 @@ export class Attributes {
     return slot === undefined ? this.#loaded.get(name) : slot.stored;
   }
 
-  /** Takes over what an atomic write has just left in the store. */
-  replace(name: string, bytes: Uint8Array | undefined, value: unknown): void {
+  /** How often something has been set or deleted so far. */
+  get assignments(): number {
+    return this.#assignments;
+  }
+
+  /** Whether a name was set or deleted after so many assignments. */
+  isAssignedSince(assignments: number, name: string): boolean {
+    return (this.#slots?.get(name)?.assignedAt ?? 0) > assignments;
+  }
+
+  /**
+   * Takes over what an atomic write has just left in the store. What was set or deleted meanwhile stays, and is still to be
+   * written.
+   * @param begun The number of assignments when the write was begun.
+   */
+  replace(name: string, bytes: Uint8Array | undefined, value: unknown, begun: number): void {
+    if (this.isAssignedSince(begun, name)) {
+      Object.assign(this.#slots?.get(name) as Slot, { stored: bytes, assigned: true });
+      return;
+    }
     const there = bytes !== undefined;
     this.#put(name, {
       state: there ? 'live' : 'removed',
@@ -193,6 +217,7 @@ export class Attributes {
       value: there ? value : undefined,
       assigned: false,
       own: false,
+      assignedAt: 0,
     });
   }
 
@@ -224,7 +249,7 @@ export class Attributes {
   #read(name: string, stored: Uint8Array): unknown {
     const value = this.decode(name, stored);
     const state = value === undefined ? 'removed' : 'live';
-    this.#put(name, { state, stored, value, assigned: false, own: false });
+    this.#put(name, { state, stored, value, assigned: false, own: false, assignedAt: 0 });
     return value;
   }
 

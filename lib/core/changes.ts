@@ -14,7 +14,7 @@ interface Login {
 }
 
 /** The name of a session that is about to log in: its place in the index is kept, whichever way it is written. */
-interface ReservedName extends NewName {
+export interface ReservedName extends NewName {
   readonly reservation: Reservation | undefined;
 }
 
@@ -85,10 +85,13 @@ export class SessionChanges {
       await users?.prolonged(principal, id, times.maxInactiveInterval, authenticatedAt);
   }
 
-  /** Before a login is written: names its session in the index. @throws SessionCountError */
-  async reserve({ principal }: Login): Promise<ReservedName> {
+  /**
+   * Before a login is written: names its session in the index.
+   * @param leaves Nothing of the session that is there is handed on. @throws SessionCountError
+   */
+  async reserve({ principal }: Login, leaves: boolean): Promise<ReservedName> {
     const state = this.#state;
-    const replaced = state.phase === 'stored' ? state.id : undefined;
+    const replaced = state.phase === 'stored' && !leaves ? state.id : undefined;
     const name = this.#newName(replaced);
     const { maxInactiveInterval } = state.times;
     const reservation = await this.#environment.users?.reserve(principal, name.id, maxInactiveInterval, {

@@ -8,7 +8,7 @@ import {
   principalOf,
   rememberedFor,
 } from './assertions.js';
-import type { SessionChanges } from './changes.js';
+import type { ReservedName, SessionChanges } from './changes.js';
 import type { ResponseContext, SessionEnvironment } from './environment.js';
 import { SessionFormatError, SessionStoreUnavailableError } from './errors.js';
 import type { AuthenticateOptions, RegenerateOptions } from './members.js';
@@ -65,19 +65,25 @@ export class SessionIdentity {
       assertUsable(state.phase);
       assertCookieCanLeave(this.#client, 'log in');
       const another = state.principal !== undefined && state.principal !== login.principal;
-      if (another) state.resetLimits(rules);
-      await this.#endRivals();
-      if (remembered !== undefined) {
-        state.setMaxInactiveInterval(remembered.idle);
-        state.setCookieMaxAge(remembered.cookie);
-      }
-      if (state.phase === 'stored' && !(keepAttributes ?? !another)) await this.#leave();
-      const name = await this.#changes.reserve(login);
+      const leaves = state.phase === 'stored' && !(keepAttributes ?? !another);
+      const { limits } = state;
+      let name: ReservedName | undefined;
       try {
+        if (another) state.resetLimits(rules);
+        await this.#endRivals();
+        if (remembered !== undefined) {
+          state.setMaxInactiveInterval(remembered.idle);
+          state.setCookieMaxAge(remembered.cookie);
+        }
+        // The user's own place is free once it is left. Where another one's is refused, who is logged in stays it.
+        if (leaves && !another) await this.#leave();
+        name = await this.#changes.reserve(login, leaves);
+        if (leaves && another) await this.#leave();
         if (state.phase !== 'stored' || !(await this.#changes.renewByLogin(login, name)))
           await this.#changes.createByLogin(login, name);
       } catch (error) {
-        await name.reservation?.released();
+        await name?.reservation?.released();
+        state.limits = limits;
         throw error;
       }
       state.loggedIn(login.principal);

@@ -35,7 +35,7 @@ export class OperationQueue implements Placed {
       if (running.size === 0) this.#busy?.delete(this);
       if (this.#tail === result) this.#tail = undefined;
     };
-    // Also marks a rejection as seen: an operation nobody awaits must not end the process.
+    // Also marks a rejection as seen. What applications get of it is a promise of its own: see WatchedPromise.
     result.then(done, done);
     return result;
   }

@@ -1,8 +1,9 @@
 import type { Attributes } from './attributes.js';
 import { SessionUsageError } from './errors.js';
-import { httpSessionOf, type ProxiedSession } from './proxy.js';
+import { httpSessionOf, type PromisedMember, type ProxiedSession } from './proxy.js';
 import type { HttpSession } from './members.js';
 import type { SessionState } from './state.js';
+import type { WatchedPromise } from './watched-promise.js';
 
 /** A session that is only looked at: whatever would change it, or count as a use of it, is refused. */
 export class PeekedSession implements ProxiedSession {
@@ -51,5 +52,9 @@ export class PeekedSession implements ProxiedSession {
 
   asThrown(error: unknown): unknown {
     return this.#session.asThrown(error);
+  }
+
+  failedUnseen(method: PromisedMember, promise: WatchedPromise<unknown>): void {
+    this.#session.failedUnseen(method, promise);
   }
 }

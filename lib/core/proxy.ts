@@ -7,6 +7,7 @@ import {
 } from './members.js';
 import { reservedMember, SessionHandler } from './session-handler.js';
 import type { SessionState } from './state.js';
+import { WatchedPromise } from './watched-promise.js';
 
 const INSPECT = Symbol.for('nodejs.util.inspect.custom');
 
@@ -32,7 +33,12 @@ export interface ProxiedSession {
   csrfToken(): string;
   /** See {@link SessionEnvironment.asThrown}. */
   asThrown(error: unknown): unknown;
+  /** A method has failed, and nobody has asked for its outcome so far. */
+  failedUnseen(method: PromisedMember, promise: WatchedPromise<unknown>): void;
 }
+
+/** The members that return promises. */
+export type PromisedMember = 'authenticate' | 'regenerateId' | 'save' | 'update' | 'reload' | 'destroy';
 
 /**
  * The session as an application sees it: a proxy whose string keys are attributes, except for the reserved
@@ -147,27 +153,24 @@ function memberOf(target: ProxyTarget, name: string): unknown {
 
 function methodsOf(session: ProxiedSession): Record<string, unknown> {
   return {
-    authenticate: rejecting(session, session.authenticate.bind(session)),
-    regenerateId: rejecting(session, session.regenerateId.bind(session)),
-    save: rejecting(session, session.save.bind(session)),
+    authenticate: watched(session, 'authenticate'),
+    regenerateId: watched(session, 'regenerateId'),
+    save: watched(session, 'save'),
     markDirty: session.markDirty.bind(session),
     keep: session.keep.bind(session),
-    update: rejecting(session, session.update.bind(session)),
-    reload: rejecting(session, session.reload.bind(session)),
-    destroy: rejecting(session, session.destroy.bind(session)),
+    update: watched(session, 'update'),
+    reload: watched(session, 'reload'),
+    destroy: watched(session, 'destroy'),
     csrfToken: session.csrfToken.bind(session),
   };
 }
 
-/** A method whose promise rejects with what applications are to get. */
-function rejecting<A extends unknown[], T>(
-  session: ProxiedSession,
-  method: (...args: A) => Promise<T>,
-): (...args: A) => Promise<T> {
-  return (...args) =>
-    method(...args).catch((error: unknown) => {
-      throw session.asThrown(error);
-    });
+/** A method whose promise rejects with what applications are to get, and may be left alone. */
+function watched(session: ProxiedSession, name: PromisedMember): (...args: unknown[]) => Promise<unknown> {
+  const method: (...args: never[]) => Promise<unknown> = session[name].bind(session);
+  const thrown = session.asThrown.bind(session);
+  const left = session.failedUnseen.bind(session, name);
+  return (...args) => WatchedPromise.of(method(...(args as never[])), thrown, left);
 }
 
 function dateOf(epochMs: number | undefined): Date | undefined {

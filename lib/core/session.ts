@@ -1,8 +1,10 @@
 import {
+  answered,
   assertCookieCanLeave,
   assertIsWaitedFor,
   assertNever,
   assertUsable,
+  canStillBegin,
   cookieSeconds,
   goneError,
   notAwaited,
@@ -15,12 +17,13 @@ import type { ResponseContext, SessionEnvironment } from './environment.js';
 import { SessionIdentity } from './identity.js';
 import type { AuthenticateOptions, HttpSession, RegenerateOptions } from './members.js';
 import { OperationQueue } from './operation-queue.js';
-import { httpSessionOf } from './proxy.js';
+import { httpSessionOf, type PromisedMember } from './proxy.js';
 import { SessionState, type SessionHandle, type SessionPhase } from './state.js';
 import type { Found } from './store.js';
 import { newTimes, timesOf } from './times.js';
 import type { SessionId } from './token.js';
-import { settled, updateAttribute, updateInsideItself } from './update.js';
+import { assertStorable, settled, updateAttribute, updateInsideItself, updateRefusal } from './update.js';
+import { UnseenFailures, type WatchedPromise } from './watched-promise.js';
 
 type OwedWrite = Pick<Write, 'difference' | 'force'>;
 
@@ -43,6 +46,7 @@ export class ManagedSession {
   /** `destroy()` was called and waits for its turn. Until then nothing may be assigned: it would end with the session. */
   #leaving = false;
   #unsaved: Error | undefined;
+  #unseen: UnseenFailures | undefined;
   /** A write is going to begin, and will take with it whatever has changed by then. */
   #isWriteScheduled = false;
 
@@ -127,7 +131,7 @@ export class ManagedSession {
     if (name === manualDirtyAttribute) return this.markDirty();
     if (name === persistOnDemandAttribute)
       return this.#writeInBackground(true, 'persist on demand was asked for');
-    if (this.phase === 'new' && !this.#canStillBegin(name)) return;
+    if (this.phase === 'new' && !canStillBegin(this.#client, name, this.#environment.log)) return;
     if (this.attributes.set(name, value)) this.#noticeChange();
   }
 
@@ -218,6 +222,8 @@ export class ManagedSession {
   }
 
   update(name: string, change: (current: unknown) => unknown): Promise<unknown> {
+    const refusal = updateRefusal(name, change, this.#environment.rules);
+    if (refusal !== undefined) return Promise.reject(refusal);
     const { locks } = this.#environment;
     const key = `${this.id} ${name}`;
     // One at a time in this process: only contenders of other nodes are left to race with.
@@ -239,9 +245,16 @@ export class ManagedSession {
     return this.#environment.asThrown === undefined ? error : this.#environment.asThrown(error);
   }
 
+  /** See {@link UnseenFailures}. What `save()` has not written is still to be written, and `reload()` writes nothing. */
+  failedUnseen(method: PromisedMember, promise: WatchedPromise<unknown>): void {
+    this.#unseen ??= new UnseenFailures(this.#environment.log);
+    const name = (): string => (this.phase === 'new' ? 'A new session' : `Session ${this.id}`);
+    this.#unseen.add(method, promise, method === 'save' || method === 'reload', name);
+  }
+
   #commitNow(): Promise<void> | undefined {
     // A login or logout that failed is reported, and not tried again: whoever was told that it failed must not find it done.
-    const failure = this.#unsaved ?? this.#madeIdentity?.failure;
+    const failure = this.#unsaved ?? this.#madeIdentity?.failure ?? this.#unseen?.first;
     if (failure !== undefined) return Promise.reject(failure);
     switch (this.phase) {
       case 'destroyed':
@@ -327,17 +340,20 @@ export class ManagedSession {
 
   async #update(name: string, change: (current: unknown) => unknown): Promise<unknown> {
     assertUsable(this.phase);
+    const { attributes } = this;
+    const begun = attributes.assignments;
     // A pending change of this attribute is written first: the atomic change starts from what the store has.
     if (this.#isPending(name)) await this.#queue.run(() => this.#write(false, 'update() was called'));
     if (this.phase === 'new') {
       assertCookieCanLeave(this.#client, 'write to a new session');
-      const value = await settled(name, change(this.attributes.get(name)), this.#environment.timer);
-      this.setAttribute(name, value);
+      const value = await settled(name, change(attributes.get(name)), this.#environment.timer);
+      assertStorable(attributes, name, value);
+      if (!attributes.isAssignedSince(begun, name)) this.setAttribute(name, value);
       await this.save();
       return value;
     }
     if (this.phase !== 'stored') throw goneError('update', this.id);
-    return updateAttribute(this.#environment, this.#state, this.#isAuthenticated(), name, change);
+    return updateAttribute(this.#environment, this.#state, this.#isAuthenticated(), { name, change, begun });
   }
 
   /** Whether a change of this attribute waits to be saved. */
@@ -349,22 +365,6 @@ export class ManagedSession {
   #tellDropped(): void {
     const difference = this.attributes.difference();
     if (difference !== undefined) this.#state.dropped(difference);
-  }
-
-  /**
-   * Whether a new session can still be written to. Once its response has ended, whoever assigns is a timer or a job, where
-   * nobody would catch an error, and no browser can get the cookie any more: the value is left out, and the log says so.
-   */
-  #canStillBegin(name: string): boolean {
-    if (this.#client?.ended !== true || !this.#client.headersSent) {
-      assertCookieCanLeave(this.#client, 'write to a new session');
-      return true;
-    }
-    this.#environment.log.warn(
-      `Attribute ${JSON.stringify(name)} is left out: it was assigned to a new session whose response has ended, so that ` +
-        'no cookie can be sent for it.',
-    );
-    return false;
   }
 
   get #changes(): SessionChanges {
@@ -385,7 +385,7 @@ export class ManagedSession {
   }
 
   #isAuthenticatedByApplication(): boolean {
-    return this.#environment.isAuthenticated?.(this.httpSession) ?? false;
+    return answered(this.#environment.isAuthenticated?.(this.httpSession));
   }
 
   /** For use after an await, when the phase may have changed. A method, since TypeScript would remember the phase of before. */

@@ -48,6 +48,9 @@ export interface WrittenLimits {
   readonly cookie: CookieLife | undefined;
 }
 
+type OwnLimits = Pick<SessionTimes, 'maxInactiveInterval'> &
+  Pick<SessionState, 'intervalChanged' | 'cookieMaxAge' | 'cookieChanged'>;
+
 /** A session whose token a request brought. */
 export interface BroughtSession {
   readonly id: SessionId;
@@ -271,6 +274,16 @@ export class SessionState implements RefusalListener {
   resetLimits({ maxInactiveInterval }: SessionRules): void {
     if (!this.intervalChanged) this.setMaxInactiveInterval(maxInactiveInterval);
     if (!this.cookieChanged) this.setCookieMaxAge(undefined);
+  }
+
+  /** How long it lives, and its cookie, and whether either differs from what is stored. */
+  get limits(): OwnLimits {
+    const { times, intervalChanged, cookieMaxAge, cookieChanged } = this;
+    return { maxInactiveInterval: times.maxInactiveInterval, intervalChanged, cookieMaxAge, cookieChanged };
+  }
+
+  set limits({ maxInactiveInterval, ...others }: OwnLimits) {
+    Object.assign(this, { times: { ...this.times, maxInactiveInterval }, ...others });
   }
 
   /** In seconds. Returns whether that has changed it. */

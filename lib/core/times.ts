@@ -12,11 +12,11 @@ export interface SessionTimes {
   readonly deadline: number | undefined;
 }
 
-/** When a session with these times ends if it is not used again; undefined: never. */
+/** When a session with these times ends if it is not used again; undefined: never, or not in times that a Date can hold. */
 export function expiryOf(times: SessionTimes): Date | undefined {
   const idle = times.maxInactiveInterval > 0 ? times.accessedAt + times.maxInactiveInterval * 1000 : Infinity;
-  const end = Math.min(idle, times.deadline ?? Infinity);
-  return end === Infinity ? undefined : new Date(end);
+  const end = new Date(Math.min(idle, times.deadline ?? Infinity));
+  return Number.isNaN(end.getTime()) ? undefined : end;
 }
 
 /**

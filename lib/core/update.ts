@@ -2,16 +2,26 @@ import { goneError } from './assertions.js';
 import type { Attributes } from './attributes.js';
 import { hasMoved } from './changes.js';
 import { realSleep, realTimer, type Timer } from './clock.js';
-import type { SessionEnvironment } from './environment.js';
+import type { SessionEnvironment, SessionRules } from './environment.js';
 import { SessionUnstorableValueError, SessionUpdateConflictError, SessionUsageError } from './errors.js';
+import { RESERVED_MEMBERS } from './members.js';
+import { reservedMember } from './session-handler.js';
 import type { SessionState } from './state.js';
-import { nameInLog, reasonFor, standsForNothing } from './storable.js';
+import { isWellFormed, nameInLog, reasonFor, standsForNothing } from './storable.js';
 
 /** Lost races after which an update gives up. With one contender a node this is never seen. */
 const MAX_ATTEMPTS = 100;
 const MAX_PAUSE_MS = 50;
 /** How long a function may take. Others of this process go ahead sooner: see MAX_TURN_MS. */
 const MAX_FUNCTION_MS = 30_000;
+
+/** An atomic change of one attribute. */
+interface Update {
+  readonly name: string;
+  readonly change: (current: unknown) => unknown;
+  /** {@link Attributes.assignments} when it was begun. */
+  readonly begun: number;
+}
 
 /**
  * Compare-and-set with retries: starts from the bytes that were loaded, and after each lost race from those that won
@@ -27,8 +37,7 @@ export async function updateAttribute(
   { store, sleep = realSleep, timer }: Pick<SessionEnvironment, 'store' | 'sleep' | 'timer'>,
   state: SessionState,
   authenticated: boolean,
-  name: string,
-  change: (current: unknown) => unknown,
+  { name, change, begun }: Update,
 ): Promise<unknown> {
   const { attributes } = state;
   let expected = attributes.storedBytes(name);
@@ -41,7 +50,7 @@ export async function updateAttribute(
     const isAuthenticated = state.authenticated || authenticated;
     const outcome = await store.compareAndSet(id, name, expected, next, isAuthenticated);
     if (outcome.status === 'written') {
-      attributes.replace(name, next, value);
+      attributes.replace(name, next, value, begun);
       state.used(outcome);
       return value;
     }
@@ -80,11 +89,40 @@ export function settled(name: string, returned: unknown, timer: Timer = realTime
   });
 }
 
+/** Why an attribute cannot be updated at all, if so: it is one that could not be assigned either. */
+export function updateRefusal(
+  name: unknown,
+  change: unknown,
+  { manualDirtyAttribute, persistOnDemandAttribute }: SessionRules,
+): Error | undefined {
+  if (typeof name !== 'string')
+    return new SessionUsageError('update() takes the name of an attribute, a string, first.');
+  if (typeof change !== 'function')
+    return new SessionUsageError(
+      `update() of attribute ${nameInLog(name)} takes a function second, which makes the new value of the current one.`,
+    );
+  if (RESERVED_MEMBERS.has(name)) return reservedMember(name, 'HttpSession');
+  if (name === manualDirtyAttribute || name === persistOnDemandAttribute)
+    return new SessionUsageError(
+      `${nameInLog(name)} asks for a save where it is assigned and is never stored, so that update() cannot change it.`,
+    );
+  if (isWellFormed(name)) return undefined;
+  return new SessionUnstorableValueError(
+    `update() of attribute ${nameInLog(name)}: its name holds a lone surrogate, so it cannot be stored.`,
+    { path: '' },
+  );
+}
+
 export function updateInsideItself(name: string): SessionUsageError {
   return new SessionUsageError(
     `update() of attribute ${nameInLog(name)} was called inside the function of another update() of the same attribute, ` +
       'which would wait for itself. Return the new value from the outer function instead.',
   );
+}
+
+/** @throws SessionUnstorableValueError, or SessionLimitError, for what an update must not return. */
+export function assertStorable(attributes: Attributes, name: string, value: unknown): void {
+  encoded(attributes, name, value);
 }
 
 function encoded(attributes: Attributes, name: string, value: unknown): Uint8Array | undefined {

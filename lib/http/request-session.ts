@@ -88,6 +88,8 @@ export class RequestSession implements DeferralHooks, ResponseContext, SessionOp
   failed(error: unknown): unknown {
     this.#state = 'failed';
     this.#failure = asError(error);
+    // Also of a session that nobody awaits: that must not end the process.
+    queueMicrotask(() => void this.loaded.catch(noop));
     return this.#options.manager.asThrown(error);
   }
 

@@ -1,7 +1,10 @@
 import { beforeEach, describe, expect, it } from '@jest/globals';
 import { SessionFormatError, SessionStoreUnavailableError } from '../../../lib/core/errors.js';
 import type { SessionStore } from '../../../lib/core/store.js';
-import { CoreFixture, noting, overriding, type AnySession, type FakeBrowser } from './helpers.js';
+import { UserSessions } from '../../../lib/core/user-sessions.js';
+import { MemorySessionIndex } from '../../../lib/stores/memory-index.js';
+import { MemoryStore } from '../../../lib/stores/memory-store.js';
+import { CoreFixture, FakeClock, noting, overriding, type AnySession, type FakeBrowser } from './helpers.js';
 
 let calls: string[];
 let fixture: CoreFixture;
@@ -52,6 +55,15 @@ describe('a login', () => {
   it('keeps a number as text', async () => {
     await browser.visit((session) => session.authenticate(42));
     expect(await browser.visit(who)).toBe('42');
+  });
+
+  it.each(['x\ud800', '\udfff'])('of %j is refused: it would be stored as another one', async (principal) => {
+    const request = await browser.request();
+    await expect(request.session.authenticate(principal)).rejects.toMatchObject({
+      code: 'SESSION_USAGE',
+      message: expect.stringContaining('lone surrogate') as unknown,
+    });
+    expect(calls).toEqual([]);
   });
 
   it('tells when it was, by the clock of the store, until the next', async () => {
@@ -125,6 +137,40 @@ describe('a login', () => {
   });
 });
 
+describe('a login that is refused', () => {
+  it('leaves who is logged in, as he was', async () => {
+    const { now } = new FakeClock();
+    const store = new MemoryStore({ maxSessions: 100, maxBytes: 1e7, tombstoneMs: 60_000, now });
+    const users = new UserSessions({
+      ...{ store, index: new MemorySessionIndex(now), now },
+      rules: { maxSessionsPerUser: 1, sessionLimitPolicy: 'reject' },
+      events: { emit: () => undefined },
+      log: { debug: () => undefined },
+    });
+    fixture = new CoreFixture({ wrap: () => store, environment: { users, now } });
+    await fixture.browser().visit((session) => session.authenticate('ann'));
+    browser = fixture.browser();
+    await browser.visit(async (session) => {
+      await session.authenticate('bob');
+      session['cart'] = ['tea'];
+    });
+    for (const options of [{}, { keepAttributes: false }, { rememberFor: 600 }]) {
+      const request = await browser.request();
+      const { maxInactiveInterval } = request.session;
+      await expect(request.session.authenticate('ann', options)).rejects.toMatchObject({
+        code: 'SESSION_COUNT',
+      });
+      expect(request.session.maxInactiveInterval).toBe(maxInactiveInterval);
+      expect(request.session.cookieMaxAge).toBeUndefined();
+      expect(await request.answer()).toBeUndefined();
+      expect(await browser.visit((session) => [who(session), { ...session }])).toEqual([
+        'bob',
+        { cart: ['tea'] },
+      ]);
+    }
+  });
+});
+
 describe("the application's own idea of who is logged in", () => {
   const told: boolean[] = [];
   const start = (): void => {
@@ -141,6 +187,14 @@ describe("the application's own idea of who is logged in", () => {
     });
     browser = fixture.browser();
   };
+
+  it('that is a promise is an error, and lets nobody in', async () => {
+    for (const answer of [Promise.resolve(false), Promise.reject(new Error('no'))]) {
+      fixture = new CoreFixture({ environment: { isAuthenticated: () => answer as never } });
+      const request = await fixture.browser().request();
+      expect(() => request.managed.isLoggedIn).toThrow('isAuthenticated of the module returned a promise');
+    }
+  });
 
   it('is asked at each write, whichever it is', async () => {
     start();

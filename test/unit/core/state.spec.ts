@@ -49,6 +49,17 @@ describe('the times of a session', () => {
     expect(expiryOf(times)?.getTime()).toBe(61_000);
   });
 
+  it.each([Number.MAX_SAFE_INTEGER, 1e14])(
+    'know no end that a Date cannot hold: after %d s',
+    async (seconds) => {
+      const expiresAt = await browser.visit((session) => {
+        session.maxInactiveInterval = seconds;
+        return session.expiresAt;
+      });
+      expect(expiresAt).toBe(undefined);
+    },
+  );
+
   it('end with what comes first', () => {
     const ends = (idle: number, absoluteTimeout: number): number | undefined =>
       expiryOf(newTimes(0, { maxInactiveInterval: idle, absoluteTimeout }))?.getTime();

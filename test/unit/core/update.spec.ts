@@ -5,6 +5,9 @@ import { ManualTimer } from './manual-timer.js';
 import { CoreFixture, overriding, type AnySession, type FakeBrowser } from './helpers.js';
 
 const increment = (current: unknown): number => ((current as number | undefined) ?? 0) + 1;
+const fail = (why: string): never => {
+  throw new Error(why);
+};
 const never = (): Promise<never> => new Promise<never>(() => undefined);
 
 /** Everything that can happen without time passing has happened. */
@@ -126,6 +129,91 @@ describe('update()', () => {
       message: 'update() of attribute "a" returned what cannot be stored: a function at a.inner.',
     });
     expect(await stored()).toEqual({ a: 0, b: 0 });
+  });
+
+  describe('of what could not be assigned either is refused, and nothing is called or stored', () => {
+    it.each<[unknown, string, RegExp]>([
+      ['id', 'SESSION_RESERVED_MEMBER', /'id' is a member of HttpSession/],
+      ['save', 'SESSION_RESERVED_MEMBER', /'save' is a member of HttpSession/],
+      ['now', 'SESSION_USAGE', /"now" asks for a save where it is assigned and is never stored/],
+      ['dirty', 'SESSION_USAGE', /"dirty" asks for a save where it is assigned and is never stored/],
+      ['k\ud800', 'SESSION_UNSTORABLE_VALUE', /its name holds a lone surrogate/],
+      [5, 'SESSION_USAGE', /takes the name of an attribute, a string, first/],
+      [undefined, 'SESSION_USAGE', /takes the name of an attribute, a string, first/],
+      [Symbol('a'), 'SESSION_USAGE', /takes the name of an attribute, a string, first/],
+    ])('%p', async (name, code, message) => {
+      const rules = { manualDirtyAttribute: 'dirty', persistOnDemandAttribute: 'now' };
+      browser = new CoreFixture({ rules }).browser();
+      await browser.visit((session) => (session['a'] = 0));
+      const session = await another();
+      const refused = session.update(name as string, () => fail('called'));
+      await expect(refused).rejects.toMatchObject({
+        code,
+        message: expect.stringMatching(message) as unknown,
+      });
+      expect(await stored()).toEqual({ a: 0 });
+    });
+
+    it('nor is what is no function', async () => {
+      const session = await another();
+      const refused = session.update('a', 5 as never);
+      await expect(refused).rejects.toThrow('update() of attribute "a" takes a function second');
+    });
+  });
+
+  it.each<[string, (session: AnySession) => unknown, object]>([
+    ['set', (session) => (session['a'] = 100), { a: 100, b: 0 }],
+    ['set to what it was', (session) => (session['a'] = 0), { a: 0, b: 0 }],
+    ['deleted', (session) => delete session['a'], { b: 0 }],
+  ])('of an attribute that is %s meanwhile: that comes last', async (_what, change, expected) => {
+    const session = await another();
+    await browser.visit(async (session) => {
+      await session.update('a', async (a) => {
+        await settle();
+        change(session);
+        return increment(a);
+      });
+    });
+    expect(await stored()).toEqual(expected);
+    expect(session['a']).toBe(0);
+  });
+
+  it('of an attribute that was set before it starts from that', async () => {
+    await browser.visit(async (session) => {
+      session['a'] = 100;
+      expect(await session.update('a', increment)).toBe(101);
+    });
+    expect(await stored()).toEqual({ a: 101, b: 0 });
+  });
+
+  describe('of a new session', () => {
+    beforeEach(() => {
+      browser = fixture.browser();
+    });
+
+    it('stores what the function returned', async () => {
+      await browser.visit(async (session) => expect(await session.update('a', increment)).toBe(1));
+      expect(await stored()).toEqual({ a: 1 });
+    });
+
+    it('refuses what cannot be stored, and begins none', async () => {
+      const request = await browser.request();
+      await expect(request.session.update('a', () => () => 1)).rejects.toMatchObject({
+        code: 'SESSION_UNSTORABLE_VALUE',
+      });
+      expect(await request.answer()).toBeUndefined();
+    });
+
+    it('of an attribute that is set meanwhile: that comes last', async () => {
+      await browser.visit((session) =>
+        session.update('a', async (a) => {
+          await settle();
+          session['a'] = 100;
+          return increment(a);
+        }),
+      );
+      expect(await stored()).toEqual({ a: 100 });
+    });
   });
 
   describe('with a function that never settles', () => {
