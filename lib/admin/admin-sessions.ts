@@ -86,14 +86,29 @@ export class AdminSessions {
     return this.#sessions.count(principal);
   }
 
-  /** Ends a session on every node. That there is none is no error. */
-  async end(id: string, own: HttpSession): Promise<void> {
-    if (!isSessionId(id)) return;
+  /** Ends a session on every node. Resolves to whether there was one; that there is none is no error. */
+  async end(id: string, own: HttpSession): Promise<boolean> {
+    if (!isSessionId(id)) return false;
     const by = own.id;
     // By itself, so that its cookie goes as well.
     if (id === by) await own.destroy();
-    else await this.#sessions.destroy(id);
+    else if (!(await this.#destroy(id))) return false;
     this.#logger.log(`Session ${id} is ended, as session ${by} wants it.`);
+    return true;
+  }
+
+  /** The service does not tell whether there was one, but an event does, before it returns. */
+  async #destroy(id: string): Promise<boolean> {
+    let wasThere = false;
+    const listening = this.#sessions.events.subscribe((event) => {
+      if (event.type === 'destroyed' && event.id === id && event.origin === 'here') wasThere = true;
+    });
+    try {
+      await this.#sessions.destroy(id);
+    } finally {
+      listening.unsubscribe();
+    }
+    return wasThere;
   }
 
   /** Ends all sessions of a user, on every node. Resolves to how many there were. */

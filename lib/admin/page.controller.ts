@@ -18,6 +18,8 @@ const CHANGED: Notice = {
   isBad: true,
 };
 
+const NOTHING_ENDED: Notice = { text: 'Nothing was ended: there is no such session.', isBad: true };
+
 const TOO_FAR: Notice = {
   text:
     'There is no going on from where you were: the list has changed, or this lies too far in it. This is its first page. To find ' +
@@ -92,8 +94,7 @@ export class AdminPageController {
     const isOwn = id === own.id || (all !== undefined && all === own.principal);
     let ended: number | undefined;
     if (id !== undefined) {
-      await this.#admin.end(id, own);
-      ended = 1;
+      ended = (await this.#admin.end(id, own)) ? 1 : 0;
     } else if (all !== undefined) ended = await this.#admin.endAll(all, own);
     if (isOwn) return sendPage(this.#adapter, response, farewellPage());
     // What was searched for by its id is not there any more.
@@ -110,5 +111,6 @@ export class AdminPageController {
 /** What the request before this one has done. It stands in the address, where anybody may have put it: a number, and no more. */
 function doneNotice(query: Fields): Notice | undefined {
   const ended = /^\d{1,9}$/.exec(fieldOf(query, 'ended') ?? '')?.[0];
-  return ended === undefined ? undefined : { text: `${sessionsText(Number(ended))} ended.` };
+  if (ended === undefined) return undefined;
+  return Number(ended) === 0 ? NOTHING_ENDED : { text: `${sessionsText(Number(ended))} ended.` };
 }

@@ -225,16 +225,23 @@ function tokenField(csrfToken: string): Html {
   return html`<input type="hidden" name="${CSRF_FIELD}" value="${csrfToken}" />`;
 }
 
+/** Nothing for what is no date: a session may say that it lives for longer than dates reach. */
 function moment(time: Date): Html {
+  if (!isDate(time)) return html``;
   const iso = time.toISOString();
   return html`<time datetime="${iso}">${iso.slice(0, 16).replace('T', ' ')}</time>`;
 }
 
 /** Without its date, where that stands beside it. */
 function momentBeside(time: Date, other: Date | undefined): Html {
-  const [iso, shown] = [time.toISOString(), other?.toISOString()];
-  if (iso.slice(0, 10) !== shown?.slice(0, 10)) return moment(time);
+  if (!isDate(time) || other === undefined || !isDate(other)) return moment(time);
+  const [iso, shown] = [time.toISOString(), other.toISOString()];
+  if (iso.slice(0, 10) !== shown.slice(0, 10)) return moment(time);
   return html`<time datetime="${iso}">${iso.slice(11, 16)}</time>`;
+}
+
+function isDate(time: Date): boolean {
+  return !Number.isNaN(time.getTime());
 }
 
 const UNITS: readonly (readonly [Intl.RelativeTimeFormatUnit, number])[] = [
@@ -243,8 +250,9 @@ const UNITS: readonly (readonly [Intl.RelativeTimeFormatUnit, number])[] = [
   ['minute', 60_000],
 ];
 
-/** How far away a moment is: `3 minutes ago`, `in 2 hours`. */
+/** How far away a moment is: `3 minutes ago`, `in 2 hours`. Nothing for what is no date. */
 function distance(milliseconds: number): string {
+  if (Number.isNaN(milliseconds)) return '';
   const [unit, length] = UNITS.find((each) => Math.abs(milliseconds) >= each[1]) ?? ['minute', 60_000];
   const amount = Math.trunc(milliseconds / length);
   if (amount === 0) return milliseconds > 0 ? 'in less than a minute' : 'just now';

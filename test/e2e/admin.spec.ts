@@ -249,9 +249,20 @@ eachAdapter('the admin page', (adapter) => {
     // Of Nest's loggers the last application's gets it.
     expect(other.log.text()).toContain(`Session ${first.id} is ended, as session ${rootId} wants it.`);
     // Once more, and one that never was.
-    for (const end of [first.id, 'x'.repeat(47), 'no\nid'])
-      expect((await press('?user=anna', { end, _csrf: csrfIn(page) })).status).toBe(303);
-    expect(other.log.text()).not.toContain('no\nid');
+    for (const end of [first.id, 'x'.repeat(47), 'no\nid']) {
+      const again = await press('?user=anna', { end, _csrf: csrfIn(page) });
+      expect([again.status, again.headers.location]).toEqual([303, '?user=anna&ended=0']);
+    }
+    const nothing = await root.get(`${PATH}?user=anna&ended=0`);
+    expect(noticeIn(nothing)).toBe('Nothing was ended: there is no such session.');
+    expect(nothing.text).toContain('class="notice bad"');
+    for (const never of ['x'.repeat(47), 'no\nid']) expect(other.log.text()).not.toContain(never);
+    // Under an id that it had before, as a page has it that is older than the change.
+    const renewed = await login('anna');
+    await node.visit(renewed.browser, (session) => session.regenerateId());
+    const moved = await press('?user=anna', { end: renewed.id, _csrf: csrfIn(page) });
+    expect(moved.headers.location).toBe('?user=anna&ended=1');
+    expect(await principalOf(renewed.browser)).toBeUndefined();
     expect(await principalOf(second.browser)).toBe('anna');
   });
 
@@ -266,6 +277,8 @@ eachAdapter('the admin page', (adapter) => {
     expect(await principalOf(bert.browser)).toBe('bert');
     expect(await principalOf(root)).toBe('root');
     expect(other.log.text()).not.toContain('anna');
+    const none = await press('?user=anna', { endAll: 'yes', _csrf: csrfIn(page) });
+    expect(noticeIn(await root.get(`${PATH}${none.headers.location}`))).toContain('Nothing was ended');
   });
 
   it('ends nothing where it is not told whose', async () => {
