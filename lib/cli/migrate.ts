@@ -46,12 +46,20 @@ function argumentsOf(args: string[]): { [Name in keyof typeof OPTIONS]: string |
   try {
     return parseArgs({ args, options: OPTIONS, strict: true, allowPositionals: false }).values;
   } catch (error) {
-    // Node's message repeats what was given, which may be a secret that does not belong there.
-    const name = /'(--?[\w-]+)/.exec(error instanceof Error ? error.message : '')?.[1];
-    throw new UsageError(
-      name === undefined ? 'An argument is not known.' : `The option ${name} is not known.`,
-    );
+    throw new UsageError(wrongWith(error));
   }
+}
+
+/** Node's message repeats what was given, which may be a secret that does not belong there. */
+function wrongWith(error: unknown): string {
+  const { message = '', code }: Partial<NodeJS.ErrnoException> = error instanceof Error ? error : {};
+  const name = /'(--?[\w-]+)/.exec(message)?.[1];
+  if (name === undefined) return 'An argument is not known.';
+  if (code !== 'ERR_PARSE_ARGS_INVALID_OPTION_VALUE') return `The option ${name} is not known.`;
+  const { type } = OPTIONS[name.slice(2) as keyof typeof OPTIONS];
+  return type === 'boolean'
+    ? `The option ${name} takes no value.`
+    : `The option ${name} needs a value; one that begins with a dash is given as ${name}=-….`;
 }
 
 async function run(args: string[]): Promise<void> {

@@ -93,6 +93,20 @@ it('refuses what it does not know, and repeats nothing of it', async () => {
   expect(await run(['--dry-run', '--library', 'other'])).toMatchObject({ code: 2 });
 });
 
+it.each([
+  [['--dry-run', '--prefix'], 'The option --prefix needs a value'],
+  [['--prefix', '--dry-run'], 'The option --prefix needs a value'],
+  [['--dry-run', '--principal'], 'The option --principal needs a value'],
+  [['--dry-run=true'], 'The option --dry-run takes no value.'],
+  [[`--help=${PASSWORD}`], 'The option --help takes no value.'],
+  [['--dry-run', PASSWORD], 'An argument is not known.'],
+])('says of %j what is wrong', async (args, message) => {
+  const { code, output } = await run(args);
+  expect(code).toBe(2);
+  expect(output).toContain(message);
+  expect(output).not.toContain(PASSWORD);
+});
+
 it('says why where Redis is not there, or lets nobody in', async () => {
   const refused = await run(['--dry-run'], { REDIS_SESSION_PASSWORD: 'another' });
   expect(refused.code).toBe(1);
