@@ -243,6 +243,19 @@ eachAdapter("Users' sessions", (adapter) => {
       expect(await b.sessions.count('anna')).toBe(1);
     });
 
+    it('whose entries in the list are damaged are listed, and end with the others', async () => {
+      const [first, second] = [await login(a, 'anna'), await login(b, 'anna')];
+      const [list = ''] = await client.keys('session:user:*');
+      for (const { id } of [first, second]) await client.hset(list, id, 'damaged');
+      const third = await login(a, 'anna');
+      expect(await b.sessions.count('anna')).toBe(3);
+      expect((await b.sessions.list('anna'))[0]?.id).toBe(third.id);
+      expect(await b.sessions.destroyAll('anna')).toBe(3);
+      for (const { browser } of [first, second, third])
+        expect((await a.visit(browser, principalOf)).result).toBeUndefined();
+      expect(await a.sessions.list('anna')).toEqual([]);
+    });
+
     describe('with a limit', () => {
       it('end with the oldest login', async () => {
         const node = await start({ maxSessionsPerUser: 2 });

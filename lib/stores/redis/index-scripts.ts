@@ -10,6 +10,8 @@ import { NOW, scriptOf } from '../../redis/script.js';
  * - device: sealed or base64url, or nothing.
  * A field of its own, `@prune`: at which size forgotten entries are looked for next. The key lives as long as the entry that lives
  * longest.
+ * A damaged value counts as the oldest login, that is never forgotten and may be removed at once: the field still names the session, so
+ * that it is found and ended.
  *
  * The note is a hash of one field, `@ended`: whoever logged in until then is to be logged out. A key of its own, since it is kept
  * for longer than any entry: what is known of devices goes with the sessions.
@@ -18,9 +20,18 @@ const UNLESS_LATE = `${NOW}
 local key = KEYS[1]
 if now > tonumber(ARGV[1]) then return {-3, now} end`;
 
+const OWN_CODE = '@'.charCodeAt(0);
+const ID_LENGTH = 47;
 const SMALLEST_PRUNE = 32;
 const PARTS = `'^(%d+) (%d+) (%d+) (%S+) ?(.*)$'`;
-const isEntry = (field: string): string => `string.byte(${field}) ~= ${'@'.charCodeAt(0)}`;
+/** The same where only one of them is asked for. */
+const TILL = `'^(%d+) %d+ %d+ %S'`;
+const ADDED = `'^%d+ (%d+) %d+ %S'`;
+/** Whether a field names a session. */
+const isEntry = (field: string): string =>
+  `(#${field} == ${ID_LENGTH} and not string.find(${field}, '[^%w_-]'))`;
+/** A number that is stored alone; -1 where it is missing or damaged. */
+const storedNumber = (text: string): string => `(tonumber(${text} or '') or -1)`;
 
 /**
  * Puts an entry, and forgets old ones where the list has doubled since that was done last: each has its turn. What short
@@ -33,12 +44,12 @@ local size = redis.call('HLEN', key)
 local endsEarlier = size == 0 or redis.call('PTTL', key) < tonumber(${life})
 redis.call('HSET', key, ${id}, till .. ' ' .. added .. ' ' .. login .. ' ' .. replaces .. ' ' .. device)
 if endsEarlier then redis.call('PEXPIRE', key, ${life}) end
-if size >= ${SMALLEST_PRUNE} and size > tonumber(redis.call('HMGET', key, '@prune')[1] or 0) then
+if size >= ${SMALLEST_PRUNE} and size > ${storedNumber("redis.call('HMGET', key, '@prune')[1]")} then
   local all, left = redis.call('HGETALL', key), 0
   for i = 1, #all, 2 do
-    if ${isEntry('all[i]')} then
-      local till = tonumber(string.match(all[i + 1], '^(%d+)') or 0)
-      if till <= now then redis.call('HDEL', key, all[i]) else left = left + 1 end
+    if string.byte(all[i]) ~= ${OWN_CODE} then
+      local till = ${isEntry('all[i]')} and (string.match(all[i + 1], ${TILL}) or math.huge) or 0
+      if tonumber(till) <= now then redis.call('HDEL', key, all[i]) else left = left + 1 end
     end
   end
   redis.call('HSET', key, '@prune', math.max(${SMALLEST_PRUNE}, left * 2))
@@ -92,7 +103,8 @@ if limit > 0 then
   for i = 1, #all, 2 do
     if ${isEntry('all[i]')} and not replaced[all[i]] then
       local till, added, login, other = string.match(all[i + 1], ${PARTS})
-      if till and tonumber(till) > now then held[#held + 1] = {login .. ' ' .. added .. ' ' .. all[i], all[i], other} end
+      if not till then till, added, login, other = math.huge, '0', '0', '-' end
+      if tonumber(till) > now then held[#held + 1] = {login .. ' ' .. added .. ' ' .. all[i], all[i], other} end
     end
   end
   if #held >= limit then
@@ -126,7 +138,7 @@ export const ENTER_ENTRY = scriptOf(
 local _, added, login, replaces, device = string.match(redis.call('HMGET', key, ARGV[2])[1] or '', ${PARTS})
 if not added then
   local ended = redis.call('HMGET', KEYS[2], '@ended')[1]
-  if ended and tonumber(ARGV[4]) <= tonumber(ended) then return {0, now} end
+  if tonumber(ARGV[4]) <= ${storedNumber('ended')} then return {0, now} end
   added, login, replaces, device = this, ARGV[4], '-', ''
 end
 ${putEntry('ARGV[2]', 'ARGV[3]')}
@@ -157,8 +169,11 @@ return {1, now, redis.call('HGETALL', key)}
 export const REMOVE_ENTRIES = scriptOf(
   `${UNLESS_LATE}
 for i = 3, #ARGV do
-  local added = string.match(redis.call('HMGET', key, ARGV[i])[1] or '', '^%d+ (%d+)')
-  if added and now - added >= tonumber(ARGV[2]) then redis.call('HDEL', key, ARGV[i]) end
+  local value = redis.call('HMGET', key, ARGV[i])[1]
+  if value then
+    local added = string.match(value, ${ADDED}) or 0
+    if now - added >= tonumber(ARGV[2]) then redis.call('HDEL', key, ARGV[i]) end
+  end
 end
 local left = redis.call('HLEN', key)
 if left == 1 and redis.call('HMGET', key, '@prune')[1] then redis.call('DEL', key) end
@@ -173,7 +188,7 @@ return {1, now}
  * Reply: 1 or 0.
  */
 export const STANDS = scriptOf(`${NOW}
-local till, added = string.match(redis.call('HMGET', KEYS[1], ARGV[1])[1] or '', '^(%d+) (%d+)')
+local till, added = string.match(redis.call('HMGET', KEYS[1], ARGV[1])[1] or '', ${PARTS})
 local ended = redis.call('HMGET', KEYS[2], '@ended')[1]
-return till and tonumber(till) > now and not (ended and tonumber(added) <= tonumber(ended)) and 1 or 0
+return till and tonumber(till) > now and tonumber(added) > ${storedNumber('ended')} and 1 or 0
 `);

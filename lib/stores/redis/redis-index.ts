@@ -10,7 +10,7 @@ import {
   type SessionDevice,
   type SessionIndex,
 } from '../../core/session-index.js';
-import type { SessionId } from '../../core/token.js';
+import { isSessionId, type SessionId } from '../../core/token.js';
 import type { Argument, RedisExecutor } from '../../redis/executor.js';
 import { tooLate } from '../../redis/failure.js';
 import { asPattern, scanned } from '../../redis/scan.js';
@@ -40,7 +40,8 @@ const NAME_LENGTH = 22;
 const MOST_IDS = 500;
 
 const ENTRY = /^(\d+) (\d+) (\d+) (\S+) ?(.*)$/s;
-const OWN_CODE = '@'.charCodeAt(0);
+/** What a damaged entry counts as: see index-scripts.ts. */
+const DAMAGED = ['', 'Infinity', '0', '0', '-'] as const;
 
 /** What is derived from one of the operator's keys. */
 interface DerivedKeys {
@@ -161,9 +162,10 @@ export class RedisSessionIndex implements SessionIndex {
   #reading(now: number, fields: readonly Buffer[]): IndexReading {
     const entries: IndexEntry[] = [];
     for (let at = 0; at + 1 < fields.length; at += 2) {
-      const field = fields[at] as Buffer;
-      if (field[0] === OWN_CODE) continue;
-      const entry = this.#entry(field.toString() as SessionId, String(fields[at + 1]), now);
+      const field = String(fields[at]);
+      // Own fields, and those of whoever else writes there.
+      if (!isSessionId(field)) continue;
+      const entry = this.#entry(field, String(fields[at + 1]), now);
       if (entry !== undefined) entries.push(entry);
     }
     return { now, entries };
@@ -171,8 +173,8 @@ export class RedisSessionIndex implements SessionIndex {
 
   /** Undefined: its life is over. */
   #entry(id: SessionId, value: string, now: number): IndexEntry | undefined {
-    const [, until, added, login, replaces, device = ''] = ENTRY.exec(value) ?? [];
-    if (until === undefined || Number(until) <= now) return undefined;
+    const [, until, added, login, replaces, device = ''] = ENTRY.exec(value) ?? DAMAGED;
+    if (Number(until) <= now) return undefined;
     return {
       id,
       addedAt: Number(added),
