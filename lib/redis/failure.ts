@@ -102,8 +102,13 @@ export function causeOf(error: unknown): Cause {
   return last === undefined ? cause('CONNECTION_LOST') : causeOfReply(last);
 }
 
+/** How Redis 6.2 tells what a command inside a script was refused with; 7.0 begins with that. */
+const IN_SCRIPT = /^ERR Error running script \(call to \w+\): (?:@\w+: ?\d+: )+-?([A-Z]+ .*)$/s;
+
 /** Why a server refuses, by its own words. */
 export function causeOfReply(message: string): Cause {
+  const inScript = IN_SCRIPT.exec(message)?.[1];
+  if (inScript !== undefined) return causeOfReply(inScript);
   if (/max(imum)? number of clients/i.test(message)) return cause('MAXCLIENTS');
   if (message.includes('cluster support disabled')) return cause('CLUSTER_DISABLED');
   if (message.startsWith('DENIED Redis is running in protected mode'))

@@ -58,6 +58,20 @@ it.each([
   ['OOM command not allowed', 'OOM', 'OOM', false],
   ['MOVED 866 10.0.0.1:7001', 'MOVED', 'MOVED', false],
   ['ERR secret', 'REFUSED', 'ERR', false],
+  // Redis 7.0, and 6.2.
+  ['WRONGTYPE Operation against secret script: 1f, on @user_script:4.', 'WRONGTYPE', 'WRONGTYPE', false],
+  [
+    'ERR Error running script (call to f_1f): @user_script:4: WRONGTYPE Operation against secret',
+    'WRONGTYPE',
+    'WRONGTYPE',
+    false,
+  ],
+  [
+    'ERR Error running script (call to f_1f): @user_script:4: @user_script: 4: -OOM command secret',
+    'OOM',
+    'OOM',
+    false,
+  ],
   [
     'DENIED Redis is running in protected mode because secret',
     'REFUSED',
