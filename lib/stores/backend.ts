@@ -17,6 +17,7 @@ import { RedisOldSessions, type OldLibrary } from './migration/old-sessions.js';
 import { MemorySessionIndex } from './memory-index.js';
 import { MemoryStore } from './memory-store.js';
 import { isOnePlace } from './redis/one-place.js';
+import { logOfStrangeLists } from './redis/list-scripts.js';
 import { newNodeName, NodeMessages } from './redis/node-messages.js';
 import { RedisSessionIndex } from './redis/redis-index.js';
 import { RedisStore } from './redis/redis-store.js';
@@ -86,6 +87,7 @@ export function createBackend(
   const { redis, keyPrefix, storeGuests, encryptionKeys } = settings;
   const link = createRedisLink(redis, { keyPrefix, end: DESTROY }, logOf('RedisConnection'));
   const copyLifeMs = Math.max(TOMBSTONE_MS, settings.idleTimeoutSeconds * 1000);
+  const strangeList = logOfStrangeLists(logOf('SessionStore'), realTimer);
   const sender = { channel: channelOf(keyPrefix), node: newNodeName() };
   const options = {
     keyPrefix,
@@ -96,6 +98,7 @@ export function createBackend(
     tombstoneMs: storeGuests ? TOMBSTONE_MS : copyLifeMs + TOMBSTONE_MS,
     limits: settings,
     overhead: encryptionKeys.length > 0 ? ENCRYPTION_OVERHEAD : undefined,
+    strangeList,
   };
   const shared = new RedisStore(link.executor, { ...options, messages: sender }, async () => {
     subscriber.close();
@@ -131,7 +134,7 @@ export function createBackend(
   return {
     store,
     index: new RedisSessionIndex(link.executor, {
-      keyPrefix,
+      ...{ keyPrefix, strangeList },
       isWithRecords: () => isWithRecords,
       encryptionKeys: encryptionKeys.map((key) => Buffer.from(key, 'base64')),
     }),

@@ -70,6 +70,7 @@ eachAdapter('the admin page', (adapter) => {
   let other: Playground;
   let root: Browser;
   let rootId: string;
+  let rootList: string;
 
   const start = (options: SessionAdminOptions = { guards: [RootGuard] }): Promise<Playground> =>
     startPlayground(adapter, connection(), { module: { imports: [SessionAdminModule.register(options)] } });
@@ -94,6 +95,7 @@ eachAdapter('the admin page', (adapter) => {
   beforeEach(async () => {
     [node, other] = [await start(), await start()];
     ({ browser: root, id: rootId } = await login('root'));
+    [rootList = ''] = await client.keys('session:user:*');
   });
   afterEach(async () => void (await Promise.all([node.close(), other.close()])));
 
@@ -436,6 +438,28 @@ eachAdapter('the admin page', (adapter) => {
       for (const limit of ['0', '501', '-1', '1.5', 'x', '', '1&limit=2'])
         expect((await root.get(`${PATH}/api/sessions?limit=${limit}`)).status).toBe(400);
     });
+  });
+
+  it('works where the list of a user holds something else, as do logins and ends of that user', async () => {
+    const anna = await login('anna');
+    const [list = ''] = (await client.keys('session:user:*')).filter((key) => key !== rootList);
+    await client.del(list);
+    for (const look of [
+      () => root.get(PATH).then((page) => expect(idsIn(page).sort()).toEqual([anna.id, rootId].sort())),
+      () => root.get(`${PATH}?user=anna`).then((page) => expect(page.status).toBe(200)),
+      () => root.get(`${PATH}/api/count`).then((answer) => expect(answer.json()).toEqual({ count: 2 })),
+      () => login('anna').then(({ browser }) => browser.get('/')),
+      () => node.sessions.destroyAll('anna'),
+    ]) {
+      await client.set(list, 'of somebody else');
+      await look();
+      expect(await client.get(`${list}:unreadable`)).toBe('of somebody else');
+      await client.del(list, `${list}:unreadable`);
+    }
+    // Of Nest's loggers the last application's gets it.
+    expect(other.log.text()).toContain(
+      `${list}, which is for the list of a user's sessions, held something else.`,
+    );
   });
 
   it('says that sessions cannot be reached, on a page', async () => {

@@ -86,6 +86,8 @@ describe('every key that a script touches', () => {
     await index.stands(name, freshId());
     await index.end(name);
     await index.remove(name, ids);
+    await client.set(`${PREFIX}user:{${index.namesOf('bert')[0] ?? ''}}`, 'no hash');
+    await index.add('bert', freshId(), { lifeMs: 60_000 });
     await client.set('sess:1', '{"cookie":{}}');
     for (const name of ['express-session 1', 'express-session none']) {
       await old.read(name);

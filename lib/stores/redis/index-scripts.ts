@@ -148,15 +148,18 @@ return {1, now}
 );
 
 /**
- * Notes that whoever logged in until now is to be logged out, and reads the list. A full Redis notes nothing.
+ * Notes that whoever logged in until now is to be logged out, and reads the list. A full Redis notes nothing. What holds something
+ * else is found out before anything is written to it, an expiry included.
  * KEYS list, note · ARGV deadline, for how long that is kept, in ms.
  * Reply: {1, now, all fields and values}; {-3, now}: too late.
  */
 export const END_ENTRIES = scriptOf(
   `${UNLESS_LATE}
+local all = redis.call('HGETALL', key)
+redis.call('HMGET', KEYS[2], '@ended')
 redis.pcall('HSET', KEYS[2], '@ended', this)
 redis.call('PEXPIRE', KEYS[2], ARGV[2])
-return {1, now, redis.call('HGETALL', key)}
+return {1, now, all}
 `,
   { hasDeadline: true },
 );
@@ -191,4 +194,17 @@ export const STANDS = scriptOf(`${NOW}
 local till, added = string.match(redis.call('HMGET', KEYS[1], ARGV[1])[1] or '', ${PARTS})
 local ended = redis.call('HMGET', KEYS[2], '@ended')[1]
 return till and tonumber(till) > now and tonumber(added) > ${storedNumber('ended')} and 1 or 0
+`);
+
+/**
+ * Moves what is under the key of a list or of its note out of the way, if it is no hash: see QUARANTINE, which does so with records.
+ * KEYS list or note, where to · ARGV life there in ms.
+ * Reply: 1 if it was moved.
+ */
+export const SET_ASIDE = scriptOf(`
+local held = redis.pcall('HMGET', KEYS[1], '@ended')
+if not (held.err and string.find(held.err, 'WRONGTYPE', 1, true)) then return 0 end
+redis.call('RENAME', KEYS[1], KEYS[2])
+redis.call('PEXPIRE', KEYS[2], ARGV[1])
+return 1
 `);

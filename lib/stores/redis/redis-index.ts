@@ -17,6 +17,7 @@ import { asPattern, scanned } from '../../redis/scan.js';
 import { SCRIPT_STATUS, type Script } from '../../redis/script.js';
 import { ValueKey } from '../layers/key-ring.js';
 import { ADD_ENTRY, END_ENTRIES, ENTER_ENTRY, REMOVE_ENTRIES, STANDS } from './index-scripts.js';
+import { isWrongType, ListScripts, type StrangeList } from './list-scripts.js';
 import { opaque } from './opaque.js';
 
 /** What of the settings concerns the index. */
@@ -27,6 +28,8 @@ interface RedisIndexOptions {
   readonly encryptionKeys?: readonly Uint8Array[] | undefined;
   /** Whether a script may touch a list and a record at once: see {@link isOnePlace}. Asked for each session. Default: no. */
   readonly isWithRecords?: (() => boolean) | undefined;
+  /** Hears of lists that hold something else; undefined: nobody does. */
+  readonly strangeList?: StrangeList | undefined;
 }
 
 /**
@@ -55,6 +58,7 @@ interface DerivedKeys {
  */
 export class RedisSessionIndex implements SessionIndex {
   readonly #commands: RedisExecutor;
+  readonly #lists: ListScripts;
   readonly #prefix: string;
   readonly #keys: readonly DerivedKeys[];
   readonly #isWithRecords: () => boolean;
@@ -62,6 +66,7 @@ export class RedisSessionIndex implements SessionIndex {
   constructor(commands: RedisExecutor, options: RedisIndexOptions) {
     const { keyPrefix, encryptionKeys = [], isWithRecords = () => false } = options;
     this.#commands = commands;
+    this.#lists = new ListScripts(commands, options.strangeList);
     this.#isWithRecords = isWithRecords;
     this.#prefix = `${keyPrefix}user:`;
     this.#keys = encryptionKeys.map((key) => ({
@@ -112,12 +117,20 @@ export class RedisSessionIndex implements SessionIndex {
   }
 
   async read(name: IndexName, only?: readonly SessionId[]): Promise<IndexReading> {
-    const [reply, now = Date.now()] = await this.#commands.load(this.#key(name), only);
-    return this.#reading(now, reply);
+    const key = this.#key(name);
+    try {
+      const [reply, now = Date.now()] = await this.#commands.load(key, only);
+      return this.#reading(now, reply);
+    } catch (error) {
+      if (!isWrongType(error)) throw error;
+      // Read as what it is, no list: where the server refuses to move it, reads go on.
+      await this.#lists.setAside([key]);
+      return { now: Date.now(), entries: [] };
+    }
   }
 
   async stands(name: IndexName, id: SessionId): Promise<boolean> {
-    return Number(await this.#commands.run(STANDS, this.#keysOf(name), [id])) === 1;
+    return Number(await this.#lists.run(STANDS, this.#keysOf(name), [id])) === 1;
   }
 
   async end(name: IndexName): Promise<IndexReading> {
@@ -153,7 +166,7 @@ export class RedisSessionIndex implements SessionIndex {
     keys: readonly string[],
     args: readonly Argument[],
   ): Promise<[status: number, now: number, rest: Buffer[]]> {
-    const reply = (await this.#commands.run(script, keys, args)) as [number, number, Buffer[]?];
+    const reply = (await this.#lists.run(script, keys, args)) as [number, number, Buffer[]?];
     const [status, now, rest = []] = reply;
     if (Number(status) !== SCRIPT_STATUS.late) return [Number(status), Number(now), rest];
     throw tooLate(this.#commands, "a write of the index of users' sessions");

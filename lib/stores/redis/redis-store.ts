@@ -43,6 +43,7 @@ import type { MessageSender } from './session-messages.js';
 import { tooLate } from '../../redis/failure.js';
 import { SCRIPT_STATUS, type Script } from '../../redis/script.js';
 import { CREATE, CREATE_LISTED } from './create-scripts.js';
+import { ASIDE_MS, asideOf, isWrongType, ListScripts, type StrangeList } from './list-scripts.js';
 import { COMPARE_AND_SET, DESTROY, RENEW, RENEW_LISTED, SAVE, QUARANTINE, TELL, TOUCH } from './scripts.js';
 import { asPattern, scanned } from '../../redis/scan.js';
 
@@ -63,6 +64,8 @@ export interface RedisStoreOptions {
   readonly messages?: MessageSender | undefined;
   /** What another store adds to a session on its way here, which does not count; undefined: nothing. */
   readonly overhead?: SessionOverhead | undefined;
+  /** Hears of users' lists that are written with sessions, and hold something else; undefined: nobody does. */
+  readonly strangeList?: StrangeList | undefined;
 }
 
 /** No other nodes. */
@@ -71,9 +74,6 @@ const SILENT: readonly Argument[] = ['', ''];
 const NEW_ID_ENDED = -6;
 /** Steps along the ids of a session that is being ended: a session changes its id a few times a minute at most. */
 const MOST_STEPS = 100;
-
-/** How long an unreadable record is kept for a look at it. */
-const QUARANTINE_MS = 86_400_000;
 
 /** What of a change is in fields of ours. */
 type OwnChange = Pick<SessionChange, 'cookie' | 'indexed' | 'kept'>;
@@ -87,6 +87,7 @@ export class RedisStore implements SessionStore, Quarantine {
   readonly #options: RedisStoreOptions;
   readonly #release: () => Promise<void>;
   readonly #limits: RecordLimits;
+  readonly #lists: ListScripts;
 
   /** @param release What `close()` does; nothing for a client that is not ours. */
   constructor(commands: RedisExecutor, options: RedisStoreOptions, release: () => Promise<void>) {
@@ -94,6 +95,7 @@ export class RedisStore implements SessionStore, Quarantine {
     this.#options = options;
     this.#release = release;
     this.#limits = new RecordLimits(options.limits, options.overhead);
+    this.#lists = new ListScripts(commands, options.strangeList);
   }
 
   async load(id: SessionId, { touch = true, only }: LoadOptions = {}): Promise<LoadOutcome> {
@@ -106,7 +108,7 @@ export class RedisStore implements SessionStore, Quarantine {
       // Of a record whose absolute deadline has passed, a touch is the end.
       isTouchDue = outcome.status === 'found' ? this.#isTouchDue(outcome) : isLeftOver(outcome, reply);
     } catch (error) {
-      if (!(error instanceof SessionStoreUnavailableError && error.reason === 'WRONGTYPE')) throw error;
+      if (!isWrongType(error)) throw error;
       outcome = { status: 'unreadable', reason: 'its key holds no hash' };
     }
     if (outcome.status === 'unreadable') await this.quarantine(id, outcome.damaged === true);
@@ -164,7 +166,7 @@ export class RedisStore implements SessionStore, Quarantine {
     const own = await this.#own(id, renewal);
     const args = withFields(
       [
-        ...(entry === undefined ? [] : [...entryArguments(entry), entry.replaces ?? '']),
+        ...(entry === undefined ? [] : [entry.lifeMs, entry.device as Buffer, entry.replaces ?? '']),
         this.#options.touchIntervalMs,
         ...this.#tells,
         ...this.#changeArguments(renewal),
@@ -182,7 +184,7 @@ export class RedisStore implements SessionStore, Quarantine {
     const reply =
       entry === undefined
         ? await this.#commands.run(RENEW, keys, args)
-        : await this.#commands.run(RENEW_LISTED, [...keys, entry.list], args);
+        : await this.#lists.run(RENEW_LISTED, [...keys, entry.list], args, [entry.list]);
     return this.#outcome(reply as unknown[]);
   }
 
@@ -262,8 +264,8 @@ export class RedisStore implements SessionStore, Quarantine {
   /** Kept for a day. @param damaged False: only if the record turns out not to be this session's. */
   async quarantine(id: SessionId, damaged = true): Promise<void> {
     const key = this.#key(id);
-    const args = [QUARANTINE_MS, flag(damaged)];
-    await this.#commands.run(QUARANTINE, [key, `${key}:unreadable`], args).catch(() => undefined);
+    const args = [ASIDE_MS, flag(damaged)];
+    await this.#commands.run(QUARANTINE, [key, asideOf(key)], args).catch(() => undefined);
   }
 
   health(): Promise<StoreHealth> {
@@ -296,7 +298,7 @@ export class RedisStore implements SessionStore, Quarantine {
     const copy = this.#copy(lasting);
     const { entry } = times;
     const args: Argument[] = [
-      ...(entry === undefined ? [] : entryArguments(entry)),
+      ...(entry === undefined ? [] : [entry.lifeMs, entry.device as Buffer]),
       ...tells,
       codec,
       principal === undefined ? '' : opaque(principal),
@@ -312,7 +314,7 @@ export class RedisStore implements SessionStore, Quarantine {
     const reply =
       entry === undefined
         ? this.#commands.run(CREATE, [key], args)
-        : this.#commands.run(CREATE_LISTED, [key, entry.list], args);
+        : this.#lists.run(CREATE_LISTED, [key, entry.list], args, [entry.list]);
     return reply.then((values) => this.#outcome(values as unknown[]));
   }
 
@@ -387,10 +389,6 @@ function isLeftOver({ status }: LoadOutcome, reply: readonly Buffer[]): boolean 
 
 function noop(): void {
   // A session whose use was not noted lives a little shorter.
-}
-
-function entryArguments({ lifeMs, device }: JointEntry): Argument[] {
-  return [lifeMs, device as string | Buffer];
 }
 
 function flag(value: boolean): 0 | 1 {
