@@ -45,6 +45,7 @@ export function rawResponse(response: AnyResponse): ServerResponse {
 export function isNodeRequest(value: unknown): value is AnyRequest {
   if (value instanceof IncomingMessage) return true;
   const { raw } = objectOf(value) as { readonly raw?: unknown };
+  if (raw instanceof IncomingMessage) return true;
   // Requests of HTTP/2 and of Fastify's inject() are no IncomingMessage. Those of fetch() have no socket.
   return [value, raw].some((each) => hasAll(each, ['headers', 'method', 'socket']));
 }
@@ -53,7 +54,16 @@ export function isNodeRequest(value: unknown): value is AnyRequest {
 export function isNodeResponse(value: unknown): value is AnyResponse {
   if (value instanceof ServerResponse) return true;
   const { raw } = objectOf(value) as { readonly raw?: unknown };
+  if (raw instanceof ServerResponse) return true;
   return [value, raw].some((each) => hasAll(each, ['writeHead', 'statusCode', 'end']));
+}
+
+/**
+ * Whether Nest's context of type http is that of a request. What a bot, a queue or a scheduler has ExternalContextCreator
+ * call is of that type as well, whatever it is called with.
+ */
+export function isExchange(request: unknown, response: unknown): boolean {
+  return isNodeRequest(request) && isNodeResponse(response);
 }
 
 /**

@@ -7,7 +7,7 @@ import {
   SessionStoreUnavailableError,
 } from '../core/errors.js';
 import { RETRY_AFTER_SECONDS } from '../http/request-session.js';
-import { hasBegun, responseOf } from './raw-http.js';
+import { hasBegun, isExchange, requestOf, responseOf } from './raw-http.js';
 import { httpExceptionOf } from './session.exceptions.js';
 
 /**
@@ -24,9 +24,10 @@ export class SessionFailureFilter implements ExceptionFilter {
 
   catch(error: unknown, host: ArgumentsHost): void {
     const exception = httpExceptionOf(error);
-    if (host.getType() !== 'http' || exception === undefined) throw error;
-    const { httpAdapter } = this.#host;
     const response = responseOf(host);
+    if (host.getType() !== 'http' || !isExchange(requestOf(host), response) || exception === undefined)
+      throw error;
+    const { httpAdapter } = this.#host;
     // As Nest does it: what has begun is at least ended, or its client would wait for ever.
     if (hasBegun(httpAdapter, response)) return void httpAdapter.end(response);
     const status = exception.getStatus();

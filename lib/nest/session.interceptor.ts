@@ -16,6 +16,7 @@ import { spareAnswer } from '../http/late-writers.js';
 import { RETRY_AFTER_SECONDS } from '../http/request-session.js';
 import {
   hasBegun,
+  isExchange,
   rawRequest,
   rawResponse,
   requestOf,
@@ -51,8 +52,10 @@ export class RedisSessionInterceptor implements NestInterceptor, DirectIntercept
   }
 
   intercept(context: ExecutionContext, next: CallHandler): Observable<unknown> {
-    if (context.getType() !== 'http') return next.handle();
-    return this.#savedFirst(next.handle(), requestOf(context), responseOf(context));
+    const values = next.handle();
+    if (context.getType() !== 'http') return values;
+    const [request, response] = [requestOf(context), responseOf(context)];
+    return isExchange(request, response) ? this.#savedFirst(values, request, response) : values;
   }
 
   /** As {@link intercept}, without Nest's pipeline: of a value that the handler returned, or its promise, nobody makes an Observable. @internal */
@@ -61,6 +64,7 @@ export class RedisSessionInterceptor implements NestInterceptor, DirectIntercept
     response: AnyResponse,
     handler: () => Promise<unknown>,
   ): Promise<unknown> {
+    if (!isExchange(request, response)) return handler();
     let value: unknown;
     try {
       value = await handler();
