@@ -94,6 +94,15 @@ export class RedisSessionInterceptor implements NestInterceptor, DirectIntercept
 
   /** What exception filters get. Whichever of them answers, the client is told when to try again. @internal */
   thrown(error: unknown, response: AnyResponse): unknown {
+    try {
+      return this.#asAnswered(error, response);
+    } catch {
+      // A Proxy may throw where it is only looked at. Nobody would catch that here, and the client would wait for ever.
+      return error;
+    }
+  }
+
+  #asAnswered(error: unknown, response: AnyResponse): unknown {
     const exception = httpExceptionOf(error);
     if (exception === undefined) return error;
     const { httpAdapter } = this.#host;

@@ -49,6 +49,15 @@ class Noted implements NestInterceptor {
   }
 }
 
+/** As of a library that makes stand-ins: whoever asks what it is gets an error. */
+function opaque(): Error {
+  return new Proxy(new Error('opaque'), {
+    getPrototypeOf: () => {
+      throw new Error('nobody may look');
+    },
+  });
+}
+
 const APP_NOTED: Provider = { provide: APP_INTERCEPTOR, useClass: Noted };
 
 /** What a handler may return, throw or ask Nest for. */
@@ -117,6 +126,12 @@ class Handlers {
   async rejects(@Session() session: AnySession): Promise<never> {
     session.value = 1;
     return Promise.reject(new Error('rejected'));
+  }
+
+  @Get('throws-opaque')
+  throwsOpaque(@Session() session: AnySession): never {
+    session.value = 1;
+    throw opaque();
   }
 
   @Get('pipe')
@@ -409,6 +424,14 @@ eachAdapter('The valve, called directly', (adapter) => {
       }
     },
   );
+
+  it('answers 500, as Nest does, where what is thrown throws itself when it is looked at', async () => {
+    for (const traced of [false, true]) {
+      site = await start(adapter, traced);
+      expect(await answer('throws-opaque')).toMatchObject({ status: 500 });
+      await site.close();
+    }
+  });
 
   it('keeps the context of the request', async () => {
     site = await start(adapter);
