@@ -33,20 +33,26 @@ const metadata = Reflect as typeof Reflect & { hasMetadata(key: string, target: 
 /** `@Sse()` marks a handler with it (@nestjs/common, constants). Whatever it returns, Nest expects an Observable of its pipeline. */
 const SSE_MARK = '__sse__';
 
-const direct = new WeakSet<object>();
+/** The `intercept()` that each of them has as long as nobody has replaced it. */
+const direct = new WeakMap<object, unknown>();
 const changed = new WeakSet<object>();
 const sendsEvents = new WeakMap<object, boolean>();
 
 /**
  * Has an interceptor called directly from now on, where it is the first of a route of HTTP, in the applications of one copy
  * of Nest. Where that has not the parts that this leans on, nothing changes: Nest calls `intercept()` as it calls any.
+ * @param own What `intercept()` of the interceptor is as it was written. Whoever has replaced it wants it called.
  */
-export function callDirectly(creator: ExternalContextCreator, interceptor: DirectInterceptor): void {
+export function callDirectly(
+  creator: ExternalContextCreator,
+  interceptor: DirectInterceptor,
+  own: unknown,
+): void {
   // An object of the same class as the one that the router keeps to itself.
   const consumer = Reflect.get(creator, 'interceptorsConsumer') as InterceptorsConsumer | undefined;
   const prototype = consumer && (Object.getPrototypeOf(consumer) as InterceptorsConsumer);
   if (typeof prototype?.intercept !== 'function' || prototype.intercept.length !== 6) return;
-  direct.add(interceptor);
+  direct.set(interceptor, own);
   if (changed.has(prototype)) return;
   changed.add(prototype);
   const { intercept } = prototype;
@@ -63,7 +69,9 @@ export function callDirectly(creator: ExternalContextCreator, interceptor: Direc
 }
 
 function isDirect(interceptor: unknown): interceptor is DirectInterceptor {
-  return direct.has(interceptor as object);
+  const own = direct.get(interceptor as object);
+  // Asked at each call: tools that trace come after the constructor, and may come at any time.
+  return own !== undefined && (interceptor as { readonly intercept: unknown }).intercept === own;
 }
 
 function isOfEvents(handler: object): boolean {

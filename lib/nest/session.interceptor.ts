@@ -46,9 +46,7 @@ export class RedisSessionInterceptor implements NestInterceptor, DirectIntercept
   ) {
     this.#sessions = sessions;
     this.#host = host;
-    // Whoever has replaced intercept() wants it called.
-    if (creator !== undefined && Reflect.get(this, 'intercept') === RedisSessionInterceptor.ownIntercept)
-      callDirectly(creator, this);
+    if (creator !== undefined) callDirectly(creator, this, RedisSessionInterceptor.ownIntercept);
   }
 
   intercept(context: ExecutionContext, next: CallHandler): Observable<unknown> {

@@ -49,7 +49,7 @@ describe("the private part of Nest's interceptors", () => {
   it('calls the interceptor that was named, where it is the first of a route of HTTP', async () => {
     const [creator, consumer] = await consumerOf();
     const [direct, other] = [new Direct(), new Direct()];
-    callDirectly(creator, direct);
+    callDirectly(creator, direct, direct.intercept);
     const called = async (
       list: readonly unknown[] | undefined,
       type: string,
@@ -69,10 +69,27 @@ describe("the private part of Nest's interceptors", () => {
     expect(await called(undefined, 'http')).toEqual({ direct: 0, value: 'string' });
   });
 
+  it('calls what has been put in the place of intercept(), at any time', async () => {
+    const [creator, consumer] = await consumerOf();
+    const direct = new Direct();
+    const { intercept } = direct;
+    callDirectly(creator, direct, intercept);
+    const calls = async (): Promise<number> => {
+      direct.calls = [];
+      await consumer.intercept([direct], args, {}, callback, handler, 'http');
+      return direct.calls.length;
+    };
+    expect(await calls()).toBe(1);
+    direct.intercept = () => of('by a tool that traces');
+    expect(await calls()).toBe(0);
+    direct.intercept = intercept;
+    expect(await calls()).toBe(1);
+  });
+
   it('leaves the events that a server sends to Nest', async () => {
     const [creator, consumer] = await consumerOf();
     const direct = new Direct();
-    callDirectly(creator, direct);
+    callDirectly(creator, direct, direct.intercept);
     class Controller {
       @Sse()
       events(this: void): void {
@@ -86,9 +103,9 @@ describe("the private part of Nest's interceptors", () => {
 
   it('changes a class once, for all applications', async () => {
     const [creator, consumer] = await consumerOf();
-    callDirectly(creator, new Direct());
+    callDirectly(creator, new Direct(), 'intercept');
     const intercept: unknown = Reflect.get(consumer, 'intercept');
-    callDirectly(creator, new Direct());
+    callDirectly(creator, new Direct(), 'intercept');
     expect(Reflect.get(consumer, 'intercept')).toBe(intercept);
   });
 
@@ -108,7 +125,7 @@ describe("the private part of Nest's interceptors", () => {
   ])('is left alone where there is %s', (_what, creator) => {
     const method = (): unknown => Reflect.get(creator.interceptorsConsumer ?? {}, 'intercept');
     const before = method();
-    callDirectly(creator as never, new Direct());
+    callDirectly(creator as never, new Direct(), 'intercept');
     expect(method()).toBe(before);
   });
 });
