@@ -6,6 +6,7 @@ import type { SessionEvent } from '../core/events.js';
 import type { ManagedSession } from '../core/session.js';
 import type { HttpSession, SessionAttributes } from '../core/members.js';
 import type { UserSessions } from '../core/user-sessions.js';
+import { UnseenFailures, WatchedPromise } from '../core/watched-promise.js';
 import { prepareResponse } from '../http/response-patch.js';
 import { RequestSession, type RequestSessionOptions } from '../http/request-session.js';
 import { RequestSlot } from '../http/request-slot.js';
@@ -28,6 +29,7 @@ export class SessionService {
   readonly #options: RequestSessionOptions;
   readonly #sockets: SocketSessions;
   readonly #openings = new RequestSlot<RequestSession>('session');
+  readonly #unseen: UnseenFailures;
 
   constructor(
     @Inject(REQUEST_SESSION_OPTIONS) options: RequestSessionOptions,
@@ -36,6 +38,7 @@ export class SessionService {
   ) {
     this.#options = options;
     this.#sockets = sockets;
+    this.#unseen = new UnseenFailures(options.log);
     this.events = events.stream;
   }
 
@@ -60,10 +63,13 @@ export class SessionService {
       const opened =
         place.kind === 'request'
           ? this.#openingOf(place.exchange).loaded
-          : this.#sockets.open(place).then(({ httpSession }) => httpSession);
+          : this.watched(
+              'of',
+              this.#sockets.open(place).then(({ httpSession }) => httpSession),
+            );
       return opened as Promise<HttpSession<T>>;
     } catch (error) {
-      return rejected(error);
+      return this.watched('of', rejected(error));
     }
   }
 
@@ -93,6 +99,7 @@ export class SessionService {
    * it can be read, changed, saved with `save()` and destroyed, but its id cannot change, since no response
    * carries the cookie. Counts as a use: the expiry is extended.
    */
+  @Watched
   async open<T extends object = SessionAttributes>(id: string): Promise<HttpSession<T> | undefined> {
     const session = await this.#options.manager.openById(id).catch(rethrown);
     return session?.httpSession as HttpSession<T> | undefined;
@@ -102,6 +109,7 @@ export class SessionService {
    * A stored session by its public id, only to be looked at: what would change it throws. Not a use: a page that shows
    * sessions keeps none of them alive.
    */
+  @Watched
   async peek<T extends object = SessionAttributes>(
     id: string,
   ): Promise<Readonly<HttpSession<T>> | undefined> {
@@ -113,6 +121,7 @@ export class SessionService {
    * The live sessions of a user, newest login first, on whichever device. Looking is not using.
    * @param principal As given to `authenticate()`.
    */
+  @Watched
   async list(principal: string | number, options: ListOptions = {}): Promise<SessionInfo[]> {
     const { limit = Infinity, after, current } = options;
     const infos: SessionInfo[] = [];
@@ -129,6 +138,7 @@ export class SessionService {
   }
 
   /** How many live sessions a user has; without one, how many are logged in, for which all of them are looked at. */
+  @Watched
   async count(principal?: string | number): Promise<number> {
     let count = 0;
     try {
@@ -157,6 +167,7 @@ export class SessionService {
    * change or a save that was under way when it was called does not outlive it; a login after it does. Resolves to how
    * many were ended.
    */
+  @Watched
   async destroyAll(principal?: string | number, { except }: DestroyAllOptions = {}): Promise<number> {
     const kept = new Set([except ?? []].flat().map((each) => idOf(each) as string));
     const ending =
@@ -165,8 +176,16 @@ export class SessionService {
   }
 
   /** Ends a session by its public id, on every node. An unknown id is not an error. */
+  @Watched
   async destroy(id: string): Promise<void> {
     await this.#options.manager.destroyById(id).catch(rethrown);
+  }
+
+  /** A promise that may be left alone: the log tells that it has failed, and no process ends. @internal */
+  watched<T>(method: string, work: Promise<T>): Promise<T> {
+    const left = (promise: WatchedPromise<unknown>): void =>
+      this.#unseen.add(method, promise, true, () => 'SessionService');
+    return WatchedPromise.of(work, (error) => error, left);
   }
 
   get #users(): UserSessions {
@@ -206,6 +225,14 @@ export class SessionService {
     this.#openings.set(request, opening);
     return opening;
   }
+}
+
+/** See {@link SessionService.watched}. */
+function Watched(_of: object, name: string, descriptor: PropertyDescriptor): void {
+  const method = descriptor.value as (...args: unknown[]) => Promise<unknown>;
+  descriptor.value = function (this: SessionService, ...args: unknown[]) {
+    return this.watched(name, method.apply(this, args));
+  };
 }
 
 /** Which sessions of a user are listed. */

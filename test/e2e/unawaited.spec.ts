@@ -2,6 +2,7 @@ import { beforeAll, beforeEach, expect, it } from '@jest/globals';
 import { eachAdapter } from '../support/apps.js';
 import { Browser } from '../support/cookie-jar.js';
 import { freePort } from '../support/free-port.js';
+import { eventually } from '../support/eventually.js';
 import { compileApp } from '../support/compile.js';
 import { startNode, type NodeProcess } from '../support/node-process.js';
 import { redisClient } from '../support/redis-client.js';
@@ -86,5 +87,16 @@ eachAdapter('an operation that a handler begins and does not await', (adapter) =
       await told(new RegExp(`Session \\S+: ${what}\\(\\) failed, and nobody awaited it: Could not ${what}`));
     }
     expect((await (await loggedIn()).post('/begin/update')).status).toBe(200);
+  });
+
+  it('of the service, where Redis is gone', async () => {
+    const browser = await loggedIn();
+    await redis.kill();
+    expect((await browser.post('/service')).status).toBe(200);
+    await told(/destroyAll\(\) failed, and nobody awaited it/);
+    await redis.restart();
+    await eventually('it serves again', async () =>
+      (await new Browser(url).post('/login')).status === 200 ? true : undefined,
+    );
   });
 });
