@@ -329,7 +329,11 @@ export class SessionSettings extends Redacted {
    * @see docs/migration.md
    */
   @CodeOnly(MIGRATION) readonly migrateFrom: MigrateFromOptions | undefined;
-  /** Save what a handler wrote although it answers 5xx, as the Valve's `finally` does. Default: true. Only in code. */
+  /**
+   * Save what a handler wrote although it answers 5xx, as the Valve's `finally` does. With `false` the save waits for the status of
+   * the response, behind the interceptor: where it fails, exception filters do not see it, and the answer is the package's own 503.
+   * Default: true. Only in code.
+   */
   @CodeOnly(boolean) readonly saveOnServerError: boolean = true;
   /**
    * Clock of the memory store, epoch milliseconds; for tests. Redis uses its own. Default: the time of the start, and what a

@@ -131,10 +131,11 @@ export class RequestSession implements DeferralHooks, ResponseContext, SessionOp
 
   /**
    * Saves before a handler's value becomes the response, so that exception filters see a failure. Undefined if there is nothing
-   * to save, or if the response has begun (as with each event of SSE): then the end of the response saves.
+   * to save, or if the response has begun (as with each event of SSE): then the end of the response saves. Likewise where it is
+   * the status that decides, which nobody knows for sure before the end.
    */
   commitEarly(): Promise<void> | undefined {
-    const saving = this.#deferral.begun || !this.#isKept() ? undefined : this.#commit();
+    const saving = this.#deferral.begun || !this.#options.saveOnServerError ? undefined : this.#commit();
     if (saving !== undefined) traceWait('handler', saving);
     return saving;
   }

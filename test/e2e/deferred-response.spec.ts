@@ -5,6 +5,7 @@ import {
   HttpCode,
   InternalServerErrorException,
   NotFoundException,
+  Render,
   Req,
   Res,
   Sse,
@@ -15,7 +16,7 @@ import { once } from 'node:events';
 import { type IncomingMessage, type ServerResponse } from 'node:http';
 import { connect } from 'node:net';
 import { text } from 'node:stream/consumers';
-import { of, type Observable } from 'rxjs';
+import { concat, of, throwError, type Observable } from 'rxjs';
 import { eachAdapter, type TestApplication } from '../support/apps.js';
 import { watchCommands, type CommandWatch } from '../support/commands.js';
 import { Browser } from '../support/cookie-jar.js';
@@ -64,6 +65,28 @@ function controllerFor(scene: Scene): new () => object {
     refuses(@Session() session: AnySession): void {
       session.value = 'written';
       throw new NotFoundException();
+    }
+
+    @Get('bigint')
+    bigint(@Session() session: AnySession): object {
+      session.value = 'written';
+      return { id: 1n };
+    }
+
+    @Get('emits-and-fails')
+    emitsAndFails(@Session() session: AnySession): Observable<string> {
+      session.value = 'written';
+      return concat(
+        of('first'),
+        throwError(() => new Error('and no second')),
+      );
+    }
+
+    @Get('missing-view')
+    @Render('missing')
+    missingView(@Session() session: AnySession): object {
+      session.value = 'written';
+      return {};
     }
 
     @Get('answers-500')
@@ -169,6 +192,9 @@ eachAdapter('the deferred response', (adapter) => {
       it.each([
         ['fails', {}],
         ['answers-500', {}],
+        ['bigint', {}],
+        ['emits-and-fails', {}],
+        ['missing-view', {}],
         ['refuses', { value: 'written' }],
       ])('false: after %s the session holds %j', async (path, expected) => {
         const browser = await start({ saveOnServerError: false });
