@@ -25,7 +25,7 @@ import {
   type AnyResponse,
 } from './raw-http.js';
 import { httpExceptionOf } from './session.exceptions.js';
-import { SessionService } from './session.service.js';
+import { isOwn, SessionService } from './session.service.js';
 
 /**
  * The Valve: saves the session after the handler, before its value becomes a response, so that a save that fails
@@ -36,7 +36,7 @@ import { SessionService } from './session.service.js';
 export class RedisSessionInterceptor implements NestInterceptor, DirectInterceptor {
   /** Taken before a decorator, a subclass or a tool that traces can put another in its place. */
   private static readonly ownIntercept: unknown = Reflect.get(RedisSessionInterceptor.prototype, 'intercept');
-  readonly #sessions: SessionService;
+  readonly #sessions: SessionService | undefined;
   readonly #host: HttpAdapterHost;
 
   constructor(
@@ -44,7 +44,7 @@ export class RedisSessionInterceptor implements NestInterceptor, DirectIntercept
     @Inject(HttpAdapterHost) host: HttpAdapterHost,
     @Optional() @Inject(ExternalContextCreator) creator?: ExternalContextCreator,
   ) {
-    this.#sessions = sessions;
+    this.#sessions = isOwn(sessions) ? sessions : undefined;
     this.#host = host;
     if (creator !== undefined) callDirectly(creator, this, RedisSessionInterceptor.ownIntercept);
   }
@@ -87,7 +87,7 @@ export class RedisSessionInterceptor implements NestInterceptor, DirectIntercept
 
   /** What the request's session owes the store at this moment; undefined: nothing. @internal */
   owed(request: AnyRequest): Promise<void> | undefined {
-    return this.#sessions.opened(rawRequest(request))?.commitEarly();
+    return this.#sessions?.opened(rawRequest(request))?.commitEarly();
   }
 
   /** What exception filters get. Whichever of them answers, the client is told when to try again. @internal */

@@ -21,7 +21,7 @@ import { beforeUpgrades } from '../http/upgrades.js';
 import { rememberResponse } from './raw-http.js';
 import { registerService, unregisterService } from './registry.js';
 import type { SessionEventStream } from './session-events.js';
-import { SessionService } from './session.service.js';
+import { isOwn, SessionService } from './session.service.js';
 import { GLOBAL_INTERCEPTOR, SESSION_BACKEND, SESSION_EVENTS, SESSION_SETTINGS } from './tokens.js';
 
 /** How long requests that were sent before the signal may take to arrive. */
@@ -113,6 +113,7 @@ export class SessionLifecycle
   /** Never rejects. */
   async #unfinished(): Promise<void> {
     const { timeoutMs } = this.#settings.redis;
+    if (!isOwn(this.#service)) return;
     await within(this.#service.idle(), timeoutMs).catch(() => {
       this.#logger.warn(
         `Operations of sessions were still under way ${timeoutMs} ms after the last request and are given up. ` +
@@ -150,7 +151,7 @@ export class SessionLifecycle
     beforeUpgrades(server, rememberHandshake);
     this.#drain = ConnectionDrain.of(server);
     // Fastify leaves them as Node makes them, where a property can be added at any time.
-    const prepares = adapter.getType() !== 'fastify';
+    const prepares = adapter.getType() !== 'fastify' && isOwn(this.#service);
     server.prependListener('request', (request: IncomingMessage, response: ServerResponse) => {
       rememberResponse(request, response);
       if (prepares) this.#service.prepare(request, response);

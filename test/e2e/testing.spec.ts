@@ -1,11 +1,16 @@
 import { describe, expect, it } from '@jest/globals';
+import { Controller, Get, Inject } from '@nestjs/common';
 import { ConfigModule } from '@nestjs/config';
+import { ExpressAdapter } from '@nestjs/platform-express';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { FastifyAdapter } from '@nestjs/platform-fastify';
 import { Test } from '@nestjs/testing';
 import {
   REDIS_SESSION_OPTIONS,
   RedisSessionModule,
+  Session,
+  SessionService,
+  type HttpSession,
   type SessionModuleOptions,
   type SessionStore,
 } from 'nestjs-redis-session';
@@ -146,5 +151,39 @@ describe('Test.createTestingModule', () => {
     const app = await module.createNestApplication(new FastifyAdapter()).init();
     onCleanup(() => app.close());
     expect(await loginAs(app, 'ann')).toMatch(/^tested=/);
+  });
+
+  it.each([
+    ['express', () => new ExpressAdapter(), { globalInterceptor: true }],
+    ['express', () => new ExpressAdapter(), { globalInterceptor: false }],
+    ['fastify', () => new FastifyAdapter(), { globalInterceptor: true }],
+    ['fastify', () => new FastifyAdapter(), { globalInterceptor: false }],
+  ])('takes a SessionService that has only what the test needs: %s, %#', async (_name, adapter, options) => {
+    class CountController {
+      constructor(readonly sessions: SessionService) {}
+      async count(session: HttpSession): Promise<unknown> {
+        return { who: session.principal, count: await this.sessions.count('ann') };
+      }
+    }
+    Get('count')(
+      CountController.prototype,
+      'count',
+      Object.getOwnPropertyDescriptor(CountController.prototype, 'count') ?? {},
+    );
+    Session()(CountController.prototype, 'count', 0);
+    Inject(SessionService)(CountController, undefined, 0);
+    Controller()(CountController);
+    const module = await Test.createTestingModule({
+      imports: [RedisSessionModule.forRoot(options)],
+      controllers: [CountController],
+    })
+      .overrideProvider(SessionService)
+      .useValue({ of: () => Promise.resolve({ principal: 'ann' }), count: () => Promise.resolve(3) })
+      .compile();
+    const app = module.createNestApplication(adapter(), { logger: new LogSink() });
+    await app.listen(0, '127.0.0.1');
+    const answer = await new Browser(await app.getUrl()).get('/count');
+    expect([answer.status, answer.json()]).toEqual([200, { who: 'ann', count: 3 }]);
+    await app.close();
   });
 });
