@@ -3,9 +3,11 @@ import type { Http2ServerResponse, ServerHttp2Stream } from 'node:http2';
 /** Headers as nghttp2 takes them: `name NUL value NUL flags` each, one after the other, and how many. */
 export type HeaderList = readonly [headers: string, count: number];
 
-/** nghttp2's side of a stream. Its `respond` is the last step of Node's own, when all has been checked. */
+/** nghttp2's side of a stream. Its `respond` and `rstStream` are the last steps of Node's own, when all has been checked. */
 export interface StreamHandle {
   respond(headers: HeaderList, options: number): number;
+  /** Ends the stream, whatever has been said on it. */
+  rstStream(code: number): void;
 }
 
 /** A stream's way to its handle: what a Writable calls, one at a time. */
@@ -13,10 +15,14 @@ export interface StreamMethods {
   _write(chunk: unknown, encoding: string, callback: (error?: Error | null) => void): void;
   _writev(chunks: unknown[], callback: (error?: Error | null) => void): void;
   _final(callback: (error?: Error | null) => void): void;
+  _destroy(error: Error | null, callback: (error?: Error | null) => void): void;
 }
 
 /** Options of {@link StreamHandle.respond}, lib/internal/http2/core.js: the headers end the stream. */
 export const EMPTY_PAYLOAD = 1;
+
+/** The code of a stream that is closed without an error. Not from node:http2, which would load HTTP/2 for all. */
+export const NO_ERROR = 0;
 
 /** The handle of a stream that is still there; undefined where this Node keeps it elsewhere. */
 export function handleOf(stream: ServerHttp2Stream): StreamHandle | undefined {
@@ -51,6 +57,7 @@ function isHandle(value: unknown): value is StreamHandle {
   return (
     typeof value === 'object' &&
     value !== null &&
-    typeof (value as Partial<StreamHandle>).respond === 'function'
+    typeof (value as Partial<StreamHandle>).respond === 'function' &&
+    typeof (value as Partial<StreamHandle>).rstStream === 'function'
   );
 }

@@ -2,6 +2,7 @@ import type { Http2ServerResponse, ServerHttp2Stream } from 'node:http2';
 import {
   EMPTY_PAYLOAD,
   methodsOf,
+  NO_ERROR,
   withHeaders,
   type HeaderList,
   type StreamHandle,
@@ -12,6 +13,10 @@ import { breakOffLater, forgiveLateWrites, isLateWrite, outlive } from './late-w
 import { isReplaced } from './replaced-headers.js';
 
 type PatchedStream = ServerHttp2Stream & StreamMethods & { readonly headRequest?: boolean };
+interface Pending {
+  readonly run: () => void;
+  readonly done: () => void;
+}
 type End = (...args: unknown[]) => Http2ServerResponse;
 
 /**
@@ -22,10 +27,13 @@ export class Http2Outlet implements Outlet {
   readonly #response: Http2ServerResponse;
   readonly #stream: PatchedStream;
   readonly #deferral: Deferral;
+  readonly #handle: StreamHandle | undefined;
   readonly #respond: StreamHandle['respond'];
   #head: { readonly list: HeaderList; readonly options: number; readonly isAll: boolean } | undefined;
   /** The one call that the stream waits for; `done` tells it that it may go on. */
-  #pending: { readonly run: () => void; readonly done: () => void } | undefined;
+  #pending: Pending | undefined;
+  /** Closes the stream, as whoever has written to it before was to. */
+  #close: (() => void) | undefined;
   #waits = false;
   #ending = false;
   #statusCode: number | undefined;
@@ -37,6 +45,7 @@ export class Http2Outlet implements Outlet {
     this.#response = response;
     this.#stream = response.stream as PatchedStream;
     this.#deferral = deferral;
+    this.#handle = handle;
     this.#respond = handle?.respond.bind(handle) ?? ((): number => 0);
     if (handle !== undefined) handle.respond = (list, options) => this.#begin(list, options);
     const end = response.end.bind(response) as End;
@@ -44,6 +53,7 @@ export class Http2Outlet implements Outlet {
     outlive(response, (error) => this.#leavesAtOnce && (this.#head?.isAll === true || isLateWrite(error)));
     this.begun = response.headersSent;
     if (this.begun) this.#goesOn();
+    else if (handle !== undefined) this.#comeFirst();
   }
 
   get ended(): boolean {
@@ -59,22 +69,28 @@ export class Http2Outlet implements Outlet {
     this.#head = undefined;
     this.#letPass();
     if (this.#stream.destroyed) return;
+    // nghttp2 ends with its headers what it knows to be nothing else.
+    if (head?.isAll === true) this.#takePending()?.run();
     if (head !== undefined) this.#sendHead(head.list, head.options);
     this.#uncorkEnded();
     this.#takePending()?.run();
+    this.#closeAsTold();
   }
 
   replace(answer: ErrorAnswer): void {
     const stream = this.#stream;
     const isAll = this.#head?.isAll === true;
     this.#head = undefined;
+    this.#letClose();
     this.#swallow();
     if (stream.destroyed) return;
+    if (isAll) this.#takePending()?.run();
     this.#sendAnswer(isAll && stream.headRequest !== true ? { ...answer, body: '' } : answer, isAll);
     forgiveLateWrites(this.#response);
     this.#response.once('close', () => leadNowhere(this.#response));
     this.#uncorkEnded();
     this.#takePending()?.done();
+    this.#closeAsTold();
   }
 
   breakOff(): void {
@@ -94,11 +110,33 @@ export class Http2Outlet implements Outlet {
     this.#statusCode = this.#response.statusCode;
     const waits = this.#deferral.begin(this.#ending);
     this.#goesOn();
-    if (!waits) return this.#respond(this.#withOwn(list), options);
+    if (!waits) {
+      this.#takePending()?.run();
+      return this.#respond(this.#withOwn(list), options);
+    }
     // Without a body (`end()` alone, a HEAD request, a 204) Node has ended the stream, which takes nothing but headers now.
     this.#head = { list, options, isAll: this.#stream.writableEnded };
     this.#hold();
     return 0;
+  }
+
+  /** What Node hands over before the headers comes behind them, and so behind what is decided then. */
+  #comeFirst(): void {
+    const stream = this.#stream;
+    const node = methodsOf(stream);
+    // Who writes to the stream itself without headers has Node send them, from within.
+    const methods = (): StreamMethods => {
+      if (!stream.headersSent) stream.respond();
+      return this.#waits ? stream : node;
+    };
+    stream._write = (...args) => methods()._write.apply(stream, args);
+    stream._writev = (...args) => methods()._writev.apply(stream, args);
+    stream._final = (callback) => {
+      const run = (): void => node._final.call(stream, callback);
+      // Of a stream that takes nothing but headers, which Node closes soon after; where a client leaves there are no headers.
+      if (this.#begun || !stream.headersSent) run();
+      else this.#pending = { run, done: callback };
+    };
   }
 
   #goesOn(): void {
@@ -127,6 +165,35 @@ export class Http2Outlet implements Outlet {
       keep(callback, () => node._write.call(stream, chunk, encoding, callback));
     stream._writev = (chunks, callback) => keep(callback, () => node._writev.call(stream, chunks, callback));
     stream._final = (callback) => keep(callback, () => node._final.call(stream, callback));
+    this.#holdOpen();
+  }
+
+  /** In plain Node what was written has left when `stream.close()` comes. One with an error gives up what has not been ended. */
+  #holdOpen(): void {
+    const stream = this.#stream;
+    const handle = this.#handle;
+    if (handle === undefined) return;
+    const rstStream = handle.rstStream.bind(handle);
+    handle.rstStream = (code) => {
+      if (stream.destroyed || (code !== NO_ERROR && !this.#leavesAtOnce)) return rstStream(code);
+      this.#close = () => rstStream(code);
+    };
+    stream._destroy = (error, callback) => {
+      // Node takes it that the client knows of one that was closed.
+      this.#close?.();
+      methodsOf(stream)._destroy.call(stream, error, callback);
+    };
+  }
+
+  #letClose(): void {
+    if (this.#handle !== undefined) Reflect.deleteProperty(this.#handle, 'rstStream');
+    Reflect.deleteProperty(this.#stream, '_destroy');
+  }
+
+  #closeAsTold(): void {
+    const close = this.#close;
+    this.#close = undefined;
+    if (!this.#stream.destroyed) close?.();
   }
 
   /** Whatever the application still writes leads nowhere, and tells it that all is well. */
@@ -145,10 +212,11 @@ export class Http2Outlet implements Outlet {
 
   #letPass(): void {
     this.#waits = false;
+    this.#letClose();
     for (const name of ['_write', '_writev', '_final'] as const) Reflect.deleteProperty(this.#stream, name);
   }
 
-  #takePending(): { readonly run: () => void; readonly done: () => void } | undefined {
+  #takePending(): Pending | undefined {
     const pending = this.#pending;
     this.#pending = undefined;
     return pending;

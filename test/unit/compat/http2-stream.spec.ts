@@ -7,6 +7,7 @@ import {
   handleOf,
   isHttp2Response,
   methodsOf,
+  NO_ERROR,
   withHeaders,
   type HeaderList,
 } from '../../../lib/compat/http2-stream.js';
@@ -16,7 +17,7 @@ describe("the private parts of Node's HTTP/2 streams", () => {
   let server: Http2Server;
   afterEach(() => void server.close());
 
-  const ask = async (answer: (response: Http2ServerResponse) => void) => {
+  const ask = async (answer: (response: Http2ServerResponse) => unknown) => {
     server = createServer((_request, response) => answer(response));
     server.listen(0, '127.0.0.1');
     await once(server, 'listening');
@@ -67,5 +68,35 @@ describe("the private parts of Node's HTTP/2 streams", () => {
     });
     expect(calls).toEqual(['write body', 'final']);
     expect(body).toBe('body');
+  });
+
+  it('what takes nothing but headers is ended before they are handed over; a close comes last, by its code', async () => {
+    const calls: string[] = [];
+    const { headers } = await ask((response) => {
+      const stream = response.stream as typeof response.stream & ReturnType<typeof methodsOf>;
+      const handle = handleOf(stream);
+      if (handle === undefined) throw new Error('no handle');
+      const respond = handle.respond.bind(handle);
+      const rstStream = handle.rstStream.bind(handle);
+      stream._final = (callback) => {
+        calls.push(`final, headers sent: ${stream.headersSent}`);
+        methodsOf(stream)._final.call(stream, callback);
+      };
+      handle.respond = (list, options) => {
+        calls.push('respond');
+        return respond(list, options);
+      };
+      handle.rstStream = (code) => {
+        calls.push(`close ${code}`);
+        rstStream(code);
+      };
+      // Not from within nghttp2, where requests come from.
+      setImmediate(() => {
+        stream.respond({ ':status': 204 });
+        stream.close();
+      });
+    });
+    expect(headers[':status']).toBe(204);
+    expect(calls).toEqual(['final, headers sent: true', 'respond', `close ${NO_ERROR}`]);
   });
 });

@@ -1,0 +1,185 @@
+import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { once } from 'node:events';
+import {
+  connect,
+  constants,
+  createServer,
+  type ClientHttp2Session,
+  type ClientHttp2Stream,
+  type Http2Server,
+  type Http2ServerResponse,
+} from 'node:http2';
+import type { AddressInfo } from 'node:net';
+import type { DeferralHooks } from '../../../lib/http/deferral.js';
+import { deferResponse } from '../../../lib/http/deferred-response.js';
+
+type Handler = (response: Http2ServerResponse) => unknown;
+
+/** More than Node needs to close a stream by itself. */
+const TURNS = 10;
+
+async function turns(count = TURNS): Promise<void> {
+  for (let n = 0; n < count; n += 1) await new Promise((resolve) => setImmediate(resolve));
+}
+
+/** A save that the test ends. */
+class Save {
+  readonly done: Promise<void>;
+  end!: () => void;
+  fail!: () => void;
+
+  constructor() {
+    this.done = new Promise((resolve, reject) => {
+      this.end = resolve;
+      this.fail = () => reject(new Error('refused'));
+    });
+  }
+
+  get hooks(): DeferralHooks {
+    let owed: Promise<void> | undefined = this.done;
+    return {
+      owed: () => {
+        const promise = owed;
+        owed = undefined;
+        return promise;
+      },
+      owedLate: () => undefined,
+      headers: () => [],
+      answerTo: () => ({ statusCode: 503, headers: [], body: 'sorry' }),
+      brokeOff: () => undefined,
+    };
+  }
+}
+
+/** What a client has got. */
+class Answer {
+  status: number | undefined;
+  body = '';
+  readonly closed: Promise<number>;
+
+  constructor(stream: ClientHttp2Stream) {
+    stream
+      .on('response', (headers) => (this.status = headers[':status']))
+      .on('data', (bytes: Buffer) => (this.body += bytes.toString('latin1')))
+      // Its code says the same.
+      .on('error', () => undefined);
+    this.closed = new Promise((resolve) => stream.on('close', () => resolve(stream.rstCode)));
+  }
+}
+
+describe('a response over HTTP/2', () => {
+  let server: Http2Server;
+  let session: ClientHttp2Session;
+  let handlers: Handler[];
+  beforeEach(async () => {
+    handlers = [];
+    // From the event loop: what is sent from within nghttp2, where requests come from, leaves as Node pleases.
+    server = createServer((_request, response) => void setImmediate(() => handlers.shift()?.(response)));
+    server.listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    session = connect(`http://127.0.0.1:${(server.address() as AddressInfo).port}`);
+  });
+  afterEach(() => {
+    session.destroy();
+    server.close();
+  });
+
+  /** Has a response answered. @returns Once its handler has, and Node had the time to do the rest. */
+  const ask = async (
+    handler: Handler,
+    save?: Save,
+  ): Promise<{
+    response: Http2ServerResponse;
+    stream: ClientHttp2Stream;
+    answer: Answer;
+    events: string[];
+  }> => {
+    const stream = session.request({ ':path': '/' });
+    const answer = new Answer(stream);
+    const events: string[] = [];
+    const response = await new Promise<Http2ServerResponse>((resolve) =>
+      handlers.push((asked) => {
+        if (save !== undefined) deferResponse(asked as never, save.hooks);
+        for (const name of ['finish', 'close', 'timeout']) asked.on(name, () => events.push(name));
+        handler(asked);
+        resolve(asked);
+      }),
+    );
+    await turns();
+    return { response, stream, answer, events };
+  };
+
+  const ENDED: Record<string, Handler> = {
+    'a 204 of the stream itself': ({ stream }) => stream.respond({ ':status': 204 }),
+    'headers of the stream itself that end it': ({ stream }) =>
+      stream.respond({ ':status': 201 }, { endStream: true }),
+    'a 204 that waits for trailers': ({ stream }) =>
+      stream.respond({ ':status': 204 }, { waitForTrailers: true }),
+    'a 204, and the stream is closed': ({ stream }) => {
+      stream.respond({ ':status': 204 });
+      stream.close();
+    },
+    'a body without headers, of the stream itself': ({ stream }) => stream.end('body'),
+    'a corked one': ({ stream }) => {
+      stream.cork();
+      stream.write('body');
+      stream.end('end');
+    },
+    'a write, and the stream is closed': (response) => {
+      response.write('body');
+      response.stream.close();
+    },
+    'headers, and the stream is closed': (response) => {
+      response.writeHead(200);
+      response.stream.close();
+    },
+    'an end, and the stream is closed with an error': (response) => {
+      response.end('body');
+      response.stream.close(constants.NGHTTP2_CANCEL);
+    },
+  };
+
+  describe.each(Object.entries(ENDED))('%s', (_name, handler) => {
+    it('leaves after the save as without one', async () => {
+      const plain = await ask(handler);
+      const save = new Save();
+      const { answer, events } = await ask(handler, save);
+      expect([answer.status, events]).toEqual([undefined, []]);
+      save.end();
+      expect(await answer.closed).toBe(await plain.answer.closed);
+      expect(answer.status).toBeDefined();
+      expect([answer.status, answer.body]).toEqual([plain.answer.status, plain.answer.body]);
+      await turns();
+      expect(events).toEqual(['finish', 'close']);
+      expect(plain.events).toEqual(events);
+    });
+
+    it('is a 503 where the save fails', async () => {
+      const save = new Save();
+      const { answer, response } = await ask(handler, save);
+      const isAll = response.stream.sentHeaders[':status'] !== 200;
+      save.fail();
+      await answer.closed;
+      expect([answer.status, answer.body]).toEqual([503, isAll ? '' : 'sorry']);
+    });
+  });
+
+  it('whoever destroys a stream that he has closed while it waits breaks it off, and its client is told', async () => {
+    const { answer, response } = await ask((asked) => {
+      asked.write('body');
+      asked.stream.close();
+    }, new Save());
+    response.stream.destroy();
+    expect(await answer.closed).toBe(constants.NGHTTP2_NO_ERROR);
+    expect(answer.status).toBeUndefined();
+  });
+
+  it('one that is closed with an error in the middle is broken off at once', async () => {
+    const { answer } = await ask((asked) => {
+      asked.write('body');
+      asked.stream.close(constants.NGHTTP2_INTERNAL_ERROR);
+    }, new Save());
+    expect(await answer.closed).toBe(constants.NGHTTP2_INTERNAL_ERROR);
+    expect(answer.status).toBeUndefined();
+  });
+});
