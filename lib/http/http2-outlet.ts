@@ -265,14 +265,19 @@ export class Http2Outlet implements Outlet {
  */
 function leadNowhere(response: Http2ServerResponse): void {
   if (response.writableEnded) return;
+  // Whoever has listened by now was told by Node.
+  const told = new Set(response.rawListeners('finish'));
   response.write = (_chunk: unknown, ...rest: unknown[]) => {
-    const told = rest.find((each) => typeof each === 'function');
-    if (told !== undefined) process.nextTick(told);
+    const callback = rest.find((each) => typeof each === 'function');
+    if (callback !== undefined) process.nextTick(callback);
     return true;
   };
   const end = response.end.bind(response) as End;
   response.end = (...args: unknown[]) => {
-    process.nextTick(() => response.emit('finish'));
+    process.nextTick(() => {
+      for (const listener of response.rawListeners('finish'))
+        if (!told.has(listener)) Reflect.apply(listener, response, []);
+    });
     response.end = end;
     return end(...args);
   };

@@ -525,6 +525,12 @@ export const CASES: Readonly<Record<string, Program>> = {
     { do: 'touch' },
     { do: 'end', chunk: text(''), callback: false },
   ),
+  'an end that comes when all is over': after(
+    { do: 'listen', to: 'finish' },
+    write('one'),
+    { do: 'settle' },
+    end('two'),
+  ),
   'a write and a cork after the end': after(write(''), end(''), write(''), { do: 'cork' }, end('')),
   'a cork after the end, while another response is before it': {
     ...after(end('one'), { do: 'cork' }),

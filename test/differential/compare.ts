@@ -142,7 +142,7 @@ function inEvents(program: Program, plain: Observation, session: Observation): D
     const called = plain.callbacks.filter(
       (name) => !timeoutMayNotCome(session, name) && !interimsBehindA503(plain, session, name),
     );
-    return untold(plain, session, [...called, 'close']);
+    return [...untold(plain, session, [...called, 'close']), ...repeated(plain, session)];
   }
   const ends = lateEnds(plain, session);
   const late = [...ends, ...lateInterims(plain, session), ...lateUnpipes(plain, session)];
@@ -167,6 +167,15 @@ function untold(plain: Observation, session: Observation, names: readonly string
     events.some((event) => isOf(event, name));
   const missing = names.filter((name) => told(plain.events, name) && !told(session.events, name));
   return missing.map((name) => ({ kind: 'callbacks', plain: `${name}: called`, session: 'never' }));
+}
+
+/** A response that became a 503 comes to its end once. */
+function repeated(plain: Observation, session: Observation): Difference[] {
+  const times = ({ events }: Observation, name: string): number =>
+    events.filter((event) => event === name).length;
+  return ['finish', 'close']
+    .filter((name) => times(session, name) > Math.max(1, times(plain, name)))
+    .map((name) => ({ kind: 'events', plain: name, session: `${name}, again` }));
 }
 
 function isOf(event: string, name: string): boolean {

@@ -10,6 +10,8 @@ import {
   type Http2ServerResponse,
 } from 'node:http2';
 import type { AddressInfo } from 'node:net';
+import { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
 import type { DeferralHooks } from '../../../lib/http/deferral.js';
 import { deferResponse } from '../../../lib/http/deferred-response.js';
 
@@ -181,5 +183,17 @@ describe('a response over HTTP/2', () => {
     }, new Save());
     expect(await answer.closed).toBe(constants.NGHTTP2_INTERNAL_ERROR);
     expect(answer.status).toBeUndefined();
+  });
+
+  it('one that became a 503 is finished once, whenever it is ended; whoever listens after that is told, too', async () => {
+    const save = new Save();
+    const { answer, events, response } = await ask((asked) => asked.write('one'), save);
+    save.fail();
+    await answer.closed;
+    await turns();
+    expect(events).toEqual(['finish', 'close']);
+    await pipeline(Readable.from(['two']), response);
+    await turns();
+    expect(events).toEqual(['finish', 'close']);
   });
 });
