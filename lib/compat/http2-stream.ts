@@ -48,6 +48,23 @@ export function methodsOf(stream: ServerHttp2Stream): StreamMethods {
   return Object.getPrototypeOf(stream) as StreamMethods;
 }
 
+/**
+ * Keeps the idle timer of a stream from being heard once that has been ended. One that goes on is told by it as ever.
+ * @returns To be called when it is to run again, from its start.
+ */
+export function restTimer(stream: ServerHttp2Stream & { readonly timeout?: number }): () => void {
+  const emit = stream.emit.bind(stream) as (...args: unknown[]) => boolean;
+  let rests = true;
+  stream.emit = (name: unknown, ...args: unknown[]) =>
+    rests && name === 'timeout' && stream.writableEnded ? true : emit(name, ...args);
+  return () => {
+    rests = false;
+    const { timeout = 0, writableEnded } = stream;
+    // What Node has refused is noted there too.
+    if (writableEnded && timeout > 0 && Number.isFinite(timeout)) stream.setTimeout(timeout);
+  };
+}
+
 /** Whether a response is one of HTTP/2's compatibility API. By its shape: to import the class would load HTTP/2 for all. */
 export function isHttp2Response(response: object): response is Http2ServerResponse {
   return 'stream' in response && 'createPushResponse' in response;

@@ -3,6 +3,7 @@ import {
   EMPTY_PAYLOAD,
   methodsOf,
   NO_ERROR,
+  restTimer,
   withHeaders,
   type HeaderList,
   type StreamHandle,
@@ -34,6 +35,7 @@ export class Http2Outlet implements Outlet {
   #pending: Pending | undefined;
   /** Closes the stream, as whoever has written to it before was to. */
   #close: (() => void) | undefined;
+  #wakeTimer: (() => void) | undefined;
   #waits = false;
   #ending = false;
   #statusCode: number | undefined;
@@ -165,6 +167,7 @@ export class Http2Outlet implements Outlet {
       keep(callback, () => node._write.call(stream, chunk, encoding, callback));
     stream._writev = (chunks, callback) => keep(callback, () => node._writev.call(stream, chunks, callback));
     stream._final = (callback) => keep(callback, () => node._final.call(stream, callback));
+    this.#wakeTimer = restTimer(stream);
     this.#holdOpen();
   }
 
@@ -186,6 +189,7 @@ export class Http2Outlet implements Outlet {
   }
 
   #letClose(): void {
+    this.#wakeTimer?.();
     if (this.#handle !== undefined) Reflect.deleteProperty(this.#handle, 'rstStream');
     Reflect.deleteProperty(this.#stream, '_destroy');
   }

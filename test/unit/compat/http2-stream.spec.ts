@@ -8,9 +8,11 @@ import {
   isHttp2Response,
   methodsOf,
   NO_ERROR,
+  restTimer,
   withHeaders,
   type HeaderList,
 } from '../../../lib/compat/http2-stream.js';
+import { eventually } from '../../support/eventually.js';
 
 /** A canary for each Node: what breaks here would corrupt responses of HTTP/2. */
 describe("the private parts of Node's HTTP/2 streams", () => {
@@ -98,5 +100,35 @@ describe("the private parts of Node's HTTP/2 streams", () => {
     });
     expect(headers[':status']).toBe(204);
     expect(calls).toEqual(['final, headers sent: true', 'respond', `close ${NO_ERROR}`]);
+  });
+
+  it('an idle timer is an event, which a stream that was ended can do without, and runs again as it was set', async () => {
+    const heard: string[] = [];
+    const told = (): Promise<true> =>
+      eventually('the timer has run out', () => heard.length > 0 || undefined);
+    await ask(async (response) => {
+      const stream = response.stream as typeof response.stream & ReturnType<typeof methodsOf>;
+      let hasRunOut = false;
+      let goOn = (): void => undefined;
+      stream._final = (callback) => (goOn = () => methodsOf(stream)._final.call(stream, callback));
+      const wake = restTimer(stream);
+      const emit = stream.emit.bind(stream) as (...args: unknown[]) => boolean;
+      stream.emit = (name: unknown, ...args: unknown[]) => {
+        hasRunOut ||= name === 'timeout';
+        return emit(name, ...args);
+      };
+      response.write('');
+      response.setTimeout(1, () => heard.push('open'));
+      await told();
+      response.setTimeout(1, () => heard.push('ended'));
+      response.end();
+      hasRunOut = false;
+      await eventually('the timer has run out', () => hasRunOut || undefined);
+      expect(heard.splice(0)).toEqual(['open']);
+      wake();
+      await told();
+      goOn();
+    });
+    expect(heard).toEqual(['ended']);
   });
 });

@@ -14,6 +14,7 @@ import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import type { DeferralHooks } from '../../../lib/http/deferral.js';
 import { deferResponse } from '../../../lib/http/deferred-response.js';
+import { eventually } from '../../support/eventually.js';
 
 type Handler = (response: Http2ServerResponse) => unknown;
 
@@ -195,5 +196,68 @@ describe('a response over HTTP/2', () => {
     await pipeline(Readable.from(['two']), response);
     await turns();
     expect(events).toEqual(['finish', 'close']);
+  });
+
+  describe('with a timeout', () => {
+    const LARGE = 'x'.repeat(200_000);
+    const heard = ({ events }: { events: readonly string[] }): Promise<true> =>
+      eventually('the timeout is heard', () => events.includes('timeout') || undefined);
+
+    it('rests while it waits though it has been ended, and is heard as ever where it has not', async () => {
+      const save = new Save();
+      const ways: Handler[] = [
+        (response) => response.end('body'),
+        (response) => response.writeHead(204),
+        ({ stream }) => {
+          stream.respond();
+          stream.end('body');
+        },
+      ];
+      const ended = [];
+      for (const way of ways) {
+        ended.push(
+          await ask((response) => {
+            response.setTimeout(1);
+            way(response);
+          }, save),
+        );
+        // By whom the response is told, or who tells it that his work goes on.
+        ended.at(-1)?.response.setTimeout(1);
+      }
+      const open = await ask((response) => {
+        response.setTimeout(2, () => open.events.push('callback'));
+        response.write('body');
+      }, save);
+      await heard(open);
+      expect(open.events).toEqual(['timeout', 'callback']);
+      expect(ended.map(({ events }) => events)).toEqual(ways.map(() => []));
+      save.end();
+      await Promise.all(ended.map(({ answer }) => answer.closed));
+      expect(ended.map(({ answer }) => answer.status)).toEqual([200, 204, 200]);
+    });
+
+    it.each(['a body', 'an end'])('hears of a client that does not read %s after the save', async (kept) => {
+      const save = new Save();
+      const { hooks } = save;
+      const waiting = await ask((asked) => {
+        if (kept === 'a body') {
+          deferResponse(asked as never, hooks);
+        } else {
+          deferResponse(asked as never, { ...hooks, owed: () => undefined, owedLate: () => save.done });
+          asked.write(LARGE);
+        }
+        asked.setTimeout(1);
+        asked.end(LARGE);
+      });
+      waiting.stream.pause();
+      const other = await ask((asked) => {
+        asked.setTimeout(2);
+        asked.write('');
+      }, new Save());
+      await heard(other);
+      expect(waiting.events).toEqual([]);
+      save.end();
+      await heard(waiting);
+    });
   });
 });
