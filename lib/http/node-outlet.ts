@@ -1,7 +1,6 @@
 import type { ServerResponse } from 'node:http';
-import { Writable } from 'node:stream';
 import type { NodeResponse, SendArguments } from '../compat/outgoing-message.js';
-import { holdConnection } from '../compat/held-connection.js';
+import { assertWritable, holdConnection, type HeldConnection } from '../compat/held-connection.js';
 import type { Deferral, ErrorAnswer, Outlet } from './deferral.js';
 import { breakOffLater, forgiveLateWrites } from './late-writers.js';
 import { addOwnHeaders, replaceHead, statusOf } from './rendered-headers.js';
@@ -35,13 +34,14 @@ export class NodeOutlet implements Outlet, PatchedMethods {
   #keepsHeaders = false;
   #ending = false;
   readonly begun: boolean;
-  #letGo: (() => void) | undefined;
+  #connection: HeldConnection | undefined;
 
   constructor(response: NodeResponse, deferral: Deferral) {
     this.#response = response;
     this.#deferral = deferral;
     this.#node = patchResponse(response, this);
-    this.begun = response._headerSent;
+    // One that waits for another application's session has been ended, though its headers have not left.
+    this.begun = response._headerSent || response.finished;
     if (this.begun) this.#begin();
   }
 
@@ -90,20 +90,23 @@ export class NodeOutlet implements Outlet, PatchedMethods {
   }
 
   release(): void {
+    this.#connection?.letGo(this.#response);
     this.#sendKept();
-    this.#letGo?.();
+    this.#connection?.goOn();
   }
 
   replace(answer: ErrorAnswer): void {
+    this.#connection?.letGo(this.#response);
     this.#sendInstead(answer);
-    this.#letGo?.();
+    this.#connection?.goOn();
   }
 
   breakOff(): void {
-    this.#takeKept();
-    this.#letGo?.();
+    tellGone(this.#takeKept());
+    this.#connection?.letGo(this.#response);
     // One that has been ended says that it is destroyed already.
     (this.#response.socket ?? this.#response).destroy();
+    this.#connection?.goOn();
   }
 
   #sendKept(): void {
@@ -148,13 +151,25 @@ export class NodeOutlet implements Outlet, PatchedMethods {
 
   #endWaits(): void {
     const response = this.#response;
+    // Node answers a broken request behind one that has been ended.
+    response._headerSent = false;
     // Behind another response it is open in plain Node too, until its turn comes.
-    if (response.socket === null) response.once('socket', () => closeAsEnded(response));
-    else closeAsEnded(response);
+    if (response.socket === null) response.once('socket', () => this.#closeAsEnded());
+    else this.#closeAsEnded();
   }
 
   /**
-   * Whether nothing can be sent any more. That it is `destroyed` says nothing: see {@link closeAsEnded}. One that was destroyed behind another is
+   * In plain Node a response that was ended has left its connection a tick later, and is closed by the one after that. Whoever destroys it
+   * then destroys no connection, as a pipeline does into one that has ended. And a closed one ignores whoever still writes to it, where
+   * one that is open emits `error`, which ends the process or makes a pipe destroy the response.
+   */
+  #closeAsEnded(): void {
+    this.#connection?.stopTimer();
+    process.nextTick(detachAsEnded, this.#response);
+  }
+
+  /**
+   * Whether nothing can be sent any more. That it is `destroyed` says nothing: see {@link #closeAsEnded}. One that was destroyed behind another is
    * Node's to judge: up to Node 22 it breaks the connection off when its turn comes, from 24 on what it has, or gets by its end, is sent.
    */
   get #isGone(): boolean {
@@ -174,7 +189,7 @@ export class NodeOutlet implements Outlet, PatchedMethods {
   #hold(): void {
     const response = this.#response;
     this.#kept = [];
-    this.#letGo = holdConnection(response);
+    this.#connection = holdConnection(response);
     if (response._headerSent) return;
     this.#keepsHeaders = true;
     // As if they had left: Node merges chunks that follow, and answers a broken request, by it.
@@ -211,7 +226,7 @@ export class NodeOutlet implements Outlet, PatchedMethods {
     response.outputSize -= this.#keptBytes;
     if (this.#countedBytes > 0) response._onPendingData(-this.#countedBytes);
     this.#keptBytes = this.#countedBytes = 0;
-    if (this.#keepsHeaders) response._headerSent = false;
+    response._headerSent = !this.#keepsHeaders;
     return kept;
   }
 
@@ -224,21 +239,16 @@ export class NodeOutlet implements Outlet, PatchedMethods {
 
 /** Throws what the socket's `write` throws. */
 function assertEncoding(encoding: string | null | undefined): void {
-  if (encoding && encoding !== 'latin1' && encoding !== 'utf8') VOID.write('', encoding as BufferEncoding);
+  if (encoding && encoding !== 'latin1' && encoding !== 'utf8') assertWritable('', encoding);
 }
 
-const VOID = new Writable({ write: (_chunk, _encoding, callback) => callback() });
+function detachAsEnded(response: NodeResponse): void {
+  response.destroy = destroyNothing;
+  process.nextTick(destroyAsEnded, response);
+}
 
-/**
- * In plain Node a response that was ended has left its connection a tick later, and is closed by the one after that. Whoever destroys it
- * then destroys no connection, as a pipeline does into one that has ended. And a closed one ignores whoever still writes to it, where
- * one that is open emits `error`, which ends the process or makes a pipe destroy the response.
- */
-function closeAsEnded(response: NodeResponse): void {
-  process.nextTick(() => {
-    response.destroy = destroyNothing;
-    process.nextTick(() => (response.destroyed = true));
-  });
+function destroyAsEnded(response: NodeResponse): void {
+  response.destroyed = true;
 }
 
 function uncork({ socket }: NodeResponse): void {

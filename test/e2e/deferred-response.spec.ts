@@ -13,9 +13,10 @@ import {
 } from '@nestjs/common';
 import { Session, SessionService, type AnyRequest, type SessionModuleOptions } from 'nestjs-redis-session';
 import { once } from 'node:events';
-import { type IncomingMessage, type ServerResponse } from 'node:http';
+import { type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { connect } from 'node:net';
 import { text } from 'node:stream/consumers';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { concat, of, throwError, type Observable } from 'rxjs';
 import { eachAdapter, type TestApplication } from '../support/apps.js';
 import { watchCommands, type CommandWatch } from '../support/commands.js';
@@ -284,6 +285,131 @@ eachAdapter('the deferred response', (adapter) => {
       const response = await browser.get('/throws');
       expect([response.status, response.text]).toEqual([200, 'answered']);
       expect(await attributesOf(browser)).toEqual({ value: 'thrown' });
+    });
+
+    describe('an answer that waits for its save', () => {
+      const BROKEN = 'BROKEN\r\n\r\n';
+      const REFUSAL = 'HTTP/1.1 400 Bad Request\r\nX-Refused: yes\r\n\r\n';
+
+      interface Case {
+        /** Before the handler answers. */
+        readonly before?: ((response: ServerResponse) => unknown) | undefined;
+        /** Right behind the answer. */
+        readonly after?:
+          ((response: ServerResponse, socket: IncomingMessage['socket']) => unknown) | undefined;
+        readonly answer?: ((response: ServerResponse) => unknown) | undefined;
+        readonly configure?: ((app: TestApplication) => unknown) | undefined;
+        /** What the client sends while the answer waits. */
+        readonly sends?: string;
+        /** For how long it waits. */
+        readonly waitMs?: number;
+        /** The connection is to stay: it is used once more. */
+        readonly stays?: boolean;
+        readonly fails?: boolean;
+      }
+
+      /** What a client gets, up to the end of its connection. */
+      const received = async (one: Case): Promise<string> => {
+        const proxy = await startProxy(redis.port);
+        let hasAnswered = false;
+        const browser = await start(redisAt(proxy), (app) => {
+          one.configure?.(app);
+          app.use(async (request: IncomingMessage, response: ServerResponse, next: () => void) => {
+            if (request.url !== '/waits') return next();
+            const { socket } = request;
+            one.before?.(response);
+            (await app.get(SessionService).of<{ value?: string }>(request, response)).value = 'answered';
+            proxy.stall();
+            (one.answer ?? ((to) => to.end('answered')))(response);
+            one.after?.(response, socket);
+            hasAnswered = true;
+          });
+        });
+        const { hostname, port } = new URL(site.url);
+        const client = connect({ host: hostname, port: Number(port) });
+        const got = text(client);
+        const cookie = browser.jar.header('/') ?? '';
+        client.write(`GET /waits HTTP/1.1\r\nHost: ${hostname}\r\nCookie: ${cookie}\r\n\r\n`);
+        await eventually('the handler has answered', () => hasAnswered || undefined);
+        if (one.sends !== undefined) client.write(one.sends);
+        await sleep(one.waitMs ?? 30);
+        if (one.fails) await proxy.cut({ refuse: true });
+        else proxy.unstall();
+        await sleep(one.stays ? 30 : 0);
+        if (one.stays) client.write(`GET /next HTTP/1.1\r\nHost: ${hostname}\r\nConnection: close\r\n\r\n`);
+        const all = await got;
+        if (one.fails) await proxy.restore();
+        else expect(await attributesOf(browser)).toEqual({ value: 'answered' });
+        return all.replace(/^(?!HTTP)[\w-]+: .*\r\n/gm, (header) => (header.startsWith('X-') ? header : ''));
+      };
+      const ANSWERED = /^HTTP\/1\.1 200 OK\r\n(?:X-Powered-By: .*\r\n)?\r\nanswered$/;
+      const ANSWERED_AND_KEPT = /^HTTP\/1\.1 200 OK\r\n(?:X-Powered-By: .*\r\n)?\r\nansweredHTTP\/1\.1 404 /;
+      const ANSWERED_AND_REFUSED =
+        /^HTTP\/1\.1 200 OK\r\n(?:X-Powered-By: .*\r\n)?\r\nansweredHTTP\/1\.1 400 Bad Request\r\n/;
+
+      it.each<[string, Case['before']]>([
+        [
+          'res.setTimeout()',
+          (response) => response.setTimeout(60, () => response.writeHead(503).end('late')),
+        ],
+        ['socket.setTimeout()', (response) => response.socket?.setTimeout(60)],
+        [
+          'a timeout of the server’s',
+          (response) => {
+            const server = (response.socket as unknown as { server: Server }).server;
+            server.setTimeout(60, () => response.writeHead(503).end('late'));
+            response.socket?.setTimeout(60);
+          },
+        ],
+      ])('%s does not expire meanwhile', async (_which, before) => {
+        expect(await received({ before, waitMs: 150, stays: true })).toMatch(ANSWERED_AND_KEPT);
+      });
+
+      it('a timeout that is set behind the end does not expire meanwhile either', async () => {
+        const after: Case['after'] = (response) =>
+          response.setTimeout(60, () => response.writeHead(503).end('late'));
+        expect(await received({ after, waitMs: 150, stays: true })).toMatch(ANSWERED_AND_KEPT);
+      });
+
+      it.each<[string, Case['after']]>([
+        ['end()', (_, socket) => socket.end()],
+        ['destroySoon()', (_, socket) => socket.destroySoon()],
+      ])('leaves before the connection ends, by %s', async (_which, after) => {
+        expect(await received({ after })).toMatch(ANSWERED);
+      });
+
+      it('leaves before the connection ends, as the 503 of a save that fails', async () => {
+        const after: Case['after'] = (_, socket) => socket.end('more');
+        expect(await received({ after, fails: true })).toMatch(/^HTTP\/1\.1 503 [^]*\}more$/);
+      });
+
+      it('a part of a stream leaves before the connection ends', async () => {
+        const answer: Case['answer'] = (response) => response.write('answered');
+        const after: Case['after'] = (_, socket) => socket.end();
+        expect(await received({ answer, after })).toMatch(/\r\n8\r\nanswered\r\n$/);
+      });
+
+      it.each<[string, Case['configure']]>([
+        ['where the application has no say', undefined],
+        [
+          'as Node’s manual has it',
+          (app) =>
+            void app.getHttpServer().on('clientError', (_, socket) => {
+              if (socket.writable) socket.end(REFUSAL);
+            }),
+        ],
+        [
+          'by who writes and destroys',
+          (app) =>
+            void app.getHttpServer().on('clientError', (error, socket) => {
+              // Fastify has one of its own, which comes first.
+              if (!socket.destroyed && adapter === 'express') socket.write(REFUSAL);
+              socket.destroy(error);
+            }),
+        ],
+      ])('a broken request behind it is refused behind it, %s', async (_how, configure) => {
+        expect(await received({ configure, sends: BROKEN })).toMatch(ANSWERED_AND_REFUSED);
+      });
     });
 
     it('waits for the writes that were begun before its headers, and not for a job that goes on', async () => {

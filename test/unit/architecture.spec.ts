@@ -61,7 +61,7 @@ const MAY_USE: Readonly<Record<string, RegExp>> = {
   codecs: /^node:util$/,
   redis: /^(ioredis|cockatiel|generic-pool|cluster-key-slot|node:[\w/]+)$/,
   stores: /^(lru-cache|cluster-key-slot|node:[\w/]+)$/,
-  compat: /^(@nestjs\/(common|core)|ioredis|node:(events|http|http2|net))$/,
+  compat: /^(@nestjs\/(common|core)|ioredis|node:(events|http|http2|net|stream))$/,
   http: /^(cookie|lru-cache|node:(http|https|http2|net|crypto|events|stream))$/,
   config: /^(class-validator|class-transformer|ioredis|node:fs|node:util)$/,
   nest: /^(@nestjs\/(common|core|config|websockets)|rxjs|node:[\w/]+)$/,
