@@ -134,7 +134,9 @@ export class HeldConnection {
     if (this.#later === undefined && !this.#isDoomed) return;
     const { carried } = this;
     const isLast = !this.#isFollowed || carried?.finished !== true || this.#socket.destroyed;
-    if (this.isHeld || (!isLast && carried === this.#leaving)) return;
+    // Another one may have been let go, behind one that still waits.
+    if (carried !== undefined && this.#waiting.includes(carried)) return;
+    if (!isLast && carried === this.#leaving) return;
     if (isLast) return this.#catchUp();
     this.#leaving = carried;
     carried.once('close', () => this.goOn());

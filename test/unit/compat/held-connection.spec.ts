@@ -174,6 +174,22 @@ describe('a response that was ended and has not left', () => {
     server.close();
   });
 
+  it('one that was not ended is no sooner cut off where another behind it is let go', async () => {
+    const server = createServer();
+    const [first, second] = [await ended(server), new EventEmitter() as NodeResponse];
+    const { socket } = first.req;
+    first.finished = false;
+    Object.assign(second, { req: first.req, socket: null, finished: true });
+    const [letFirstGo, letSecondGo] = [hold(first), hold(second)];
+    socket.end();
+    letSecondGo();
+    expect(socket.writableEnded).toBe(false);
+    letFirstGo(() => void socket.write('first'));
+    socket.destroy();
+    expect(socket.bytesWritten).toBe('first'.length);
+    server.close();
+  });
+
   it.each([
     ['stands still, and starts anew', undefined, 40],
     ['is the one that somebody has set meanwhile', 30, 30],
