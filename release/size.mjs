@@ -10,10 +10,10 @@ import { doors, manifest, ROOT } from './package-info.mjs';
  * the same commit.
  */
 const LIMITS = {
-  'packed tarball': 390_000,
-  'unpacked package': 1_340_000,
-  'main door, bundled and minified': 380_000,
-  'main door, bundled, minified and gzipped': 124_000,
+  'packed tarball': 437_000,
+  'unpacked package': 1_465_000,
+  'main door, bundled and minified': 407_000,
+  'main door, bundled, minified and gzipped': 134_000,
 };
 
 /** What is downloaded, what is on disk, and what a bundle of an application gains: our code and what it brings, without peers. */
