@@ -60,7 +60,7 @@ export class SessionConfigError extends SessionError {
  * - `OOM`, `READONLY`, `NOREPLICAS`, `MISCONF`: it takes no writes for now; reads may go on.
  * - `BUSY`, `MASTERDOWN`, `CLUSTERDOWN`, `TRYAGAIN`: it serves nothing, or not this session, for now.
  * - `MOVED`: it is a node of a cluster, and is not treated as one.
- * - `WRONGTYPE`: the session's key holds something else. `REFUSED`: any other refusal.
+ * - `WRONGTYPE`: the key of the session, or of its user's list, holds something else. `REFUSED`: any other refusal.
  *
  * This process decides:
  * - `LATE`: a write reached the server after its deadline, and was not applied.
