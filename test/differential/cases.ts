@@ -539,6 +539,12 @@ export const CASES: Readonly<Record<string, Program>> = {
   'the same on a connection that is not kept': { ...onceOnly(after(end(''), { do: 'cork' })), behind: true },
   'server.close() after the end': after(end('x'), { do: 'closeServer' }),
   'closeIdleConnections() after the end': after(end('x'), { do: 'closeIdleConnections' }),
+  'an end of its connection after the end': after(end('x'), { do: 'connection', by: 'end' }),
+  'the same while another response is before it': {
+    ...after(end('x'), { do: 'connection', by: 'end' }),
+    behind: true,
+  },
+  'a destroySoon of its connection after the end': after(end('x'), { do: 'connection', by: 'destroySoon' }),
   'a destroy in the middle': after(write('one'), { do: 'destroy', error: false }, end('two')),
   'a timeout that never fires': after({ do: 'setTimeout', fires: false, callback: true }, end('x')),
   'a timeout in a stream': after(write('one'), { do: 'setTimeout', fires: true, callback: true }, end('two')),

@@ -22,6 +22,7 @@ export const FLOW_STEPS: Deeds<
   | 'clientLeaves'
   | 'closeServer'
   | 'closeIdleConnections'
+  | 'connection'
   | 'wrap'
   | 'listen'
 > = {
@@ -100,6 +101,11 @@ export const FLOW_STEPS: Deeds<
 
   closeServer: ({ scene }) => whileHeld(scene, () => scene.surroundings.closeServer()),
   closeIdleConnections: ({ scene }) => whileHeld(scene, () => scene.surroundings.closeIdleConnections()),
+
+  connection: ({ scene }, { by }) => {
+    const { httpVersionMajor, socket } = scene.exchange.request;
+    if (httpVersionMajor === 1) socket[by]();
+  },
 
   wrap: ({ response }, { by }) => wrapResponse(response, by),
 

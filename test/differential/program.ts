@@ -103,6 +103,8 @@ export type Step =
   | { readonly do: 'setTimeout'; readonly fires: boolean; readonly callback: boolean }
   | { readonly do: 'clientLeaves'; readonly how: 'end' | 'destroy' | 'reset' }
   | { readonly do: 'closeServer' | 'closeIdleConnections' }
+  /** To the connection itself; nothing to a stream of HTTP/2. */
+  | { readonly do: 'connection'; readonly by: 'end' | 'destroySoon' }
   | { readonly do: 'wrap'; readonly by: Wrapper }
   | { readonly do: 'listen'; readonly to: EventName };
 
