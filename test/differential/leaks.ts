@@ -36,6 +36,8 @@ const KINDS: readonly (readonly [State, Program])[] = [
   ['fails', streamed(PIPELINE, { do: 'turn', turns: 1 }, { do: 'clientLeaves', how: 'destroy' })],
   ['slow', streamed(PIPELINE, { do: 'turn', turns: 1 }, { do: 'destroy', error: false })],
 ];
+/** Looks in a row that find as many descriptors, after which no more are closed. */
+const SAME_LOOKS = 8;
 /** Runs after which caches are full and code is compiled. */
 const WARM_UP = 300;
 
@@ -62,8 +64,10 @@ async function respond(site: Site, name: TargetName, count: number): Promise<voi
 }
 
 async function holdings({ server }: Site): Promise<Holdings> {
-  // Files are closed by other threads.
-  for (let last = -1, now = openDescriptors(); now !== last; now = openDescriptors()) {
+  // Files are closed by other threads, which a loaded machine lets wait for longer than one look takes.
+  for (let last = -1, looks = 0; looks < SAME_LOOKS; looks += 1) {
+    const now = openDescriptors();
+    if (now !== last) looks = 0;
     last = now;
     await until(() => false, { turns: 50, ms: 100 });
     globalThis.gc?.();
