@@ -12,7 +12,7 @@ import type { ReservedName, SessionChanges } from './changes.js';
 import type { ResponseContext, SessionEnvironment } from './environment.js';
 import { SessionFormatError, SessionStoreUnavailableError } from './errors.js';
 import type { AuthenticateOptions, RegenerateOptions } from './members.js';
-import type { SessionState } from './state.js';
+import type { OwnLimits, SessionState } from './state.js';
 import { idOf, type SessionId } from './token.js';
 
 /** The end of a session that this request has left, as long as the store has not acknowledged it. */
@@ -66,15 +66,17 @@ export class SessionIdentity {
       assertCookieCanLeave(this.#client, 'log in');
       const another = state.principal !== undefined && state.principal !== login.principal;
       const leaves = state.phase === 'stored' && !(keepAttributes ?? !another);
-      const { limits } = state;
+      let [before, asked] = [state.limits, state.limits];
       let name: ReservedName | undefined;
       try {
-        if (another) state.resetLimits(rules);
         await this.#endRivals();
+        before = state.limits;
+        if (another) state.resetLimits(rules);
         if (remembered !== undefined) {
           state.setMaxInactiveInterval(remembered.idle);
           state.setCookieMaxAge(remembered.cookie);
         }
+        asked = state.limits;
         // The user's own place is free once it is left. Where another one's is refused, who is logged in stays it.
         if (leaves && !another) await this.#leave();
         name = await this.#changes.reserve(login, leaves);
@@ -83,7 +85,8 @@ export class SessionIdentity {
           await this.#changes.createByLogin(login, name);
       } catch (error) {
         await name?.reservation?.released();
-        state.limits = limits;
+        // But for what the handler has set meanwhile.
+        if (sameLife(asked, state.limits)) state.limits = before;
         throw error;
       }
       state.loggedIn(login.principal);
@@ -187,6 +190,10 @@ export class SessionIdentity {
       throw error;
     }
   }
+}
+
+function sameLife(one: OwnLimits, other: OwnLimits): boolean {
+  return one.maxInactiveInterval === other.maxInactiveInterval && one.cookieMaxAge === other.cookieMaxAge;
 }
 
 function isOfStore(error: unknown): boolean {

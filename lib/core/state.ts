@@ -48,7 +48,8 @@ export interface WrittenLimits {
   readonly cookie: CookieLife | undefined;
 }
 
-type OwnLimits = Pick<SessionTimes, 'maxInactiveInterval'> &
+/** What a session says of its own life. */
+export type OwnLimits = Pick<SessionTimes, 'maxInactiveInterval'> &
   Pick<SessionState, 'intervalChanged' | 'cookieMaxAge' | 'cookieChanged'>;
 
 /** A session whose token a request brought. */

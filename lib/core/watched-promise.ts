@@ -25,8 +25,8 @@ export class WatchedPromise<T> extends Promise<T> {
     const watched = new WatchedPromise<T>(
       (resolve, reject) =>
         void work.then(resolve, (error: unknown) => {
-          watched.#failure = error instanceof Error ? error : new Error('unknown failure', { cause: error });
-          reject(thrown(error));
+          watched.#failure = asError(error);
+          reject(orItself(error, thrown));
           if (!watched.#isAwaited) left(watched);
         }),
     );
@@ -79,6 +79,24 @@ export class UnseenFailures {
       this.#log.warn(`${session()}: ${method}() failed, and nobody awaited it: ${failure.message}`, kind);
     });
   }
+}
+
+/** An application may throw what throws where it is only looked at, as a Proxy can. Nobody would catch that here. */
+function orItself(error: unknown, look: (error: unknown) => unknown): unknown {
+  try {
+    return look(error);
+  } catch {
+    return error;
+  }
+}
+
+function asError(error: unknown): Error {
+  try {
+    if (error instanceof Error && typeof error.message === 'string') return error;
+  } catch {
+    // As above.
+  }
+  return new Error('unknown failure', { cause: error });
 }
 
 function nothing(): void {

@@ -168,6 +168,13 @@ describe('a login that is refused', () => {
         { cart: ['tea'] },
       ]);
     }
+    await browser.visit(async (session) => {
+      const login = session.authenticate('ann', { rememberFor: 600 });
+      await Promise.resolve();
+      session.maxInactiveInterval = 60;
+      await expect(login).rejects.toMatchObject({ code: 'SESSION_COUNT' });
+    });
+    expect(await browser.visit((session) => session.maxInactiveInterval)).toBe(60);
   });
 });
 
