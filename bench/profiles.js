@@ -8,13 +8,20 @@ import { URL } from 'node:url';
 import { parseArgs } from 'node:util';
 import { CONTESTANTS } from './app/contestants.js';
 import { Contest } from './lib/contest.js';
+import { DECIDING_NODES } from './lib/goals.js';
+import { findNodes } from './lib/nodes.js';
 import { startNode, startRedis } from './lib/processes.js';
 import { busyFrames, cpuFrames, packageOf, sums } from './lib/profile-frames.js';
 import { machine } from './lib/report.js';
 import { median } from './lib/statistics.js';
 import { WORKLOADS } from './lib/workloads.js';
 
-const { values: options } = parseArgs({ options: { seconds: { type: 'string', default: '2' } } });
+const { values: options } = parseArgs({
+  options: {
+    seconds: { type: 'string', default: '2' },
+    nodes: { type: 'string', default: DECIDING_NODES.join(',') },
+  },
+});
 const ROUNDS = 3;
 /** Or the optimising compiler, and code that it has not got to yet, would be in the picture. */
 const WARM_UP_ROUNDS = 4;
@@ -47,20 +54,26 @@ const redis = await startRedis();
 const load = await startNode('load-generator.js');
 const started = new Date();
 const parts = [];
-for (const adapter of ['express', 'fastify']) {
-  const contests = [];
-  for (const name of NAMES.filter((name) => (CONTESTANTS[name].adapter ?? adapter) === adapter)) {
-    contests.push(await new Contest(name, adapter, redis, CONNECTIONS).start());
+const nodes = await findNodes(options.nodes.split(','));
+for (const node of nodes) {
+  parts.push(`# Node ${node.version}`, '');
+  for (const adapter of ['express', 'fastify']) {
+    const contests = [];
+    for (const name of NAMES.filter((name) => (CONTESTANTS[name].adapter ?? adapter) === adapter)) {
+      contests.push(await new Contest(name, adapter, redis, CONNECTIONS).start(node));
+    }
+    for (const workload of ['read', 'change', 'login']) {
+      parts.push(await section(adapter, workload, contests));
+    }
+    for (const contest of contests) await contest.stop();
   }
-  for (const workload of ['read', 'change', 'login']) parts.push(await section(adapter, workload, contests));
-  for (const contest of contests) await contest.stop();
 }
 await Promise.all([load.stop(), redis.stop()]);
 
 const command = 'npm --prefix bench run profiles';
 const durationMs = 1000 * options.seconds;
 const method = `${ROUNDS} interleaved rounds of ${durationMs / 1000} s after some to warm up`;
-const head = machine({ command, started, method, connections: CONNECTIONS });
+const head = machine({ command, started, method, connections: CONNECTIONS, nodes });
 const about =
   'CPU of the application in µs a request under the profiler, without what is called. `raw+interceptor` does the same round trips in ' +
   'the handler and nothing else that a session needs. What the figures mean is told in [README.md](README.md#what-the-profiles-say).';
