@@ -9,10 +9,19 @@ import type { ExternalContextCreator } from '@nestjs/core';
 /** What runs the handler, within the interceptors that are left. */
 type Handler = () => Promise<unknown>;
 
+/** A controller and its method. */
+export interface Route {
+  readonly instance: object;
+  readonly method: object;
+}
+
 /** An interceptor that can also do its work in one call. */
 export interface DirectInterceptor {
-  /** Resolves with what the handler did, or with an Observable in its place, which may also tell of a failure. */
-  around(request: unknown, response: unknown, handler: Handler): Promise<unknown>;
+  /**
+   * Resolves with what the handler did, or with an Observable in its place, which may also tell of a failure.
+   * @param route The object whose method the handler is, and that.
+   */
+  around(request: unknown, response: unknown, handler: Handler, route: Route): Promise<unknown>;
 }
 
 interface InterceptorsConsumer {
@@ -64,7 +73,7 @@ export function callDirectly(
       interceptors?.length === 1
         ? next
         : () => intercept.call(this, interceptors?.slice(1), args, instance, callback, next, type);
-    return first.around(args[0], args[1], handler);
+    return first.around(args[0], args[1], handler, { instance, method: callback });
   };
 }
 

@@ -1,7 +1,12 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { traceWait } from '../core/diagnostics.js';
 import type { ResponseContext, SessionLog } from '../core/environment.js';
-import { SessionFormatError, SessionGoneError, SessionStoreUnavailableError } from '../core/errors.js';
+import {
+  SessionCountError,
+  SessionFormatError,
+  SessionGoneError,
+  SessionStoreUnavailableError,
+} from '../core/errors.js';
 import type { SessionEvents } from '../core/events.js';
 import type { HttpSession } from '../core/members.js';
 import type { ManagedSession } from '../core/session.js';
@@ -197,7 +202,8 @@ export class RequestSession implements DeferralHooks, ResponseContext, SessionOp
   }
 
   #owed(): Promise<void> | undefined {
-    if (this.#failure !== undefined) return this.#afterFailure(this.#failure, 500);
+    if (this.#failure !== undefined)
+      return this.#afterFailure(this.#failure, conflictOf(this.#failure) === undefined ? 500 : 400);
     this.#discarded = !this.#isKept();
     const pending = this.#discarded ? undefined : this.#commitOnce();
     if (pending === undefined && !this.#saved) this.#tellNotSaved();
@@ -294,11 +300,17 @@ function isUnavailable(error: unknown): boolean {
   return error instanceof SessionStoreUnavailableError || error instanceof SessionFormatError;
 }
 
+/** What a client is told that is to do something about it, or undefined where that is not up to him. */
+function conflictOf(error: unknown): string | undefined {
+  if (error instanceof SessionGoneError) return GONE_MESSAGE;
+  return error instanceof SessionCountError ? COUNT_MESSAGE : undefined;
+}
+
 function answerTo(error: unknown): ErrorAnswer {
   const unavailable = isUnavailable(error);
-  const gone = error instanceof SessionGoneError;
-  const statusCode = unavailable ? 503 : gone ? 409 : 500;
-  const message = unavailable ? UNAVAILABLE_MESSAGE : gone ? GONE_MESSAGE : 'Internal server error';
+  const conflict = conflictOf(error);
+  const statusCode = unavailable ? 503 : conflict === undefined ? 500 : 409;
+  const message = unavailable ? UNAVAILABLE_MESSAGE : (conflict ?? 'Internal server error');
   const headers: OwnHeader[] = [
     ['Content-Type', 'application/json; charset=utf-8'],
     ['Cache-Control', 'no-store'],

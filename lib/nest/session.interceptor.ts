@@ -11,7 +11,8 @@ import { ExternalContextCreator, HttpAdapterHost } from '@nestjs/core';
 import { ServerResponse } from 'node:http';
 import { Readable } from 'node:stream';
 import { from, isObservable, Observable, Subscriber, throwError } from 'rxjs';
-import { callDirectly, type DirectInterceptor } from '../compat/direct-interceptor.js';
+import { answersItself } from '../compat/answering-handler.js';
+import { callDirectly, type DirectInterceptor, type Route } from '../compat/direct-interceptor.js';
 import { spareAnswer } from '../http/late-writers.js';
 import { RETRY_AFTER_SECONDS } from '../http/request-session.js';
 import {
@@ -30,7 +31,8 @@ import { isOwn, SessionService } from './session.service.js';
 /**
  * The Valve: saves the session after the handler, before its value becomes a response, so that a save that fails
  * is an exception like any other. Whatever does not come this way (exceptions, guards, `@Res()`, streams) is
- * saved by the deferred response.
+ * saved by the deferred response: a handler that answers by itself may go on after it has returned, and would find the answer
+ * of an exception filter where its own was to be.
  */
 @Injectable()
 export class RedisSessionInterceptor implements NestInterceptor, DirectInterceptor {
@@ -53,7 +55,9 @@ export class RedisSessionInterceptor implements NestInterceptor, DirectIntercept
     const values = next.handle();
     if (context.getType() !== 'http') return values;
     const [request, response] = [requestOf(context), responseOf(context)];
-    return isExchange(request, response) ? this.#savedFirst(values, request, response) : values;
+    if (!isExchange(request, response)) return values;
+    const answers = answersItself(context.getClass(), context.getHandler());
+    return this.#savedFirst(values, answers ? undefined : request, response);
   }
 
   /** As {@link intercept}, without Nest's pipeline: of a value that the handler returned, or its promise, nobody makes an Observable. @internal */
@@ -61,13 +65,15 @@ export class RedisSessionInterceptor implements NestInterceptor, DirectIntercept
     request: AnyRequest,
     response: AnyResponse,
     handler: () => Promise<unknown>,
+    { instance, method }: Route,
   ): Promise<unknown> {
     if (!isExchange(request, response)) return handler();
+    const saving = answersItself(instance.constructor, method) ? undefined : request;
     let value: unknown;
     try {
       value = await handler();
-      if (isObservable(value)) return this.#savedFirst(from(value), request, response);
-      const saved = this.owed(request);
+      if (isObservable(value)) return this.#savedFirst(from(value), saving, response);
+      const saved = this.owed(saving);
       if (saved !== undefined) {
         spareErrors(value);
         await saved;
@@ -81,13 +87,20 @@ export class RedisSessionInterceptor implements NestInterceptor, DirectIntercept
     }
   }
 
-  #savedFirst(values: Observable<unknown>, request: AnyRequest, response: AnyResponse): Observable<unknown> {
+  #savedFirst(
+    values: Observable<unknown>,
+    request: AnyRequest | undefined,
+    response: AnyResponse,
+  ): Observable<unknown> {
     return new Observable((to) => void values.subscribe(new SavedFirst(to, this, request, response)));
   }
 
-  /** What the request's session owes the store at this moment; undefined: nothing. @internal */
-  owed(request: AnyRequest): Promise<void> | undefined {
-    return this.#sessions?.opened(rawRequest(request))?.commitEarly();
+  /**
+   * What the request's session owes the store at this moment; undefined: nothing. @internal
+   * @param request Undefined: its handler answers by itself.
+   */
+  owed(request: AnyRequest | undefined): Promise<void> | undefined {
+    return request && this.#sessions?.opened(rawRequest(request))?.commitEarly();
   }
 
   /** What exception filters get. Whichever of them answers, the client is told when to try again. @internal */
@@ -142,14 +155,14 @@ function noop(): void {
 class SavedFirst extends Subscriber<unknown> {
   readonly #to: Subscriber<unknown>;
   readonly #valve: RedisSessionInterceptor;
-  readonly #request: AnyRequest;
+  readonly #request: AnyRequest | undefined;
   readonly #response: AnyResponse;
   #saving: Promise<void> | undefined;
 
   constructor(
     to: Subscriber<unknown>,
     valve: RedisSessionInterceptor,
-    request: AnyRequest,
+    request: AnyRequest | undefined,
     response: AnyResponse,
   ) {
     super(to);

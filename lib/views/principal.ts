@@ -26,6 +26,12 @@ export class PrincipalReader<View extends object> {
         `null for nobody; it returned a value of type ${typeof principal}.`,
     );
   }
+
+  /** Takes a user whom Passport has noted out of a session. Returns whether it names nobody since. */
+  forget(session: View): boolean {
+    delete (session as { passport?: unknown }).passport;
+    return this.of(session) === undefined;
+  }
 }
 
 /** @throws SessionUsageError where Passport's user does not say who that is. */

@@ -102,6 +102,8 @@ class SessionView<View extends object> implements ViewedSession, ShownSession {
   #written = false;
   /** A login that is under way. */
   #login: { readonly principal: string; readonly done: Promise<void> } | undefined;
+  /** Why a login has failed whose user the session still names: nothing of it may be saved. */
+  #failure: Error | undefined;
   #methods: Readonly<Record<string, unknown>> | undefined;
 
   constructor(viewed: ViewedRequest, options: ViewOptions<View>, hooks: ViewHooks) {
@@ -159,6 +161,7 @@ class SessionView<View extends object> implements ViewedSession, ShownSession {
   }
 
   beforeCommit(): Promise<void> | undefined {
+    if (this.#failure !== undefined) return Promise.reject(this.#failure);
     const { principal } = this.#session;
     const named = this.#named();
     if (named === undefined && principal !== undefined && principal === this.#principal) {
@@ -255,8 +258,27 @@ class SessionView<View extends object> implements ViewedSession, ShownSession {
     try {
       await login.done;
       this.#principal = principal;
+      this.#failure = undefined;
+    } catch (error) {
+      await this.#takeBack(error as Error);
+      throw error;
     } finally {
       if (this.#login === login) this.#login = undefined;
+    }
+  }
+
+  /**
+   * Nobody was logged in, and the session still names him, whom Passport would take for logged in from the next request on. A guest's is
+   * rid of Passport's user. Where another one is logged in, or only the application knows how its session names a user, what the
+   * request has put into it so far is taken back.
+   */
+  async #takeBack(failure: Error): Promise<void> {
+    const session = this.#session;
+    try {
+      if (session.principal !== undefined || !this.#options.principal.forget(this.view))
+        await session.reload();
+    } catch {
+      this.#failure = failure;
     }
   }
 

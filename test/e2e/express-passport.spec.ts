@@ -1,6 +1,7 @@
 import { afterEach, describe, expect, it } from '@jest/globals';
 import passportModule, { type PassportStatic } from 'passport';
 import {
+  SessionCountError,
   SessionService,
   SessionUnavailableException,
   SessionUsageError,
@@ -233,6 +234,58 @@ describe('Passport', () => {
       await client.config('SET', 'min-replicas-to-write', '0');
     }
     expect((await site.visit(before, userOf)).result).toBeUndefined();
+  });
+
+  describe('a login that the limit refuses', () => {
+    const full = async (extras: Parameters<typeof start>[1] = {}): Promise<ExpressSite> => {
+      const site = await start({ maxSessionsPerUser: 1, sessionLimitPolicy: 'reject' }, extras);
+      await site.app.get(SessionService).destroyAll();
+      return site;
+    };
+    const seen = async (site: ExpressSite, browser: Browser): Promise<unknown> => {
+      const { result } = await site.visit(browser, (request) =>
+        (request as PassportRequest).isAuthenticated(),
+      );
+      const { principal, attributes } = await site.seenByNest(browser);
+      return { principal, attributes, isAuthenticated: result };
+    };
+    const refused = async (login: Promise<unknown>): Promise<void> => {
+      await expect(login).rejects.toBeInstanceOf(SessionCountError);
+    };
+
+    it('is none for Passport either, and the guest keeps what he has', async () => {
+      const site = await full();
+      await site.visit(new Browser(site.url), (request) => login(request, 7));
+      const browser = new Browser(site.url);
+      await site.visit(browser, async (request) => {
+        request.session['cart'] = 'tea';
+        await refused(login(request, 7, { keepSessionInfo: true }));
+        request.session['failed'] = true;
+      });
+      expect(await seen(site, browser)).toEqual({
+        principal: undefined,
+        attributes: { cart: 'tea', failed: true },
+        isAuthenticated: false,
+      });
+      expect([await site.app.get(SessionService).count('7'), site.log.messages('warn')]).toEqual([1, []]);
+    });
+
+    it("is none where the application logs in its own way, and takes nothing of a guest's", async () => {
+      const principal = ({ userId }: Record<string, unknown>): number => userId as number;
+      const site = await full({ express: { principal } });
+      const ownLogin = (request: SessionRequest, userId: number): Promise<void> => {
+        Object.assign(request.session, { userId, at: 'the login' });
+        return request.session.save();
+      };
+      for (const id of [7, 8]) await site.visit(new Browser(site.url), (request) => ownLogin(request, id));
+      const browser = new Browser(site.url);
+      await site.visit(browser, ({ session }) => void (session['cart'] = 'tea'));
+      await site.visit(browser, (request) => refused(ownLogin(request, 7)));
+      expect((await site.seenByNest(browser)).attributes).toEqual({ cart: 'tea' });
+      await site.visit(browser, (request) => ownLogin(request, 9));
+      await site.visit(browser, (request) => refused(ownLogin(request, 8)));
+      expect(await site.seenByNest(browser)).toMatchObject({ principal: '9', attributes: { userId: 9 } });
+    });
   });
 
   it('a user whom deserializeUser does not know any more is logged out', async () => {

@@ -123,6 +123,24 @@ describe('@fastify/passport', () => {
     });
   });
 
+  it('a login that the limit refuses is none, and answered 409 where nobody has asked for its outcome', async () => {
+    const site = await start({ maxSessionsPerUser: 1, sessionLimitPolicy: 'reject' });
+    await site.visit(new Browser(site.url), (request) => logIn(request, 7));
+    const browser = new Browser(site.url);
+    await expect(site.visit(browser, (request) => logIn(request, 7))).rejects.toThrow(
+      /409.*too many devices/,
+    );
+    expect((await site.visit(browser, userOf)).result).toBeNull();
+    const { result } = await site.visit(browser, async (request) => {
+      await logIn(request, 7);
+      const refusal = await request.session.save().catch((error: unknown) => error);
+      return (refusal as Error).name;
+    });
+    expect(result).toBe('SessionCountException');
+    expect((await site.visit(browser, userOf)).result).toBeNull();
+    expect(await site.app.get(SessionService).count('7')).toBe(1);
+  });
+
   it('keepSessionInfo keeps all, from one user to another', async () => {
     const site = await start();
     const browser = new Browser(site.url);

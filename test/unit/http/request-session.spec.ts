@@ -3,7 +3,11 @@ import { once } from 'node:events';
 import { createServer, get, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { text } from 'node:stream/consumers';
-import { SessionStoreUnavailableError } from '../../../lib/core/errors.js';
+import {
+  SessionCountError,
+  SessionGoneError,
+  SessionStoreUnavailableError,
+} from '../../../lib/core/errors.js';
 import { RequestSession } from '../../../lib/http/request-session.js';
 import { SessionCookie } from '../../../lib/http/session-cookie.js';
 import { CoreFixture, overriding, type AnySession } from '../core/helpers.js';
@@ -11,8 +15,11 @@ import { CoreFixture, overriding, type AnySession } from '../core/helpers.js';
 const quiet = { verbose: () => undefined, debug: () => undefined, warn: () => undefined };
 
 /** What a client gets from a handler whose new session cannot be saved. */
-async function answerOf(handler: (session: RequestSession, response: ServerResponse) => void) {
-  const down = (): Promise<never> => Promise.reject(new SessionStoreUnavailableError('Redis is down.'));
+async function answerOf(
+  handler: (session: RequestSession, response: ServerResponse) => void,
+  failure: Error = new SessionStoreUnavailableError('Redis is down.'),
+) {
+  const down = (): Promise<never> => Promise.reject(failure);
   const fixture = new CoreFixture({ wrap: (store) => overriding(store, { create: down }) });
   const options = {
     manager: fixture.manager,
@@ -63,5 +70,35 @@ describe('a save that fails', () => {
       response.end('own words');
     });
     expect(answer).toEqual({ status: 503, body: 'own words' });
+  });
+
+  describe.each([
+    ['a session that has ended', new SessionGoneError('It has ended.'), /ended meanwhile/],
+    [
+      'a login that the limit refuses',
+      new SessionCountError('One at most.', { limit: 1 }),
+      /too many devices/,
+    ],
+  ])('that is the fault of %s', (_whose, failure, words) => {
+    it('is a 409', async () => {
+      const answer = await answerOf((_session, response) => response.end('done'), failure);
+      expect(answer).toEqual({ status: 409, body: expect.stringMatching(words) });
+    });
+
+    it.each([
+      [302, false],
+      [404, true],
+      [500, true],
+    ])('and that the handler answers with %i: it stays so: %s', async (status, stays) => {
+      const answer = await answerOf((session, response) => {
+        session.commitEarly()?.catch(() => {
+          response.statusCode = status;
+          response.end('own words');
+        });
+      }, failure);
+      expect(answer).toEqual(
+        stays ? { status, body: 'own words' } : { status: 409, body: expect.stringMatching(words) },
+      );
+    });
   });
 });
