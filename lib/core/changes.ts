@@ -107,6 +107,17 @@ export class SessionChanges {
     return { token, id: idOf(token) };
   }
 
+  /**
+   * Before a stored session is ended for a login that begins one of its own: a store that is full, or may not be written to, still ends
+   * sessions, and would leave nobody logged in. @throws what a write throws
+   */
+  async assertTaken(): Promise<void> {
+    const { id, authenticated } = this.#state;
+    const nothing = { maxInactiveInterval: undefined, kept: undefined };
+    const change = { ...this.#change(undefined, authenticated, undefined), ...nothing };
+    await this.#environment.store.save(id, change);
+  }
+
   /** Moves a stored session to a new id by a login, with its changes. Returns false if it is not there any more. */
   async renewByLogin(login: Login, name: ReservedName): Promise<boolean> {
     const state = this.#state;

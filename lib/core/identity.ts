@@ -77,6 +77,7 @@ export class SessionIdentity {
           state.setCookieMaxAge(remembered.cookie);
         }
         asked = state.limits;
+        if (leaves) await this.#changes.assertTaken();
         // The user's own place is free once it is left. Where another one's is refused, who is logged in stays it.
         if (leaves && !another) await this.#leave();
         name = await this.#changes.reserve(login, leaves);

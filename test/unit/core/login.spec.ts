@@ -152,21 +152,22 @@ describe('a login that is refused', () => {
     browser = fixture.browser();
     await browser.visit(async (session) => {
       await session.authenticate('bob');
+      session.maxInactiveInterval = 86_400;
       session['cart'] = ['tea'];
     });
     for (const options of [{}, { keepAttributes: false }, { rememberFor: 600 }]) {
       const request = await browser.request();
       const { maxInactiveInterval } = request.session;
+      expect(maxInactiveInterval).toBe(86_400);
       await expect(request.session.authenticate('ann', options)).rejects.toMatchObject({
         code: 'SESSION_COUNT',
       });
       expect(request.session.maxInactiveInterval).toBe(maxInactiveInterval);
       expect(request.session.cookieMaxAge).toBeUndefined();
       expect(await request.answer()).toBeUndefined();
-      expect(await browser.visit((session) => [who(session), { ...session }])).toEqual([
-        'bob',
-        { cart: ['tea'] },
-      ]);
+      expect(
+        await browser.visit((session) => [who(session), { ...session }, session.maxInactiveInterval]),
+      ).toEqual(['bob', { cart: ['tea'] }, 86_400]);
     }
     await browser.visit(async (session) => {
       const login = session.authenticate('ann', { rememberFor: 600 });
@@ -176,6 +177,41 @@ describe('a login that is refused', () => {
     });
     expect(await browser.visit((session) => session.maxInactiveInterval)).toBe(60);
   });
+});
+
+describe('a login that the store does not take', () => {
+  it.each([
+    ['somebody else', 'bob', {}],
+    ['the same one, who keeps nothing', 'ann', { keepAttributes: false }],
+  ])(
+    'as %s leaves who is logged in, though the store still ends sessions',
+    async (_whom, principal, options) => {
+      let isFull = false;
+      const refuse = (): Promise<never> => Promise.reject(new SessionStoreUnavailableError('It is full.'));
+      fixture = new CoreFixture({
+        wrap: (store) =>
+          overriding(store, {
+            create: (...args) => (isFull ? refuse() : store.create(...args)),
+            save: (...args) => (isFull ? refuse() : store.save(...args)),
+            renew: (...args) => (isFull ? refuse() : store.renew(...args)),
+          }),
+      });
+      browser = fixture.browser();
+      await browser.visit(async (session) => {
+        await session.authenticate('ann');
+        session['cart'] = ['tea'];
+      });
+      isFull = true;
+      const request = await browser.request();
+      await expect(request.session.authenticate(principal, options)).rejects.toThrow('full');
+      await expect(request.answer()).rejects.toThrow('full');
+      isFull = false;
+      expect(await browser.visit((session) => [who(session), { ...session }])).toEqual([
+        'ann',
+        { cart: ['tea'] },
+      ]);
+    },
+  );
 });
 
 describe("the application's own idea of who is logged in", () => {
