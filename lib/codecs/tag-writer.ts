@@ -1,6 +1,6 @@
 import { SessionUnstorableValueError } from '../core/errors.js';
 import { kindOfObject, type ObjectKind } from '../core/object-kind.js';
-import { OWN_PROTO, plainForm } from '../core/object-kind.js';
+import { OWN_PROTO, plainForm, type PlainForm } from '../core/object-kind.js';
 import { MAX_HOLES, MAX_NESTING } from '../core/storable.js';
 import { pathOf, type Step } from '../core/storable.js';
 import { looksLikeTag, type TagStyle } from './tags.js';
@@ -15,9 +15,7 @@ const MAX_OBJECTS = 1_000_000;
  */
 export function writeTags(value: unknown, style: TagStyle): unknown {
   try {
-    return typeof value === 'object' && value !== null
-      ? new TagWriter(style).write(value)
-      : writeLeaf(value, style);
+    return isObject(value) ? new TagWriter(style).write(value) : writeLeaf(value, style);
   } catch (error) {
     if (!(error instanceof Unwritable)) throw error;
     throw new SessionUnstorableValueError(error.message, { path: pathOf(error.steps.reverse()) });
@@ -57,18 +55,38 @@ function writeLeaf(value: unknown, style: TagStyle): unknown {
   }
 }
 
+function isObject(value: unknown): value is object {
+  return typeof value === 'object' && value !== null;
+}
+
+function isInstance(value: unknown): value is object {
+  return isObject(value) && kindOfObject(value).kind === 'instance';
+}
+
+function holdsInstance(members: readonly unknown[]): boolean {
+  for (let index = 0; index < members.length; index++) if (isInstance(members[index])) return true;
+  return false;
+}
+
+function hasInstanceAsKey(map: object): boolean {
+  for (const key of Map.prototype.keys.call(map)) if (isInstance(key)) return true;
+  return false;
+}
+
+type Entry = [key: unknown, value: unknown];
+
 class TagWriter {
   /** With references: every object written so far, by its number. Without: those being written right now. */
   private readonly seen = new Map<object, number>();
+  /** Forms of members and keys that are instances, which are looked at before they are written. */
+  private forms: Map<object, PlainForm> | undefined;
   private written = 0;
   private depth = 0;
 
   constructor(private readonly style: TagStyle) {}
 
   write(value: unknown): unknown {
-    return typeof value === 'object' && value !== null
-      ? this.writeObject(value)
-      : writeLeaf(value, this.style);
+    return isObject(value) ? this.writeObject(value) : writeLeaf(value, this.style);
   }
 
   private writeObject(value: object): unknown {
@@ -86,18 +104,23 @@ class TagWriter {
 
   /** The bytes are those of the plain form, and so is the count of objects: whoever reads them knows of no instance. */
   private writeInstance(instance: object): unknown {
-    const plain = plainForm(instance);
+    const plain = this.plainFormOf(instance);
     if (!('form' in plain)) {
       throw reachedBy(plain.property, new Unwritable(plain.reason));
     }
     const { form } = plain;
-    if (typeof form !== 'object' || form === null) return writeLeaf(form, this.style);
+    if (!isObject(form)) return writeLeaf(form, this.style);
     const earlier = this.seen.get(form);
     if (earlier === undefined) this.seen.set(instance, this.written);
     else if (this.style.references) this.seen.set(instance, earlier);
     const tagged = this.writeObject(form);
     if (!this.style.references) this.seen.delete(instance);
     return tagged;
+  }
+
+  /** As it was when it was asked for first: a form that is made anew each time would be another object. */
+  private plainFormOf(instance: object): PlainForm {
+    return this.forms?.get(instance) ?? plainForm(instance);
   }
 
   private writeAgain(earlier: number): unknown {
@@ -124,9 +147,9 @@ class TagWriter {
       case 'regexp':
         return { $regexp: [(value as RegExp).source, (value as RegExp).flags] };
       case 'map':
-        return { $map: this.writeEntries(Map.prototype.entries.call(value)) };
+        return { $map: this.writeMap(value) };
       case 'set':
-        return { $set: this.writeList([...Set.prototype.values.call(value)]) };
+        return { $set: this.writeSet(value) };
       case 'error':
         return { $error: [found.className, this.write(String((value as Error).message))] };
       case 'buffer':
@@ -140,6 +163,50 @@ class TagWriter {
       case 'refused':
         throw new Unwritable(found.reason);
     }
+  }
+
+  private writeSet(set: object): unknown[] {
+    const members = [...Set.prototype.values.call(set)];
+    return this.writeList(holdsInstance(members) ? this.distinctMembers(members) : members);
+  }
+
+  private writeMap(map: object): unknown[] {
+    return this.writeEntries(
+      hasInstanceAsKey(map) ? this.distinctEntries(map) : Map.prototype.entries.call(map),
+    );
+  }
+
+  /**
+   * The members that a reader will have: of two instances with the same form it has one, the first. Otherwise the bytes
+   * would change by being read, and whoever has only read them would seem to have changed them.
+   */
+  private distinctMembers(members: readonly unknown[]): unknown[] {
+    const distinct = new Map<unknown, unknown>();
+    for (const member of members) {
+      const form = this.formAsRead(member);
+      if (!distinct.has(form)) distinct.set(form, member);
+    }
+    return Array.from(distinct, ([form, member]) => (isObject(form) ? member : form));
+  }
+
+  /** The same of a Map: of two keys with the same form the first has its place, and the last its value. */
+  private distinctEntries(map: object): Entry[] {
+    const distinct = new Map<unknown, Entry>();
+    for (const [key, value] of Map.prototype.entries.call(map)) {
+      const form = this.formAsRead(key);
+      const earlier = distinct.get(form);
+      if (earlier === undefined) distinct.set(form, [key, value]);
+      else earlier[1] = value;
+    }
+    return Array.from(distinct, ([form, [key, value]]) => [isObject(form) ? key : form, value]);
+  }
+
+  /** What a reader will have in the place of a member or key. What has no form is left, and is refused when it is written. */
+  private formAsRead(member: unknown): unknown {
+    if (!isInstance(member)) return member;
+    const plain = this.plainFormOf(member);
+    (this.forms ??= new Map<object, PlainForm>()).set(member, plain);
+    return 'form' in plain ? plain.form : member;
   }
 
   private writePlain(value: Record<string, unknown>): unknown {
@@ -179,7 +246,7 @@ class TagWriter {
   }
 
   /** The pairs of a Map are ours, not the application's: they are neither counted nor tagged. */
-  private writeEntries(entries: Iterable<[unknown, unknown]>): unknown[] {
+  private writeEntries(entries: Iterable<Entry>): unknown[] {
     const tree: unknown[] = [];
     try {
       for (const [key, value] of entries) tree.push([this.write(key), this.write(value)]);

@@ -159,7 +159,7 @@ function refused(reason: string): ObjectKind {
 }
 
 /** What an instance is stored as; or why it cannot be, in words that hold nothing of it, and by which property. */
-type PlainForm =
+export type PlainForm =
   { readonly form: unknown } | { readonly reason: string; readonly property?: string | undefined };
 
 /**
