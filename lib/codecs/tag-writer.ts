@@ -1,6 +1,6 @@
 import { SessionUnstorableValueError } from '../core/errors.js';
 import { kindOfObject, type ObjectKind } from '../core/object-kind.js';
-import { OWN_PROTO, plainForm, type PlainForm } from '../core/object-kind.js';
+import { bytesOfView, OWN_PROTO, partsOfRegExp, plainForm, type PlainForm } from '../core/object-kind.js';
 import { MAX_HOLES, MAX_NESTING } from '../core/storable.js';
 import { pathOf, type Step } from '../core/storable.js';
 import { looksLikeTag, type TagStyle } from './tags.js';
@@ -145,7 +145,7 @@ class TagWriter {
       case 'date':
         return { $date: this.style.writeDate(new Date(Date.prototype.getTime.call(value))) };
       case 'regexp':
-        return { $regexp: [(value as RegExp).source, (value as RegExp).flags] };
+        return this.writeRegExp(value);
       case 'map':
         return { $map: this.writeMap(value) };
       case 'set':
@@ -153,16 +153,19 @@ class TagWriter {
       case 'error':
         return { $error: [found.className, this.write(String((value as Error).message))] };
       case 'buffer':
-        return this.writeBytes('Buffer', value as Uint8Array);
+        return this.writeBytes('Buffer', bytesOfView(value));
       case 'arraybuffer':
         return this.writeBytes('ArrayBuffer', new Uint8Array(value as ArrayBuffer));
-      case 'view': {
-        const { buffer, byteOffset, byteLength } = value as ArrayBufferView;
-        return this.writeBytes(found.className, new Uint8Array(buffer, byteOffset, byteLength));
-      }
+      case 'view':
+        return this.writeBytes(found.className, bytesOfView(value));
       case 'refused':
         throw new Unwritable(found.reason);
     }
+  }
+
+  private writeRegExp(value: object): unknown {
+    const { source, flags } = partsOfRegExp(value);
+    return { $regexp: [source, flags] };
   }
 
   private writeSet(set: object): unknown[] {

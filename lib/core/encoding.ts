@@ -34,9 +34,18 @@ function encode(codec: SessionCodec, value: unknown): Uint8Array | Unstorable {
 
 /** The words of a codec of ours are safe to show; what another one throws may quote the value. */
 function refusalOf(error: unknown, codec: string): Unstorable {
-  return error instanceof SessionUnstorableValueError
+  return isOurs(error)
     ? { reason: error.message, path: error.path }
     : { reason: `the ${codec} codec refused it`, path: '' };
+}
+
+/** What an application throws may throw in turn when it is asked what it is. */
+function isOurs(error: unknown): error is SessionUnstorableValueError {
+  try {
+    return error instanceof SessionUnstorableValueError;
+  } catch {
+    return false;
+  }
 }
 
 function sameBytes(a: Uint8Array, b: Uint8Array): boolean {

@@ -112,7 +112,7 @@ function errorKind(prototype: object): ObjectKind {
 }
 
 function viewKind(view: ArrayBufferView, prototype: object): ObjectKind {
-  if (types.isSharedArrayBuffer(view.buffer)) return refused('a view of a SharedArrayBuffer');
+  if (types.isSharedArrayBuffer(bufferOf(view))) return refused('a view of a SharedArrayBuffer');
   let levels = height(prototype);
   let at: object | null = prototype;
   for (; at !== null && !types.isProxy(at); levels--) {
@@ -125,6 +125,32 @@ function viewKind(view: ArrayBufferView, prototype: object): ObjectKind {
     at = Object.getPrototypeOf(at) as object | null;
   }
   return INSTANCE;
+}
+
+/** Properties by the engine's own getters: those of a subclass, or of the object itself, are the application's code. */
+function engineGetter<T>(prototype: object, name: string): (value: object) => T {
+  const property = Object.getOwnPropertyDescriptor(prototype, name) as { get(): T };
+  return (value) => property.get.call(value);
+}
+
+function viewGetter<T>(name: string): (view: object) => T {
+  const ofDataView = engineGetter<T>(DataView.prototype, name);
+  const ofTypedArray = engineGetter<T>(Object.getPrototypeOf(Uint8Array.prototype) as object, name);
+  return (view) => (types.isDataView(view) ? ofDataView(view) : ofTypedArray(view));
+}
+
+const bufferOf = viewGetter<ArrayBuffer>('buffer');
+const byteOffsetOf = viewGetter<number>('byteOffset');
+const byteLengthOf = viewGetter<number>('byteLength');
+
+/** The bytes of a Buffer, typed array or DataView, in the same memory. */
+export function bytesOfView(view: object): Uint8Array {
+  return new Uint8Array(bufferOf(view), byteOffsetOf(view), byteLengthOf(view));
+}
+
+/** What a regular expression was made of, whatever a subclass says of it. */
+export function partsOfRegExp(value: object): { readonly source: string; readonly flags: string } {
+  return new RegExp(value as RegExp);
 }
 
 /** What is the handle of something that goes on elsewhere has no form that could be stored. */
@@ -178,7 +204,15 @@ export function plainForm(instance: object): PlainForm {
   if (typeof form !== 'object' || form === null || kindOfObject(form).kind !== 'instance') return { form };
   // JSON does not ask for the toJSON() of what a toJSON() has returned.
   if (types.isBoxedPrimitive(form)) return unboxed(form);
-  return Array.isArray(form) ? { form: Array.from(form as unknown[]) } : ownProperties(form);
+  return Array.isArray(form) ? elements(form as unknown[]) : ownProperties(form);
+}
+
+function elements(list: unknown[]): PlainForm {
+  try {
+    return { form: Array.from(list) };
+  } catch {
+    return { reason: THROWING_GETTER };
+  }
 }
 
 function unboxed(box: object): PlainForm {
@@ -196,7 +230,7 @@ function ownProperties(instance: object): PlainForm {
     try {
       value = (instance as Record<string, unknown>)[key];
     } catch {
-      return { reason: 'a getter that throws', property: key };
+      return { reason: THROWING_GETTER, property: key };
     }
     if (value === undefined || typeof value === 'function' || typeof value === 'symbol') continue;
     if (key === '__proto__') return { reason: OWN_PROTO };
@@ -204,6 +238,9 @@ function ownProperties(instance: object): PlainForm {
   }
   return { form };
 }
+
+/** Of an application's code that was run. */
+export const THROWING_GETTER = 'a getter that throws';
 
 /** Why an object with such a key is refused: whoever reads it back would change a prototype. */
 export const OWN_PROTO = 'an object with an own property named __proto__';

@@ -1,5 +1,5 @@
 import { types } from 'node:util';
-import { kindOfObject, OWN_PROTO, plainForm } from './object-kind.js';
+import { kindOfObject, OWN_PROTO, partsOfRegExp, plainForm, THROWING_GETTER } from './object-kind.js';
 
 /** Nesting that is still stored. Deeper values are refused, so that no codec can run out of stack on them. */
 export const MAX_NESTING = 500;
@@ -30,7 +30,8 @@ export function reasonFor(name: string, { reason, path }: Unstorable): string {
  * non-enumerable properties and own properties of built-ins are not part of the value, nor is whether a plain object's
  * prototype is null. Holes in an array (at most 1000) count as undefined.
  *
- * Runs in time linear in the value. Getters of plain objects are refused without running them.
+ * Runs in time linear in the value. Getters of plain objects are refused without running them. It never throws: what throws
+ * when it is looked at cannot be stored.
  */
 export function findUnstorable(value: unknown): Unstorable | undefined {
   return inspectionOf(value)?.unstorable;
@@ -39,8 +40,12 @@ export function findUnstorable(value: unknown): Unstorable | undefined {
 /** Whether a value is an instance that stands for nothing, such as an invalid date of a library: assigned, it removes. */
 export function standsForNothing(value: unknown): boolean {
   if (typeof value !== 'object' || value === null || kindOfObject(value).kind !== 'instance') return false;
-  const plain = plainForm(value);
-  return 'form' in plain && (plain.form === null || plain.form === undefined);
+  try {
+    const plain = plainForm(value);
+    return 'form' in plain && (plain.form === null || plain.form === undefined);
+  } catch {
+    return false;
+  }
 }
 
 /** What a look through a value has found. */
@@ -53,7 +58,7 @@ interface Inspection {
 export function inspectionOf(value: unknown): Inspection | undefined {
   if (typeof value === 'object' && value !== null) {
     const inspector = new Inspector();
-    const reason = inspector.inspect(value);
+    const reason = inspector.look(value);
     const { holdsInstances } = inspector;
     return {
       unstorable: reason === undefined ? undefined : { reason, path: inspector.path },
@@ -88,6 +93,15 @@ class Inspector {
     return pathOf(this.steps.reverse());
   }
 
+  /** {@link inspect}, whatever happens: too little stack is left, a module's exports are not there yet. */
+  look(value: object): string | undefined {
+    try {
+      return this.inspect(value);
+    } catch {
+      return 'an object that throws when it is looked at';
+    }
+  }
+
   /** A reason; the path then tells where. */
   inspect(value: unknown): string | undefined {
     if (typeof value !== 'object' || value === null) return leafReason(value);
@@ -107,7 +121,7 @@ class Inspector {
       case 'view':
         return undefined;
       case 'regexp':
-        return leafReason((value as RegExp).source);
+        return leafReason(partsOfRegExp(value).source);
       case 'error':
         return messageReason(value);
       case 'instance':
@@ -155,10 +169,14 @@ class Inspector {
   private inspectArray(array: unknown[]): string | undefined {
     let holes = 0;
     for (let index = 0; index < array.length; index++) {
-      const element = array[index];
-      if (element === undefined && !(index in array) && ++holes > MAX_HOLES) {
-        return `a sparse array (more than ${MAX_HOLES} holes)`;
+      let element: unknown;
+      try {
+        element = array[index];
+        if (element === undefined && !(index in array)) holes++;
+      } catch {
+        return this.from(index, THROWING_GETTER);
       }
+      if (holes > MAX_HOLES) return `a sparse array (more than ${MAX_HOLES} holes)`;
       const reason = this.inspect(element);
       if (reason) return this.from(index, reason);
     }
@@ -191,12 +209,15 @@ class Inspector {
 }
 
 function messageReason(error: object): string | undefined {
-  const message = Object.getOwnPropertyDescriptor(error, 'message');
-  if (!message) return undefined;
-  if (!('value' in message)) return 'an accessor property';
-  return typeof message.value === 'string'
-    ? leafReason(message.value)
-    : 'an error whose message is not a string';
+  const own = Object.getOwnPropertyDescriptor(error, 'message');
+  if (own !== undefined && !('value' in own)) return 'an accessor property';
+  let message: unknown;
+  try {
+    ({ message } = error as Error);
+  } catch {
+    return THROWING_GETTER;
+  }
+  return typeof message === 'string' ? leafReason(message) : 'an error whose message is not a string';
 }
 
 /** Whether UTF-8 can hold the text. */

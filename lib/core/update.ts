@@ -5,9 +5,10 @@ import { realSleep, realTimer, type Timer } from './clock.js';
 import type { SessionEnvironment, SessionRules } from './environment.js';
 import { SessionUnstorableValueError, SessionUpdateConflictError, SessionUsageError } from './errors.js';
 import { RESERVED_MEMBERS } from './members.js';
+import { THROWING_GETTER } from './object-kind.js';
 import { reservedMember } from './session-handler.js';
 import type { SessionState } from './state.js';
-import { isWellFormed, nameInLog, reasonFor, standsForNothing } from './storable.js';
+import { isWellFormed, nameInLog, reasonFor, standsForNothing, type Unstorable } from './storable.js';
 
 /** Lost races after which an update gives up. With one contender a node this is never seen. */
 const MAX_ATTEMPTS = 100;
@@ -72,10 +73,13 @@ export async function updateAttribute(
   );
 }
 
-/** What an update's function returned, once it is there. @throws SessionUsageError when that takes too long. */
+/**
+ * What an update's function returned, once it is there.
+ * @throws SessionUsageError when that takes too long.
+ * @throws SessionUnstorableValueError when it cannot be told whether it is a promise.
+ */
 export function settled(name: string, returned: unknown, timer: Timer = realTimer): unknown {
-  if (typeof (returned as Partial<PromiseLike<unknown>> | null | undefined)?.then !== 'function')
-    return returned;
+  if (!isThenable(name, returned)) return returned;
   return new Promise((resolve, reject) => {
     const stop = timer(MAX_FUNCTION_MS, () => {
       reject(
@@ -87,6 +91,14 @@ export function settled(name: string, returned: unknown, timer: Timer = realTime
     });
     Promise.resolve(returned).then(resolve, reject).finally(stop);
   });
+}
+
+function isThenable(name: string, returned: unknown): boolean {
+  try {
+    return typeof (returned as Partial<PromiseLike<unknown>> | null | undefined)?.then === 'function';
+  } catch {
+    throw unstorable(name, { reason: THROWING_GETTER, path: '' });
+  }
 }
 
 /** Why an attribute cannot be updated at all, if so: it is one that could not be assigned either. */
@@ -128,10 +140,14 @@ export function assertStorable(attributes: Attributes, name: string, value: unkn
 function encoded(attributes: Attributes, name: string, value: unknown): Uint8Array | undefined {
   if (value === undefined || value === null || standsForNothing(value)) return undefined;
   const bytes = attributes.encode(value);
-  if ('reason' in bytes) {
-    const message = `update() of attribute ${nameInLog(name)} returned what cannot be stored: ${reasonFor(name, bytes)}.`;
-    throw new SessionUnstorableValueError(message, { path: bytes.path });
-  }
+  if ('reason' in bytes) throw unstorable(name, bytes);
   attributes.assertFits(name, bytes);
   return bytes;
+}
+
+function unstorable(name: string, what: Unstorable): SessionUnstorableValueError {
+  return new SessionUnstorableValueError(
+    `update() of attribute ${nameInLog(name)} returned what cannot be stored: ${reasonFor(name, what)}.`,
+    { path: what.path },
+  );
 }
