@@ -14,6 +14,8 @@ export interface RefusalListener {
   refused(name: string, reason: string): void;
   /** An assigned value, or what was changed inside one, cannot be stored. If this throws, nothing is written at all. */
   unstorable(name: string, what: Unstorable): void;
+  /** What was changed inside a value that an atomic write has replaced is not stored. */
+  outdated(name: string): void;
 }
 
 /** One attribute that was read or written. */
@@ -30,6 +32,15 @@ interface Slot {
   assignedAt: number;
 }
 
+/** A value that an atomic write has put another in the place of, and what it was when it was last stored. */
+interface Replaced {
+  readonly value: unknown;
+  readonly bytes: Uint8Array;
+}
+
+/** Of one attribute: the first, which a handler has read at its beginning, and the latest of those after it. */
+const MOST_REPLACED = 4;
+
 const BAD_NAME: Unstorable = { reason: 'its name holds a lone surrogate', path: '' };
 const NOTHING_STORED: ReadonlyMap<string, Uint8Array> = new Map();
 
@@ -44,6 +55,8 @@ export class Attributes {
   /** What was loaded. Where a name has a slot, the slot counts. */
   #loaded = NOTHING_STORED;
   #slots: Map<string, Slot> | undefined;
+  /** What the application may still hold, by name. Most requests never have any. */
+  #replaced: Map<string, Replaced[]> | undefined;
   #assignments = 0;
   #codec: SessionCodec;
   readonly #limits: SessionLimits;
@@ -59,12 +72,12 @@ export class Attributes {
   load(stored: ReadonlyMap<string, Uint8Array>, codec: SessionCodec): void {
     this.#codec = codec;
     this.#loaded = stored;
-    this.#slots = undefined;
+    this.#slots = this.#replaced = undefined;
   }
 
   clear(): void {
     this.#loaded = NOTHING_STORED;
-    this.#slots = undefined;
+    this.#slots = this.#replaced = undefined;
   }
 
   get isEmpty(): boolean {
@@ -145,6 +158,7 @@ export class Attributes {
    */
   difference(): AttributeDifference | undefined {
     if (this.#slots === undefined) return undefined;
+    if (this.#replaced !== undefined) this.#tellOutdated(this.#replaced);
     let set: Map<string, Uint8Array> | undefined;
     let remove: string[] | undefined;
     for (const [name, slot] of this.#slots) {
@@ -178,6 +192,7 @@ export class Attributes {
   /** The stored record is not this session's any more: keeps what was assigned here, as something new, and drops the rest. */
   forgetStored(): void {
     this.#loaded = NOTHING_STORED;
+    this.#replaced = undefined;
     for (const [name, slot] of this.#slots ?? []) {
       if (slot.state === 'live' && slot.own) Object.assign(slot, { stored: undefined, assigned: true });
       else this.#slots?.delete(name);
@@ -202,7 +217,7 @@ export class Attributes {
 
   /**
    * Takes over what an atomic write has just left in the store. What was set or deleted meanwhile stays, and is still to be
-   * written.
+   * written. What is changed inside the value that was there before is nobody's any more, and the listener hears of it.
    * @param begun The number of assignments when the write was begun.
    */
   replace(name: string, bytes: Uint8Array | undefined, value: unknown, begun: number): void {
@@ -210,6 +225,7 @@ export class Attributes {
       Object.assign(this.#slots?.get(name) as Slot, { stored: bytes, assigned: true });
       return;
     }
+    this.#keepReplaced(name, value);
     const there = bytes !== undefined;
     this.#put(name, {
       state: there ? 'live' : 'removed',
@@ -219,6 +235,32 @@ export class Attributes {
       own: false,
       assignedAt: 0,
     });
+  }
+
+  #keepReplaced(name: string, next: unknown): void {
+    const { value, stored: bytes } = this.#slots?.get(name) ?? {};
+    if (bytes === undefined || !isMutable(value) || value === next) return;
+    const replaced = (this.#replaced ??= new Map<string, Replaced[]>());
+    const others = (replaced.get(name) ?? []).filter((other) => other.value !== value);
+    if (others.length === MOST_REPLACED) others.splice(1, 1);
+    replaced.set(name, [...others, { value, bytes }]);
+  }
+
+  /** Once for each change. What was assigned since has the last word, and was meant to have it. */
+  #tellOutdated(replaced: Map<string, Replaced[]>): void {
+    for (const [name, values] of replaced) {
+      const slot = this.#slots?.get(name);
+      const isAssigned = slot === undefined || slot.assignedAt > 0;
+      const isOutdated = !isAssigned && values.some((one) => this.#isChangedInVain(one, slot));
+      if (isAssigned || isOutdated) replaced.delete(name);
+      if (isOutdated) this.#listener.outdated(name);
+    }
+  }
+
+  /** Not where the change has come into the new value as well. */
+  #isChangedInVain({ value, bytes }: Replaced, { value: current, stored }: Slot): boolean {
+    if (value === current || encodeIfChanged(this.#codec, value, bytes) === UNCHANGED) return false;
+    return encodeIfChanged(this.#codec, value, stored) !== UNCHANGED;
   }
 
   /** The bytes of a value, or why it cannot be stored. */

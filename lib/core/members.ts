@@ -78,7 +78,8 @@ export interface SessionMembers<T extends object = SessionAttributes> {
    * Changes one attribute atomically across all nodes: `fn` gets the stored value and returns the new one
    * (undefined removes it); it runs again when another request was faster. Resolves to the new value. In one process
    * updates of an attribute take turns; one whose function takes longer than 5 s keeps the others waiting no longer. What
-   * the request assigns to the attribute meanwhile comes after it.
+   * the request assigns to the attribute meanwhile comes after it. An object that was read before is not the attribute's value
+   * any more: what is changed inside it is not stored, which the log tells of.
    * @throws SessionUpdateConflictError after too many lost races.
    * @throws SessionUsageError inside the function of another update of the same attribute, and when a function does not
    * settle within 30 s.

@@ -133,12 +133,23 @@ export class SessionState implements RefusalListener {
   }
 
   refused(name: string, reason: string, kind = reason): void {
-    const refusal = `attribute ${nameInLog(name)} is left out: ${reason}.`;
+    this.#tell(name, `is left out: ${reason}`, kind);
+  }
+
+  outdated(name: string): void {
+    const what =
+      'was changed inside an object that update() has replaced: what is not in the updated value is not stored. ' +
+      'Read the attribute again after update()';
+    this.#tell(name, what, 'changed in vain');
+  }
+
+  #tell(name: string, what: string, kind: string): void {
+    const line = `attribute ${nameInLog(name)} ${what}.`;
     // Each is logged once, although the values are looked at several times while a response leaves.
     const told = (this.#told ??= new Set<string>());
-    if (told.has(refusal)) return;
-    told.add(refusal);
-    this.#environment.log.warn(`Session ${this.id}: ${refusal}`, `${nameInLog(name)} ${kind}`);
+    if (told.has(line)) return;
+    told.add(line);
+    this.#environment.log.warn(`Session ${this.id}: ${line}`, `${nameInLog(name)} ${kind}`);
   }
 
   /** Made when it is first asked for: most new sessions never need one. */

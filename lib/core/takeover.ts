@@ -92,6 +92,7 @@ export class Takeover {
     const attributes = new Attributes(codec, rules, {
       refused,
       unstorable: (name, what) => refused(name, reasonFor(name, what)),
+      outdated: () => undefined, // nothing is updated here
     });
     const own = new Set([...RESERVED_MEMBERS, rules.manualDirtyAttribute, rules.persistOnDemandAttribute]);
     for (const [name, value] of values) {

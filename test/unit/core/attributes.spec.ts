@@ -18,7 +18,11 @@ describe('attributes that were loaded, of which only the touched ones get a slot
     attributes = new Attributes(
       msgpackCodec,
       { maxSessionBytes: 1000, maxAttributes: 4 },
-      { refused: (name) => refusals.push(name), unstorable: (name) => refusals.push(name) },
+      {
+        refused: (name) => refusals.push(name),
+        unstorable: (name) => refusals.push(name),
+        outdated: (name) => refusals.push(name),
+      },
     );
     attributes.load(stored, msgpackCodec);
   });
@@ -75,7 +79,7 @@ describe('attributes that were loaded, of which only the touched ones get a slot
 
 describe('attributes that are over a limit already', () => {
   it('may stay so and shrink, but not grow', () => {
-    const listener = { refused: () => undefined, unstorable: () => undefined };
+    const listener = { refused: () => undefined, unstorable: () => undefined, outdated: () => undefined };
     const limits = { maxSessionBytes: 100, maxAttributes: 2 };
     const attributes = new Attributes(msgpackCodec, limits, listener);
     const big = msgpackCodec.encode('x'.repeat(150));

@@ -1,5 +1,6 @@
 import { beforeEach, describe, expect, it } from '@jest/globals';
 import { setImmediate as nextTurn } from 'node:timers/promises';
+import { jsonCodec } from '../../../lib/codecs/json.js';
 import { KeyedLock, MAX_TURN_MS } from '../../../lib/core/keyed-lock.js';
 import { ManualTimer } from './manual-timer.js';
 import { CoreFixture, overriding, type AnySession, type FakeBrowser } from './helpers.js';
@@ -184,6 +185,170 @@ describe('update()', () => {
       expect(await session.update('a', increment)).toBe(101);
     });
     expect(await stored()).toEqual({ a: 101, b: 0 });
+  });
+
+  describe('of an attribute whose object the handler still holds', () => {
+    type List = unknown[];
+    const add = (list: unknown): List => [...(list as List), 'u'];
+    const told = (): string[] => fixture.lines.filter((line) => line.startsWith('warn'));
+    const inVain = [
+      expect.stringMatching(
+        /attribute "a" was changed inside an object that update\(\) has replaced: .* is not stored\. Read the attribute again/,
+      ),
+    ];
+
+    beforeEach(() => browser.visit((session) => (session['a'] = ['a'])));
+
+    it.each<[string, (session: AnySession, held: List) => unknown, unknown[]]>([
+      [
+        'while it is under way',
+        (session, held) =>
+          session.update('a', async (list) => {
+            await settle();
+            held.push('lost');
+            return add(list);
+          }),
+        ['a', 'u'],
+      ],
+      [
+        'afterwards',
+        async (session, held) => {
+          await session.update('a', add);
+          held.push('lost');
+        },
+        ['a', 'u'],
+      ],
+      [
+        'deep inside, with what cannot be stored',
+        async (session, held) => {
+          await session.update('a', add);
+          held[0] = () => 1;
+        },
+        ['a', 'u'],
+      ],
+      [
+        'after many more updates',
+        async (session, held) => {
+          for (let n = 0; n < 9; n += 1) await session.update('a', () => [n]);
+          held.push('lost');
+        },
+        [8],
+      ],
+      [
+        'which the update before the last had left',
+        async (session) => {
+          for (let n = 0; n < 9; n += 1) await session.update('a', () => [n]);
+          const left = session['a'] as List;
+          await session.update('a', add);
+          left.push('lost');
+        },
+        [8, 'u'],
+      ],
+      [
+        'and it has removed the attribute',
+        async (session, held) => {
+          await session.update('a', () => undefined);
+          held.push('lost');
+        },
+        undefined as never,
+      ],
+    ])('a change inside it %s is told, and not stored', async (_when, use, expected) => {
+      await browser.visit((session) => use(session, session['a'] as List));
+      expect(told()).toEqual(inVain);
+      expect(await browser.visit((session) => session['a'])).toEqual(expected);
+    });
+
+    it.each<[string, (session: AnySession, held: List) => unknown, unknown[]]>([
+      ['nothing is changed', (session) => session.update('a', add), ['a', 'u']],
+      [
+        'the change came before',
+        async (session, held) => {
+          held.push('x');
+          await session.update('a', add);
+        },
+        ['a', 'x', 'u'],
+      ],
+      [
+        'the change is taken back',
+        async (session, held) => {
+          await session.update('a', add);
+          held.push('x');
+          held.pop();
+        },
+        ['a', 'u'],
+      ],
+      [
+        'the function changes and returns it',
+        async (session, held) => {
+          await session.update('a', () => (held.push('x'), held));
+          held.push('y');
+        },
+        ['a', 'x', 'y'],
+      ],
+      [
+        'the function changes it and returns a copy',
+        (session, held) => session.update('a', () => (held.push('x'), [...held])),
+        ['a', 'x'],
+      ],
+      [
+        'it is assigned afterwards',
+        async (session, held) => {
+          await session.update('a', add);
+          held.push('x');
+          session['a'] = held;
+        },
+        ['a', 'x'],
+      ],
+      [
+        'it is put back by another update',
+        async (session, held) => {
+          await session.update('a', add);
+          await session.update('a', () => held);
+          held.push('x');
+        },
+        ['a', 'x'],
+      ],
+      [
+        'what update() has left is changed',
+        async (session) => {
+          const left = (await session.update('a', add)) as List;
+          left.push('x');
+          (session['a'] as List).push('y');
+        },
+        ['a', 'u', 'x', 'y'],
+      ],
+      [
+        'all is loaded anew',
+        async (session, held) => {
+          await session.update('a', add);
+          held.push('x');
+          await session.reload();
+        },
+        ['a', 'u'],
+      ],
+    ])('no word of it where %s', async (_when, use, expected) => {
+      await browser.visit((session) => use(session, session['a'] as List));
+      expect(await browser.visit((session) => session['a'])).toEqual(expected);
+      expect(told()).toEqual([]);
+    });
+
+    it('encodes nothing more for attributes that were not updated', async () => {
+      const encoded: unknown[] = [];
+      const codec = {
+        ...jsonCodec,
+        encode: (value: unknown) => (encoded.push(value), jsonCodec.encode(value)),
+      };
+      fixture = new CoreFixture({ environment: { codec, codecByName: () => codec } });
+      browser = fixture.browser();
+      await browser.visit((session) => Object.assign(session, { a: ['a'], b: ['b'], n: 1 }));
+      await browser.visit(async (session) => {
+        const { a, b } = session;
+        await session.update('n', (n) => (n as number) + 1);
+        encoded.length = 0;
+        expect([a, b]).toEqual([['a'], ['b']]);
+      });
+      expect(encoded).toEqual([['a'], ['b']]);
+    });
   });
 
   describe('of a new session', () => {
