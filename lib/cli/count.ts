@@ -20,7 +20,6 @@ interface CountOptions {
   readonly keyPrefix: string;
   readonly maxSessionBytes: number;
   readonly idleTimeoutSeconds: number;
-  readonly now: () => number;
 }
 
 /** Records that are looked at at the same time. */

@@ -75,7 +75,7 @@ async function run(args: string[]): Promise<void> {
   const settings = resolveSettings({}, (name) =>
     name === 'REDIS_SESSION_ENABLED' ? 'true' : process.env[name],
   );
-  const { redis, keyPrefix, maxSessionBytes, idleTimeoutSeconds, now } = settings;
+  const { redis, keyPrefix, maxSessionBytes, idleTimeoutSeconds } = settings;
   const tell = (message: string): void => void process.stderr.write(`${message}\n`);
   const log = { log: () => undefined, debug: () => undefined, warn: tell };
   const link = createRedisLink({ ...redis, startup: 'fail' }, { keyPrefix, end: DESTROY }, log);
@@ -86,7 +86,7 @@ async function run(args: string[]): Promise<void> {
     const honoursExpiry = library === 'fastifySession';
     const count = await countOldSessions(link.executor, {
       library: { library, prefix, principal, honoursExpiry },
-      ...{ keyPrefix, maxSessionBytes, idleTimeoutSeconds, now },
+      ...{ keyPrefix, maxSessionBytes, idleTimeoutSeconds },
     });
     print([...linesOf(count), 'Nothing was changed.'].join('\n'));
   } finally {

@@ -96,11 +96,13 @@ export class SessionManager {
     for (const named of old()) {
       if (named === 'forged') {
         this.#environment.events.emit({ type: 'rejected', reason: 'forged', id: undefined });
-      } else if (await takeover.isThere(named)) {
-        const session = await this.#openOne(named.token, client);
-        session.offerCookie();
-        if (session.phase !== 'new') return session;
+        continue;
       }
+      const token = await takeover.tokenFor(named);
+      if (token === undefined) continue;
+      const session = await this.#openOne(token, client);
+      session.offerCookie();
+      if (session.phase !== 'new') return session;
     }
     return own;
   }

@@ -7,9 +7,46 @@ export interface OldSession {
   /**
    * The token of the session that takes its place. It is made of the old id and the application's secret, so that all nodes
    * and requests that take over the same session write the same record, and one of them does.
+   * @param turn How often it was left before: see {@link OldLink}.
    */
-  readonly token: SessionToken;
+  tokenOf(turn: number): SessionToken;
 }
+
+/** What ties a session of ours to the old one whose place it took. */
+export interface OldLink {
+  /** See {@link OldSession.name}. */
+  readonly name: string;
+  /**
+   * How many sessions of ours stood for the old one before. An old session that goes from one user to another, without a new id,
+   * has one for each.
+   */
+  readonly turn: number;
+  /** Whether the old record named nobody when it was taken over. */
+  readonly wasGuest: boolean;
+}
+
+/** A link as a record holds it: no part of a name has a space. */
+export function textOfLink({ name, turn, wasGuest }: OldLink): string {
+  return `${name} ${turn} ${wasGuest ? 'guest' : 'user'}`;
+}
+
+/** Reads what {@link textOfLink} has made. */
+export function linkIn(text: string): OldLink {
+  const [library = '', id = '', turn = '0', who] = text.split(' ');
+  return { name: `${library} ${id}`, turn: Number(turn), wasGuest: who === 'guest' };
+}
+
+/** How a session of ours is used that took an old one's place. */
+export interface LinkUse {
+  /** How long it is to live from now on, in milliseconds; 0: it is only looked at. */
+  readonly lifeMs: number;
+  /** When it ends whatever happens, epoch milliseconds; undefined: never. */
+  readonly until: number | undefined;
+}
+
+/** Whether an old session still stands, and who its record names; undefined: a guest. */
+export type OldStanding =
+  { readonly stands: true; readonly principal: string | undefined } | { readonly stands: false };
 
 /** What an old session's record holds. */
 export interface OldRecord {
@@ -20,15 +57,18 @@ export interface OldRecord {
   readonly idleSeconds: number | undefined;
   /** Seconds that the browser was told to keep its cookie; undefined: as long as it runs. */
   readonly cookieMaxAge: number | undefined;
+  /** Of one that is taken over again, since ours has run out: seconds to the absolute end of ours. Undefined: it begins now. */
+  readonly absoluteSeconds?: number | undefined;
 }
 
 /**
  * What is there under an old session's name. `taken`: a session took its place, and lives, maybe under another id by now.
- * `gone`: no record, or it was ended on either side.
+ * `gone`: no record, or it was ended on either side. `turn`: see {@link OldLink}.
  */
 export type OldOutcome =
-  | { readonly status: 'live'; readonly record: OldRecord }
-  | { readonly status: 'taken' | 'gone' }
+  | { readonly status: 'live'; readonly record: OldRecord; readonly turn: number }
+  | { readonly status: 'taken'; readonly turn: number }
+  | { readonly status: 'gone' }
   | { readonly status: 'unreadable'; readonly reason: string };
 
 /** Sessions that another library keeps in the same Redis, and that are taken over one by one. */

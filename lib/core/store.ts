@@ -72,7 +72,7 @@ export interface NewSession {
   /** Made by {@link SessionIndex.joint}: added to the index by this write. Undefined: the index is not told anything. */
   readonly entry?: JointEntry | undefined;
   /**
-   * The session of another library that this one takes over: its name in OldSessions. Where there is a session under the
+   * The session of another library that this one takes over: see textOfLink. Where there is a session under the
    * id already, another request has taken it over, and nothing is written: `absent`.
    */
   readonly from?: string | undefined;

@@ -3,15 +3,21 @@ import type { SessionEnvironment } from './environment.js';
 import { SessionLimitError } from './errors.js';
 import { RESERVED_MEMBERS } from './members.js';
 import { nameInLog, reasonFor } from './storable.js';
-import type { OldRecord, OldSession, OldSessions } from './old-sessions.js';
+import { textOfLink, type OldRecord, type OldSession, type OldSessions } from './old-sessions.js';
 import type { LoadOutcome } from './store.js';
-import { idOf, type SessionId } from './token.js';
+import { idOf, type SessionId, type SessionToken } from './token.js';
 
 /**
  * When somebody logged in whose login was another library's: nobody knows, so that it never counts as recent, and an end of
  * all sessions of a user holds for those that are taken over later.
  */
 const LONG_AGO = 1;
+
+/** An old session that is to be taken over. */
+interface LiveOld {
+  readonly record: OldRecord;
+  readonly turn: number;
+}
 
 /** Takes over sessions of another library: one for each, whoever asks and how often. See docs/migration.md. */
 export class Takeover {
@@ -24,24 +30,24 @@ export class Takeover {
   }
 
   /**
-   * Makes sure that the session which takes the place of an old one is there. Resolves to whether its token is to be
-   * opened; false: the old session is nobody's.
+   * Makes sure that the session which takes the place of an old one is there. Resolves to the token that opens it; undefined: the
+   * old session is nobody's.
    */
-  async isThere(old: OldSession): Promise<boolean> {
-    const id = idOf(old.token);
-    const status = await this.#look(id);
-    if (status === 'found' || status === 'unreadable') return true;
-    const outcome = await this.#old.read(old.name);
-    switch (outcome.status) {
-      case 'gone':
-        return false;
-      case 'taken':
-        // By another request a moment ago, or its token has been replaced since: then the request is a late one.
-        return status === 'ended' || (await this.#look(id)) !== 'absent';
-      case 'live':
-        return status === 'ended' || (await this.#write(id, old, outcome.record));
-      case 'unreadable':
-        return this.#refuse(id, old, outcome.reason);
+  async tokenFor(old: OldSession): Promise<SessionToken | undefined> {
+    for (let isAgain = false; ; isAgain = true) {
+      const outcome = await this.#old.read(old.name);
+      if (outcome.status === 'gone') return undefined;
+      if (outcome.status === 'unreadable')
+        return this.#refuse(idOf(old.tokenOf(0)), old.name, outcome.reason);
+      const token = old.tokenOf(outcome.turn);
+      const id = idOf(token);
+      if (outcome.status === 'live') {
+        return (await this.#write(id, old.name, outcome)) ? token : undefined;
+      }
+      // Looking ends it where its old session has come to name somebody else, who has the next turn.
+      const status = await this.#look(id);
+      // By another request a moment ago, or its token has been replaced since: then the request is a late one.
+      if (status !== 'ended' || isAgain) return status === 'absent' ? undefined : token;
     }
   }
 
@@ -49,26 +55,27 @@ export class Takeover {
     return (await this.#environment.store.load(id, { touch: false, only: [] })).status;
   }
 
-  async #write(id: SessionId, { name, token }: OldSession, record: OldRecord): Promise<boolean> {
+  async #write(id: SessionId, name: string, { record, turn }: LiveOld): Promise<boolean> {
     const { store, rules, log, events } = this.#environment;
-    const { principal, cookieMaxAge, idleSeconds } = record;
+    const { principal, cookieMaxAge, idleSeconds, absoluteSeconds = rules.absoluteTimeout } = record;
     let encoded: { attributes: ReadonlyMap<string, Uint8Array>; codec: string };
     try {
       encoded = this.#encoded(id, record.attributes);
     } catch (error) {
       if (!(error instanceof SessionLimitError)) throw error;
-      return this.#refuse(id, { name, token }, error.message);
+      this.#refuse(id, name, error.message);
+      return false;
     }
     const { status } = await store.create(id, {
       ...encoded,
       maxInactiveInterval: idleSeconds ?? rules.maxInactiveInterval,
-      absoluteTimeout: rules.absoluteTimeout,
+      absoluteTimeout: Math.min(rules.absoluteTimeout, absoluteSeconds),
       principal,
       authenticated: principal !== undefined,
       // A guest's stays where every node finds it, as with the library before.
       ...(principal === undefined && { kept: true }),
       cookie: cookieMaxAge === undefined ? undefined : { maxAge: cookieMaxAge, sent: true },
-      from: name,
+      from: textOfLink({ name, turn, wasGuest: principal === undefined }),
       ...(principal !== undefined && { authenticatedAt: LONG_AGO }),
     });
     if (status !== 'written') return true;
@@ -102,10 +109,10 @@ export class Takeover {
     return { attributes: attributes.difference()?.set ?? new Map(), codec: attributes.codecName };
   }
 
-  #refuse(id: SessionId, { name }: OldSession, reason: string): false {
+  #refuse(id: SessionId, name: string, reason: string): undefined {
     const detail = `of the library before: ${reason}`;
     if (this.#old.isNews(name))
       this.#environment.events.emit({ type: 'rejected', reason: 'corrupt', id, detail });
-    return false;
+    return undefined;
   }
 }

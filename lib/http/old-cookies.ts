@@ -3,7 +3,7 @@ import type { IncomingHttpHeaders } from 'node:http';
 import type { OldCookies } from '../core/manager.js';
 import type { CookieInstruction } from '../core/state.js';
 import type { OldSession } from '../core/old-sessions.js';
-import { newToken } from '../core/token.js';
+import { newToken, type SessionToken } from '../core/token.js';
 import { cookieValues } from './cookie-header.js';
 import type { ReceivedTokens, RequestConnection, TokenTransport } from './token-transport.js';
 
@@ -73,7 +73,8 @@ export function oldSessionOf(value: string, options: OldCookieOptions): OldSessi
   const sid = signed.slice(0, dot);
   if (!SESSION_ID.test(sid) || !isSigned(sid, signed.slice(dot + 1), options.secrets)) return undefined;
   const name = `${options.library} ${sid}`;
-  return { name, token: tokenFor(name, options.secrets.at(-1) as string) };
+  const secret = options.secrets.at(-1) as string;
+  return { name, tokenOf: (turn) => tokenFor(turn === 0 ? name : `${name} ${turn}`, secret) };
 }
 
 function signedPart(value: string, marker: OldCookieOptions['marker']): string | undefined {
@@ -104,8 +105,8 @@ function isSigned(sid: string, signature: string, secrets: readonly string[]): b
   return valid;
 }
 
-/** One for each old session, whoever asks, and nobody can make it up who has not the secret. */
-function tokenFor(name: string, secret: string): OldSession['token'] {
+/** One for each old session and turn, whoever asks, and nobody can make it up who has not the secret. */
+function tokenFor(name: string, secret: string): SessionToken {
   const derived = (bytes: number): Uint8Array =>
     createHmac('sha256', secret)
       .update(`nestjs-redis-session ${bytes === TAG_BYTES ? 'tag' : 'token'} ${name}`)

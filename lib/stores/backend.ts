@@ -3,6 +3,7 @@ import type { SessionIndex } from '../core/session-index.js';
 import { TOMBSTONE_MS, type SessionStore } from '../core/store.js';
 import type { OldSessions } from '../core/old-sessions.js';
 import type { SessionLimits } from '../core/limits.js';
+import type { SessionId } from '../core/token.js';
 import { realTimer } from '../core/clock.js';
 import type { AvailabilityLog } from '../redis/availability.js';
 import { createRedisLink, type RedisLinkOptions } from '../redis/link.js';
@@ -113,7 +114,7 @@ export function createBackend(
       ? undefined
       : { memory: memoryStore(settings), lifeMs: copyLifeMs, now: settings.now },
     encryptionKeys,
-    old,
+    old: old && { sessions: old, ended: (id, principal) => linkEnded(id, principal) },
     failed: failures.note,
   });
   const messages = new NodeMessages(sender, {
@@ -131,13 +132,20 @@ export function createBackend(
     messages,
   );
   let isWithRecords = false;
+  const index = new RedisSessionIndex(link.executor, {
+    ...{ keyPrefix, strangeList },
+    isWithRecords: () => isWithRecords,
+    encryptionKeys: encryptionKeys.map((key) => Buffer.from(key, 'base64')),
+  });
+  const linkEnded = (id: SessionId, principal: string | undefined): void => {
+    events.emit({ type: 'destroyed', id });
+    // Where that fails, whoever reads the user's list next finds that the session is not there.
+    for (const name of principal === undefined ? [] : index.namesOf(principal))
+      index.remove(name, [id]).catch(() => undefined);
+  };
   return {
     store,
-    index: new RedisSessionIndex(link.executor, {
-      ...{ keyPrefix, strangeList },
-      isWithRecords: () => isWithRecords,
-      encryptionKeys: encryptionKeys.map((key) => Buffer.from(key, 'base64')),
-    }),
+    index,
     oldSessions: old,
     note: (event) => messages.note(event),
     confirmEnds:

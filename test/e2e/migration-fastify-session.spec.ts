@@ -54,6 +54,20 @@ eachAdapter('moving in from @fastify/session', (adapter) => {
     expect((await seen(comeTo(browser, news[0]))).id).toBe(views[0]?.id);
   });
 
+  it('whoever an old node says that its session belongs to, without a new id, is who it belongs to here', async () => {
+    const [old, node] = [await startOldFastifyApp(store, { maxAgeMs: 600_000 }), await startNew()];
+    const browser = await loggedIn(old, 'ada-1');
+    const [at, atOld] = [comeTo(browser, node), comeTo(browser, old)];
+    const { id } = await seen(at);
+    // Each use there writes the record, and another expiry into it.
+    await seen(atOld);
+    expect(await seen(at)).toMatchObject({ id, principal: 'ada-1' });
+    await atOld.post('/leave');
+    expect((await seen(at)).principal).toBeUndefined();
+    await atOld.post('/become/bob-1');
+    expect((await seen(at)).principal).toBe('bob-1');
+  });
+
   it('a logout is final on both, wherever it is, and what an old node was doing brings nobody back', async () => {
     const gate = new Gate();
     const [old, node] = [await startOldFastifyApp(store, { gate }), await startNew()];

@@ -179,6 +179,127 @@ eachAdapter('moving in from express-session', (adapter) => {
     expect((await seen(comeTo(browser, node))).principal).toBe('bo');
   });
 
+  it('whoever an old node says that its session belongs to, without a new id, is who it belongs to here', async () => {
+    const [old, node, other] = [await startOldApp(store), await startNew(), await startNew()];
+    const sessions = node.app.get(SessionService);
+    const browser = await loggedIn(old, 'ada-1');
+    const [at, atOld] = [comeTo(browser, node), comeTo(browser, old)];
+    const first = await seen(at);
+    expect(first.principal).toBe('ada-1');
+    await at.post('/session', { secret: 'of ada' });
+    const hers = browser.clone();
+    // What else it writes there changes nothing here.
+    await atOld.post('/session', { cart: ['pear'] });
+    expect((await seen(at)).id).toBe(first.id);
+
+    await atOld.post('/leave');
+    const guest = await seen(at);
+    expect(guest.attributes).toEqual({ cart: ['pear'], at: '1970-01-01T00:00:00.000Z' });
+    expect(guest.principal).toBeUndefined();
+    expect(node.events).toContainEqual(expect.objectContaining({ type: 'destroyed', id: first.id }));
+    expect(await sessions.list('ada-1')).toEqual([]);
+
+    await atOld.post('/become/bob-1');
+    const bob = await seen(at);
+    expect(bob).toMatchObject({ principal: 'bob-1', attributes: { cart: ['pear'] } });
+    expect(new Set([first.id, guest.id, bob.id]).size).toBe(3);
+    expect((await seen(comeTo(browser.clone(), other))).id).toBe(bob.id);
+    expect((await sessions.list('bob-1')).map(({ id }) => id)).toEqual([bob.id]);
+
+    // Back to who was there first, at once: a session of its own, and not the one that has ended.
+    await atOld.post('/become/ada-1');
+    const again = await seen(at);
+    expect(again).toMatchObject({ principal: 'ada-1' });
+    expect(again.id).not.toBe(first.id);
+    expect(again.attributes).not.toHaveProperty('secret');
+    // Her first token opens nothing, and neither does the old cookie alone open a second session.
+    const token = hers.cookie('sid');
+    hers.jar.clear('connect.sid');
+    expect(hers.cookie('sid')).toBe(token);
+    expect((await seen(comeTo(hers, node))).principal).toBeUndefined();
+    const alone = await new Browser(node.url).get('/session', {
+      cookie: `connect.sid=${browser.cookie('connect.sid')}`,
+    });
+    expect(alone.json<SessionView>().id).toBe(again.id);
+    await at.post('/logout');
+    expect((await seen(atOld)).principal).toBeUndefined();
+    expect((await seen(at)).principal).toBeUndefined();
+  });
+
+  it('is told by the old cookie alone as well, at once, on each node', async () => {
+    const [old, node, other] = [await startOldApp(store), await startNew(), await startNew()];
+    const browser = await loggedIn(old, 'ada-2');
+    await seen(comeTo(browser.clone(), node));
+    await comeTo(browser, old).post('/become/bob-2');
+    const nodes = [other, node, other, node];
+    const views = await Promise.all(nodes.map((each) => seen(comeTo(browser.clone(), each))));
+    expect(views.filter(({ principal }) => principal === 'ada-2')).toEqual([]);
+    for (const each of nodes) expect((await seen(comeTo(browser.clone(), each))).principal).toBe('bob-2');
+  });
+
+  it('a guest of both who logs in on an old node, without a new id, is logged in here', async () => {
+    const [old, node] = [await startOldApp(store), await startNew()];
+    const browser = new Browser(old);
+    await browser.post('/session', { cart: ['pear'] });
+    const at = comeTo(browser, node);
+    expect((await seen(at)).attributes).toEqual({ cart: ['pear'] });
+    await browser.post('/become/gus');
+    expect((await seen(at)).principal).toBe('gus');
+  });
+
+  it('a guest of both who logs in here stays it, whatever old nodes say, and the logout is one for both', async () => {
+    const [old, node] = [await startOldApp(store), await startNew()];
+    const browser = new Browser(old);
+    await browser.post('/session', { cart: ['pear'] });
+    const at = comeTo(browser, node);
+    await seen(at);
+    await at.post('/login/here');
+    await browser.post('/session', { cart: ['plum'] });
+    expect((await seen(at)).principal).toBe('here');
+    await browser.post('/become/there');
+    expect((await seen(at)).principal).toBe('here');
+    await at.post('/logout');
+    expect((await seen(browser)).principal).toBeUndefined();
+    expect((await seen(at)).principal).toBeUndefined();
+  });
+
+  it('a login here as who it was before is still tied to what old nodes say', async () => {
+    const [old, node] = [await startOldApp(store), await startNew()];
+    const browser = await loggedIn(old, 'same');
+    const at = comeTo(browser, node);
+    await seen(at);
+    await at.post('/login/same');
+    expect((await seen(at)).principal).toBe('same');
+    await comeTo(browser, old).post('/leave');
+    expect((await seen(at)).principal).toBeUndefined();
+  });
+
+  it('asks Redis as much as before for a session that was taken over, and reads a record once', async () => {
+    let reads = 0;
+    const principal = ({ passport }: Record<string, unknown>): string | undefined => {
+      reads += 1;
+      return (passport as { user?: string } | undefined)?.user;
+    };
+    const [old, node] = [
+      await startOldApp(store),
+      await startNew({ migrateFrom: { expressSession: { secrets: OLD_SECRET, principal } } }),
+    ];
+    const at = comeTo(await loggedIn(old, 'cheap'), node);
+    const watch = await watchCommands(redis.port);
+    const asked = async (): Promise<string[]> => {
+      await watch.take();
+      await seen(at);
+      return (await watch.take()).map(({ name }) => name).filter((name) => name !== 'PUBLISH');
+    };
+    // Read, create, load, look at the old one; what follows notes it in the user's list.
+    expect((await asked()).slice(0, 4)).toEqual(['EVALSHA', 'EVALSHA', 'HGETALL', 'EVALSHA']);
+    await seen(at);
+    const before = reads;
+    expect(await asked()).toHaveLength(2);
+    expect(reads).toBe(before);
+    watch.close();
+  });
+
   it('a login here as somebody else ends who was logged in on old nodes, and goes on', async () => {
     const [old, node] = [await startOldApp(store), await startNew()];
     const browser = await loggedIn(old, 'first');
@@ -234,6 +355,29 @@ eachAdapter('moving in from express-session', (adapter) => {
     await store.pexpire(key, 5_000);
     await at.get('/session');
     expect(await store.pttl(key)).toBeGreaterThan(7_200_000);
+  });
+
+  it('the absolute end of ours is not put off by the old cookie, which takes over nothing after it', async () => {
+    const [old, node] = [await startOldApp(store), await startNew({ absoluteTimeoutSeconds: 600 })];
+    const browser = await loggedIn(old, 'absolute');
+    const at = comeTo(browser, node);
+    const { id, expiresAt } = await seen(at);
+    const mark = `moving-${adapter}:session:taken:{sess:${sidIn(browser.cookie('connect.sid') ?? '')}}`;
+    expect(await store.pttl(mark)).toBeGreaterThan(30 * 24 * 60 * 60 * 1000);
+    // It has run out unused, a while before its end: what is taken over again ends when that would have.
+    const [, until] = /^taken 0 (\d+) \d+$/.exec(String(await store.get(mark))) ?? [];
+    expect(Number(until)).toBe(new Date(String(expiresAt)).getTime());
+    const ofOurs = `moving-${adapter}:session:{${id.slice(0, 4)}}${id.slice(4)}`;
+    await store.del(ofOurs);
+    await store.set(mark, `taken 0 ${until} 1`, 'PX', 60_000);
+    const again = await seen(at);
+    expect(again.principal).toBe('absolute');
+    expect(Math.abs(new Date(String(again.expiresAt)).getTime() - Number(until))).toBeLessThan(2_000);
+    // That end has come.
+    await store.del(ofOurs);
+    await store.set(mark, 'taken 0 1 1', 'PX', 60_000);
+    expect((await seen(at)).principal).toBeUndefined();
+    expect(await store.pttl(mark)).toBeGreaterThan(60_000);
   });
 
   it('a session of ours that has run out is taken over again while the old one lives', async () => {
@@ -427,6 +571,9 @@ eachAdapter('moving in from express-session', (adapter) => {
     expect(views.map(({ principal }) => principal)).toEqual(Array(4).fill('sealed'));
     expect(new Set(views.map(({ id }) => id)).size).toBe(1);
     await comeTo(browser, one).get('/session');
+    await comeTo(browser, old).post('/become/unsealed');
+    expect((await seen(comeTo(browser, two))).principal).toBe('unsealed');
+    expect((await seen(comeTo(browser, one))).principal).toBe('unsealed');
     await comeTo(browser, two).post('/logout');
     expect((await seen(comeTo(browser, old))).principal).toBeUndefined();
   });

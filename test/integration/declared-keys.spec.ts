@@ -65,9 +65,9 @@ describe('every key that a script touches', () => {
     const index = new RedisSessionIndex(commands, { keyPrefix: PREFIX, isWithRecords: () => true });
     const old = new RedisOldSessions(commands, {
       keyPrefix: PREFIX,
-      libraries: [{ library: 'express-session', prefix: 'sess:' }],
-      ...{ maxSessionBytes: 1000, idleTimeoutSeconds: 60, now: () => Date.now() },
-    } as never);
+      libraries: [{ library: 'express-session', prefix: 'sess:', honoursExpiry: false }],
+      ...{ maxSessionBytes: 1000, idleTimeoutSeconds: 60 },
+    });
     const watch = await watchCommands(redis.port, { lua: true });
     await Promise.all([useStore(store), useStore(guests)]);
     await client.set(`${PREFIX}{aaaa}${'x'.repeat(43)}`, 'no hash');
@@ -90,8 +90,10 @@ describe('every key that a script touches', () => {
     await index.add('bert', freshId(), { lifeMs: 60_000 });
     await client.set('sess:1', '{"cookie":{}}');
     for (const name of ['express-session 1', 'express-session none']) {
+      const link = { name, turn: 0, wasGuest: true };
       await old.read(name);
-      await old.use(name, 60_000);
+      await old.use(link, { lifeMs: 60_000, until: Date.now() + 60_000 });
+      await old.leave(link);
       await old.end(name);
     }
     await client.set('sess:1', 'written late');

@@ -37,6 +37,9 @@ it('sessions of another library are taken over on a Redis Cluster, whose old and
     const second = new Browser(b.url, first.jar.clone());
     expect(await Promise.all([who(a, first), who(b, second)])).toEqual([`user ${n}`, `user ${n}`]);
     expect(first.cookie('sid')).toBe(second.cookie('sid'));
+    await old.set(key, JSON.stringify({ cookie: {}, passport: { user: `next ${n}` } }), 'EX', 600);
+    expect(await who(a, first)).toBe(`next ${n}`);
+    expect(await who(b, second)).toBe(`next ${n}`);
     await b.visit(second, (session) => session.destroy());
     expect(await old.exists(key)).toBe(0);
     expect(await who(a, first)).toBeUndefined();

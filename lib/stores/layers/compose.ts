@@ -2,7 +2,7 @@ import type { SessionStoreKind } from '../../core/diagnostics.js';
 import type { SessionStore } from '../../core/store.js';
 import type { MemoryStore } from '../memory-store.js';
 import { EncryptedStore } from './encrypted-store.js';
-import { LinkedStore, type LinkedSessions } from './linked-store.js';
+import { LinkedStore, type LinkedSessions, type LinkEnded } from './linked-store.js';
 import { GuestStore, type SharedStore } from './guest-store.js';
 import { KeyRing } from './key-ring.js';
 import { LocalCopies, type LocalCopyRules } from './local-copies.js';
@@ -14,7 +14,7 @@ interface OuterLayers {
   /** Base64, newest first; empty: nothing is encrypted. */
   readonly encryptionKeys: readonly string[];
   /** Sessions of another library that ours take the place of; undefined: there are none. */
-  readonly old?: LinkedSessions | undefined;
+  readonly old?: { readonly sessions: LinkedSessions; readonly ended: LinkEnded } | undefined;
   /** Told of each failure of the store. Must not throw. */
   readonly failed: (error: unknown) => void;
 }
@@ -49,7 +49,7 @@ export function withOuterLayers(
   let store = below;
   if (encryptionKeys.length > 0)
     store = new EncryptedStore(store, new KeyRing(encryptionKeys.map((key) => Buffer.from(key, 'base64'))));
-  if (old !== undefined) store = new LinkedStore(store, old);
+  if (old !== undefined) store = new LinkedStore(store, old.sessions, old.ended);
   // Last, so that failures of each layer are seen, and what an operation takes is all that it takes.
   return new ObservedStore(store, kind, failed);
 }

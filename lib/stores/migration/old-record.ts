@@ -6,8 +6,17 @@ export interface OldRecordRules {
   readonly honoursExpiry: boolean;
   /** Who is logged in, by the record as the library's own nodes see it; undefined: a guest. */
   readonly principal: (session: Record<string, unknown>) => unknown;
-  /** Epoch milliseconds. */
-  readonly now: () => number;
+}
+
+/** When Redis answered, and what it says of the record; times in milliseconds. */
+interface OldReading {
+  /** Epoch. */
+  readonly now: number;
+  /** What is left of its life; negative: it has no expiry. */
+  readonly leftMs: number;
+  /** When the session of ours that it is to have ends whatever happens, where it had one that ran out; 0: nothing is known. */
+  readonly until: number;
+  readonly turn: number;
 }
 
 /** Ten years, which is more than any session of ours may ask for. */
@@ -18,14 +27,17 @@ const MOST_COOKIE_SECONDS = 34_560_000;
 /**
  * Reads a record as connect-redis writes it: JSON with a `cookie` and the application's attributes. Reasons hold nothing of
  * its content.
- * @param leftMs What Redis says is left of its life; negative: it has no expiry.
  */
-export function readOldRecord(text: string, leftMs: number, rules: OldRecordRules): OldOutcome {
+export function readOldRecord(
+  text: string,
+  { now, leftMs, until, turn }: OldReading,
+  rules: OldRecordRules,
+): OldOutcome {
   const session = objectIn(text);
   if (session === undefined) return unreadable('its record is no JSON object');
   const { cookie } = session;
   if (!isObject(cookie)) return unreadable('its record has no cookie');
-  if (rules.honoursExpiry && isOver(cookie['expires'], rules.now())) return { status: 'gone' };
+  if (rules.honoursExpiry && isOver(cookie['expires'], now)) return { status: 'gone' };
   let principal: unknown;
   try {
     principal = rules.principal(session);
@@ -40,13 +52,23 @@ export function readOldRecord(text: string, leftMs: number, rules: OldRecordRule
   const idle = told ?? left;
   return {
     status: 'live',
+    turn,
     record: {
       attributes: new Map(Object.entries(session).filter(([name]) => name !== 'cookie')),
       principal: principal === undefined || principal === null ? undefined : String(principal),
       idleSeconds: idle && Math.min(idle, MOST_SECONDS),
       cookieMaxAge: told && Math.min(told, MOST_COOKIE_SECONDS),
+      ...(until > 0 && { absoluteSeconds: Math.max(1, Math.ceil((until - now) / 1000)) }),
     },
   };
+}
+
+/** Who an old record names; undefined: a guest, or nobody who could be told, as nobody is taken over with such a record. */
+export function principalIn(text: string, { principal }: OldRecordRules): string | undefined {
+  // Its expiry is not looked at: until its own nodes have removed it, the session that took its place lives by its own times.
+  const reading = { now: 0, leftMs: -1, until: 0, turn: 0 };
+  const outcome = readOldRecord(text, reading, { honoursExpiry: false, principal });
+  return outcome.status === 'live' ? outcome.record.principal : undefined;
 }
 
 /** Who is logged in by Passport: what `serializeUser` returned, where that is text or a number. */

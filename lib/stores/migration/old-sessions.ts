@@ -1,10 +1,10 @@
 import { LRUCache } from 'lru-cache';
-import type { OldOutcome, OldSessions } from '../../core/old-sessions.js';
+import type { LinkUse, OldLink, OldOutcome, OldSessions, OldStanding } from '../../core/old-sessions.js';
 import type { RedisExecutor } from '../../redis/executor.js';
 import { tooLate } from '../../redis/failure.js';
 import { SCRIPT_STATUS } from '../../redis/script.js';
-import { passportUser, readOldRecord, type OldRecordRules } from './old-record.js';
-import { END_OLD, READ_OLD, USE_OLD } from './scripts.js';
+import { passportUser, principalIn, readOldRecord, type OldRecordRules } from './old-record.js';
+import { END_OLD, LEAVE_OLD, READ_OLD, USE_OLD } from './scripts.js';
 
 /** Where a library that an application moves away from keeps its sessions, in the same Redis and database. */
 export interface OldLibrary extends Pick<OldRecordRules, 'honoursExpiry'> {
@@ -24,15 +24,21 @@ interface RedisOldSessionsOptions {
   readonly maxSessionBytes: number;
   /** Idle life of our sessions, in seconds. No session that is taken over gets less. */
   readonly idleTimeoutSeconds: number;
-  /** Epoch milliseconds. */
-  readonly now: () => number;
 }
 
-/** For how long a late save by an old node is undone. Each time that one is met, this begins anew. */
+/** What a node has read of an old record. */
+interface KnownRecord {
+  readonly digest: string;
+  readonly principal: string | undefined;
+}
+
+/** For how long an end is known, so that a late save by an old node is undone. Each time that one is met, this begins anew. */
 const END_KNOWN_MS = 30 * 24 * 60 * 60 * 1000;
 /** Factor by which an old record may be larger than one of ours: JSON takes more bytes. */
 const JSON_FACTOR = 2;
 const REMEMBERED = 1000;
+/** Old records of which a node knows whom they name. Others are read again when their sessions are used. */
+const MAX_KNOWN = 10_000;
 
 /** Sessions of another library, in Redis. See docs/migration.md for what makes the takeover one step. */
 export class RedisOldSessions implements OldSessions {
@@ -40,6 +46,8 @@ export class RedisOldSessions implements OldSessions {
   readonly #options: RedisOldSessionsOptions;
   /** Sessions that cannot be taken over, and were reported. */
   readonly #told = new LRUCache<string, true>({ max: REMEMBERED });
+  /** By name. An old record that is still the same is not sent, and not read, a second time. */
+  readonly #known = new LRUCache<string, KnownRecord>({ max: MAX_KNOWN });
 
   constructor(commands: RedisExecutor, options: RedisOldSessionsOptions) {
     this.#commands = commands;
@@ -58,29 +66,29 @@ export class RedisOldSessions implements OldSessions {
   async #read(name: string, endKnownMs: number): Promise<OldOutcome> {
     const place = this.#placeOf(name);
     if (place === undefined) return { status: 'gone' };
-    const { maxSessionBytes, idleTimeoutSeconds, now } = this.#options;
+    const { maxSessionBytes, idleTimeoutSeconds } = this.#options;
     const most = maxSessionBytes * JSON_FACTOR;
     const reply = (await this.#commands.run(READ_OLD, place.keys, [most, endKnownMs])) as unknown[];
     switch (Number(reply[0])) {
       case 0:
         return { status: 'gone' };
       case 2:
-        return { status: 'taken' };
+        return { status: 'taken', turn: Number(reply[1]) };
       case -1:
         return { status: 'unreadable', reason: 'its key holds no text' };
       case -2:
         return { status: 'unreadable', reason: `its record is larger than ${most} bytes` };
     }
-    const { honoursExpiry, principal = passportUser } = place.library;
-    const rules = { honoursExpiry, principal, now };
-    const outcome = readOldRecord((reply[1] as Buffer).toString(), Number(reply[2]), rules);
+    const [leftMs = 0, now = 0, turn = 0, until = 0] = reply.slice(2).map(Number);
+    const text = (reply[1] as Buffer).toString();
+    const outcome = readOldRecord(text, { leftMs, now, turn, until }, rulesOf(place.library));
     if (outcome.status !== 'live') return outcome;
     const { record } = outcome;
     const { idleSeconds, cookieMaxAge } = record;
     // Its life is what the browser was told in its cookie; else what Redis has left of it, and no less than our idle life.
     if (cookieMaxAge !== undefined || idleSeconds === undefined || idleSeconds >= idleTimeoutSeconds)
       return outcome;
-    return { status: 'live', record: { ...record, idleSeconds: idleTimeoutSeconds } };
+    return { ...outcome, record: { ...record, idleSeconds: idleTimeoutSeconds } };
   }
 
   isNews(name: string): boolean {
@@ -90,14 +98,28 @@ export class RedisOldSessions implements OldSessions {
   }
 
   /**
-   * To be called when a session is loaded that took an old one's place. Resolves to false if the old one has ended, and to true
-   * also where the settings no longer name its library.
-   * @param lifeMs How long it is to live from now on; 0: it is only looked at.
+   * To be called when a session is loaded that took an old one's place. Undefined: the settings no longer name its library, so
+   * that nothing is known of the old one.
    */
-  async use(name: string, lifeMs: number): Promise<boolean> {
+  async use({ name, turn }: OldLink, { lifeMs, until }: LinkUse): Promise<OldStanding | undefined> {
     const place = this.#placeOf(name);
-    if (place === undefined) return true;
-    return Number(await this.#commands.run(USE_OLD, place.keys, [Math.round(lifeMs)])) === 1;
+    if (place === undefined) return undefined;
+    let known = this.#known.get(name);
+    const args = [Math.round(lifeMs), turn, until ?? 0, known?.digest ?? '', END_KNOWN_MS];
+    const [stands, text, digest] = (await this.#commands.run(USE_OLD, place.keys, args)) as unknown[];
+    if (Number(stands) !== 1) return { stands: false };
+    if (text !== undefined || known === undefined) {
+      const principal = principalIn(String(text), rulesOf(place.library));
+      known = { digest: String(digest), principal };
+      this.#known.set(name, known);
+    }
+    return { stands: true, principal: known.principal };
+  }
+
+  /** The old record names another user: the session of ours that stands for it is to end, and the next is another. */
+  async leave({ name, turn }: OldLink): Promise<void> {
+    const place = this.#placeOf(name);
+    if (place !== undefined) await this.#commands.run(LEAVE_OLD, place.keys, [turn, END_KNOWN_MS]);
   }
 
   /** Ends an old session on both sides. */
@@ -116,6 +138,10 @@ export class RedisOldSessions implements OldSessions {
     const key = library.prefix + name.slice(at + 1);
     return { library, keys: [key, markOf(this.#options.keyPrefix, key)] };
   }
+}
+
+function rulesOf({ honoursExpiry, principal = passportUser }: OldLibrary): OldRecordRules {
+  return { honoursExpiry, principal };
 }
 
 /** The key of a mark: in the slot of the old key, which its own braces choose or else all of it. */

@@ -45,7 +45,7 @@ async function perform(
   const keys = [key, mark];
   try {
     await commands.run(READ_OLD, keys, [1, 0]);
-    await commands.run(USE_OLD, keys, [0]);
+    await commands.run(USE_OLD, keys, [0, 0, 0, '', MARK_MS]);
     await commands.run(END_OLD, keys, [MARK_MS]);
   } catch (error) {
     if (!isForbidden(error)) return;

@@ -79,6 +79,15 @@ export async function startOldApp(client: Redis, options: OldAppOptions = {}): P
       answer(response, {});
     });
   });
+  // As Passport did before 0.6, and many an application of its own: the session goes on, with somebody else or nobody.
+  app.post('/become/:name', ({ session, params }, response) => {
+    session.passport = { user: params.name };
+    answer(response, {});
+  });
+  app.post('/leave', ({ session }, response) => {
+    delete session.passport;
+    answer(response, {});
+  });
   app.post('/logout', ({ session }, response, next) => {
     session.destroy((error) => (error ? next(error) : answer(response, {})));
   });

@@ -64,6 +64,14 @@ export async function startOldFastifyApp(
     sessionOf(request)['passport'] = { user: request.params.name };
     return {};
   });
+  app.post<{ Params: { name: string } }>('/become/:name', (request) => {
+    sessionOf(request)['passport'] = { user: request.params.name };
+    return {};
+  });
+  app.post('/leave', (request) => {
+    sessionOf(request)['passport'] = undefined;
+    return {};
+  });
   app.post('/logout', async (request) => {
     await sessionOf(request).destroy();
     return {};

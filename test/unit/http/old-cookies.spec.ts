@@ -35,7 +35,7 @@ describe('a cookie of express-session', () => {
 
   it('makes one token, whichever secret signed it, that depends on the last secret, the id and the library', () => {
     const token = (value: string, options = EXPRESS): string | undefined =>
-      oldSessionOf(value, options)?.token;
+      oldSessionOf(value, options)?.tokenOf(0);
     const one = token(express(SID, 'older'));
     expect(one !== undefined && isToken(one)).toBe(true);
     expect(token(express(SID, 'newer'))).toBe(one);
@@ -43,6 +43,13 @@ describe('a cookie of express-session', () => {
     expect(token(express(SID, 'newer'), { ...EXPRESS, secrets: ['newer'] })).not.toBe(one);
     expect(token(express(`${SID}2`, 'older'))).not.toBe(one);
     expect(token(express(SID, 'older'), FASTIFY)).not.toBe(one);
+  });
+
+  it('makes another token each time that its session has gone to another user', () => {
+    const session = oldSessionOf(express(SID, 'older'), EXPRESS);
+    const tokens = [0, 1, 2, 12].map((turn) => session?.tokenOf(turn));
+    expect(new Set(tokens).size).toBe(4);
+    expect(session?.tokenOf(1)).toBe(oldSessionOf(express(SID, 'newer'), EXPRESS)?.tokenOf(1));
   });
 
   it.each([

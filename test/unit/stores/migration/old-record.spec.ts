@@ -1,21 +1,27 @@
 import { describe, expect, it } from '@jest/globals';
 import slotOf from 'cluster-key-slot';
-import { passportUser, readOldRecord } from '../../../../lib/stores/migration/old-record.js';
+import { passportUser, principalIn, readOldRecord } from '../../../../lib/stores/migration/old-record.js';
 import { markOf } from '../../../../lib/stores/migration/old-sessions.js';
 
 const NOW = Date.UTC(2026, 0, 1);
-const RULES = { honoursExpiry: false, principal: passportUser, now: () => NOW };
+const RULES = { honoursExpiry: false, principal: passportUser };
+const READING = { now: NOW, turn: 0, until: 0 };
 const read = (
   value: unknown,
   leftMs = 60_000,
   rules: Partial<typeof RULES> = {},
 ): ReturnType<typeof readOldRecord> =>
-  readOldRecord(typeof value === 'string' ? value : JSON.stringify(value), leftMs, { ...RULES, ...rules });
+  readOldRecord(
+    typeof value === 'string' ? value : JSON.stringify(value),
+    { ...READING, leftMs },
+    { ...RULES, ...rules },
+  );
 
 describe('an old record', () => {
   it('has its attributes without the cookie, who is logged in, and the life that Redis says is left', () => {
     expect(read({ cookie: { originalMaxAge: null }, passport: { user: 7 }, at: 'x' }, 1500)).toEqual({
       status: 'live',
+      turn: 0,
       record: {
         attributes: new Map<string, unknown>([
           ['passport', { user: 7 }],
@@ -61,6 +67,26 @@ describe('an old record', () => {
       });
     },
   );
+
+  it('whose session here has run out has what was left of the absolute life of that', () => {
+    const until = NOW + 90_500;
+    expect(readOldRecord('{"cookie":{}}', { ...READING, leftMs: 1, turn: 3, until }, RULES)).toMatchObject({
+      turn: 3,
+      record: { absoluteSeconds: 91 },
+    });
+  });
+
+  it('names who is logged in there also when it says that it is over, and nobody where that cannot be told', () => {
+    const expires = new Date(0).toISOString();
+    const text = JSON.stringify({ cookie: { expires }, passport: { user: 'ada' } });
+    expect(principalIn(text, { ...RULES, honoursExpiry: true })).toBe('ada');
+    expect(principalIn('{"cookie":{}}', RULES)).toBeUndefined();
+    expect(principalIn('{', RULES)).toBeUndefined();
+    const principal = (): never => {
+      throw new Error('of the application');
+    };
+    expect(principalIn(text, { ...RULES, principal })).toBeUndefined();
+  });
 
   it('has nobody logged in where Passport keeps an object', () => {
     expect(passportUser({ passport: { user: { id: 1 } } })).toBeUndefined();
