@@ -6,7 +6,7 @@ import { allIdle } from './operation-queue.js';
 import { PeekedSession } from './peeked-session.js';
 import type { BroughtSession, SessionHandle } from './state.js';
 import type { LoadOptions, LoadOutcome } from './store.js';
-import type { OldSession } from './old-sessions.js';
+import { linkIn, type OldSession } from './old-sessions.js';
 import { Takeover } from './takeover.js';
 import type { UserSessions } from './user-sessions.js';
 import { idOf, isSessionId, type SessionId, type SessionToken } from './token.js';
@@ -55,7 +55,8 @@ export class SessionManager {
    * a new, empty session, which will have a token of its own. Of two live sessions at once neither is used, since
    * which of them is the user's cannot be told; they are not extended, and end with the next login or logout. Of more
    * than {@link MAX_TOKENS} tokens none is even looked at.
-   * @param old The sessions of another library that the request names, looked at only where its tokens open nothing.
+   * @param old The sessions of another library that the request names, looked at only where its tokens open nothing, or a guest's
+   * session, which gives way to one that names a user.
    */
   open(tokens: readonly SessionToken[], client: ResponseContext, old?: OldCookies): Promise<ManagedSession> {
     return this.openFor(tokens, client, HANDED_OUT, old);
@@ -79,7 +80,7 @@ export class SessionManager {
         session = opened instanceof Promise ? await opened : opened;
       }
       const takeover = this.#takeover;
-      if (old !== undefined && takeover !== undefined && isNobodys(session))
+      if (old !== undefined && takeover !== undefined && givesWay(session))
         session = await this.#openOld(old, session, takeover, client);
     } catch (error) {
       throw opener.failed(error);
@@ -93,16 +94,21 @@ export class SessionManager {
     takeover: Takeover,
     client: ResponseContext,
   ): Promise<ManagedSession> {
+    const isGuests = own.phase === 'stored';
     for (const named of old()) {
       if (named === 'forged') {
         this.#environment.events.emit({ type: 'rejected', reason: 'forged', id: undefined });
         continue;
       }
-      const token = await takeover.tokenFor(named);
+      // The guest's own took its place, and has been told by now whom the old one names.
+      if (own.state.from !== undefined && linkIn(own.state.from).name === named.name) continue;
+      const token = await takeover.tokenFor(named, isGuests);
       if (token === undefined) continue;
       const session = await this.#openOne(token, client);
+      if (isGuests ? session.state.principal === undefined : session.phase === 'new') continue;
       session.offerCookie();
-      if (session.phase !== 'new') return session;
+      if (isGuests) await this.destroyById(own.id);
+      return session;
     }
     return own;
   }
@@ -286,9 +292,9 @@ export class SessionManager {
   }
 }
 
-/** Whether the tokens of a request have opened no session at all. */
-function isNobodys({ phase, state }: ManagedSession): boolean {
-  return phase !== 'stored' && state.rivals.length === 0;
+/** Whether the tokens of a request have opened no session at all, or a guest's. */
+function givesWay(session: ManagedSession): boolean {
+  return session.phase === 'stored' ? !session.isLoggedIn : session.state.rivals.length === 0;
 }
 
 /** Whether the session ended so recently that requests from before may still be under way. */

@@ -83,6 +83,8 @@ export class SessionState implements RefusalListener {
   cookieSentAt: number | undefined;
   /** The store's own mark of the record that was loaded, which goes back to it with each write. */
   mark: LoadedMark | undefined;
+  /** See NewSession.from. */
+  from: string | undefined;
   /** A save was asked for, changed or not. */
   dirty = false;
   /** A new session is stored even if it stays empty: something that was handed out, a CSRF token perhaps, depends on it. */
@@ -195,6 +197,7 @@ export class SessionState implements RefusalListener {
     this.cookieMaxAge = record.cookieMaxAge;
     this.cookieSentAt = record.cookieSentAt;
     this.mark = record.mark;
+    this.from = record.from;
     this.intervalChanged = this.cookieChanged = this.keptChanged = false;
   }
 
@@ -367,7 +370,7 @@ export class SessionState implements RefusalListener {
     this.principal = undefined;
     this.authenticatedAt = undefined;
     this.authenticated = this.intervalChanged = this.dirty = this.mustPersist = this.written = false;
-    this.cookieMaxAge = this.cookieSentAt = this.mark = undefined;
+    this.cookieMaxAge = this.cookieSentAt = this.mark = this.from = undefined;
     this.cookieChanged = this.kept = this.keptChanged = false;
     if (this.cookie?.action === 'set') this.cookie = undefined;
     this.attributes.load(new Map(), codec);

@@ -32,8 +32,9 @@ export class Takeover {
   /**
    * Makes sure that the session which takes the place of an old one is there. Resolves to the token that opens it; undefined: the
    * old session is nobody's.
+   * @param onlyUsers An old session that names nobody is left as it is.
    */
-  async tokenFor(old: OldSession): Promise<SessionToken | undefined> {
+  async tokenFor(old: OldSession, onlyUsers: boolean): Promise<SessionToken | undefined> {
     for (let isAgain = false; ; isAgain = true) {
       const outcome = await this.#old.read(old.name);
       if (outcome.status === 'gone') return undefined;
@@ -42,6 +43,7 @@ export class Takeover {
       const token = old.tokenOf(outcome.turn);
       const id = idOf(token);
       if (outcome.status === 'live') {
+        if (onlyUsers && outcome.record.principal === undefined) return undefined;
         return (await this.#write(id, old.name, outcome)) ? token : undefined;
       }
       // Looking ends it where its old session has come to name somebody else, who has the next turn.

@@ -331,6 +331,46 @@ eachAdapter('moving in from express-session', (adapter) => {
     expect(await seen(at)).toMatchObject({ principal: 'second', attributes: { cart: ['apple'] } });
   });
 
+  it('a guest of ours gives way to who logs in on an old node, and a user of ours does not', async () => {
+    const [old, node] = [await startOldApp(store), await startNew()];
+    const browser = new Browser(node.url);
+    await browser.post('/session', { seenNews: true });
+    const guest = await seen(browser);
+    const atOld = comeTo(browser, old);
+    // An old guest's session changes nothing for a guest of ours.
+    await atOld.post('/session', { cart: ['pear'] });
+    expect(await seen(browser)).toMatchObject({ id: guest.id, attributes: { seenNews: true } });
+    await atOld.post('/login/carl');
+    const straggler = browser.clone();
+    const taken = await seen(browser);
+    expect(taken.principal).toBe('carl');
+    expect(taken.attributes).not.toHaveProperty('seenNews');
+    expect(node.events).toContainEqual(expect.objectContaining({ type: 'destroyed', id: guest.id }));
+    expect((await seen(comeTo(straggler, node))).id).toBe(taken.id);
+    expect((await seen(browser)).id).toBe(taken.id);
+
+    const user = new Browser(node.url);
+    await user.post('/login/ours');
+    await comeTo(user, old).post('/login/carl');
+    expect((await seen(user)).principal).toBe('ours');
+  });
+
+  it('a guest that was taken over gives way as well, and asks nothing more for a cookie that it knows', async () => {
+    const [old, node] = [await startOldApp(store), await startNew()];
+    const browser = new Browser(old);
+    await browser.post('/session', { cart: ['pear'] });
+    const at = comeTo(browser, node);
+    await seen(at);
+    const watch = await watchCommands(redis.port);
+    await seen(at);
+    expect(await watch.take()).toHaveLength(2);
+    watch.close();
+    // A new session beside the old one, which stays: as with a cookie of another path.
+    browser.jar.clear('connect.sid');
+    await browser.post('/login/dora');
+    expect((await seen(at)).principal).toBe('dora');
+  });
+
   it('an end by id, or of all of a user, is one of the old session as well', async () => {
     const [old, node] = [await startOldApp(store), await startNew()];
     const sessions = node.app.get(SessionService);
