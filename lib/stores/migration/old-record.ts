@@ -1,4 +1,5 @@
 import type { OldOutcome } from '../../core/old-sessions.js';
+import { isWellFormed } from '../../core/storable.js';
 
 /** How the records of a library are read. */
 export interface OldRecordRules {
@@ -46,6 +47,9 @@ export function readOldRecord(
   }
   if (!isPrincipal(principal))
     return unreadable(`principal() of migrateFrom returned ${typeof principal} and not text or undefined`);
+  // Others would be stored as the same user.
+  if (typeof principal === 'string' && !isWellFormed(principal))
+    return unreadable('principal() of migrateFrom returned text with a lone surrogate');
   const lifeMs = cookie['originalMaxAge'];
   const told = typeof lifeMs === 'number' && lifeMs > 0 ? Math.ceil(lifeMs / 1000) : undefined;
   const left = leftMs > 0 ? Math.ceil(leftMs / 1000) : undefined;

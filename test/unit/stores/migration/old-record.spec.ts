@@ -59,7 +59,7 @@ describe('an old record', () => {
     },
   );
 
-  it.each([[{ id: 1 }], [true], [''], [Number.NaN]])(
+  it.each([[{ id: 1 }], [true], [''], [Number.NaN], ['ada\ud800']])(
     'is unreadable where principal() answers %p',
     (answer) => {
       expect(read({ cookie: {} }, 1, { principal: () => answer as never })).toMatchObject({
