@@ -74,6 +74,9 @@ const SENTINEL_RETRY_MS = 200;
 /** How often a server that loads its data is asked whether it is done. */
 const LOADING_POLL_MS = 200;
 
+/** Where a cluster changes, a command is sent on twice: to the new owner of a slot, and from there to where its key is yet. */
+const MOST_REDIRECTIONS = 5;
+
 /** Enough for a handshake with TLS. */
 const MIN_REFRESH_MS = 100;
 
@@ -130,7 +133,9 @@ function newClient(options: RedisConnectionOptions, hooks: ClientHooks): RedisCl
       retryDelayOnFailover: 0,
       // ioredis would repeat the command until the cluster is up again, so that requests run into their timeout and are not told why.
       retryDelayOnClusterDown: 0,
-      retryDelayOnTryAgain: 100,
+      // Few and soon: then it is ours to wait, who know for how long somebody does, and why in the end.
+      maxRedirections: MOST_REDIRECTIONS,
+      retryDelayOnTryAgain: 10,
       scaleReads: 'master',
       clusterRetryStrategy: backoff,
       ...(natMap !== undefined && { natMap: typeof natMap === 'function' ? natMap : { ...natMap } }),

@@ -9,6 +9,7 @@ import type { Argument, RedisExecutor } from './executor.js';
 import type { ScanPage, ScanPlace } from './scan.js';
 import {
   isConnectionFailure,
+  isCutShort,
   isOutage,
   isReply,
   isTryAgain,
@@ -136,7 +137,10 @@ export class RedisCommands implements RedisExecutor {
     return this.#limit((turn) => {
       if (script.hasDeadline) return this.#write(script, keys, args, outer ?? turn);
       const rest = [keys.length, ...keys, ...args];
-      return script.tellsTime ? this.#tell(script, keys[0] as string, rest) : this.#evaluate(script, rest);
+      if (script.tellsTime) return this.#tell(script, keys[0] as string, rest);
+      return isCluster(this.client)
+        ? this.#patiently(script, outer ?? turn, () => this.#evaluate(script, rest))
+        : this.#evaluate(script, rest);
     }, keys[0]);
   }
 
@@ -165,7 +169,7 @@ export class RedisCommands implements RedisExecutor {
       const askedAt = performance.now();
       // Asking for the server's time may have taken what the caller had left.
       const left = turn.left - DEADLINE_MARGIN_MS;
-      if (left <= 0) throw noAnswer(this.endpoint, this.timeoutMs);
+      if (left <= 0) throw turn.obstacle ?? noAnswer(this.endpoint, this.timeoutMs);
       try {
         this.#batch();
         const reply = (await this.client.callBuffer(
@@ -185,10 +189,30 @@ export class RedisCommands implements RedisExecutor {
           isKnown = false;
           continue;
         }
-        if (!isTryAgain(error) || turn.left <= TRY_AGAIN_MS) throw error;
-        await sleep(TRY_AGAIN_MS);
+        await this.#beforeNext(script, turn, error);
       }
     }
+  }
+
+  /** Runs a script again as long as somebody waits and a cluster cannot run it, since it moves the slot. */
+  async #patiently<T>(script: Script, turn: Turn, run: () => Promise<T>): Promise<T> {
+    for (;;) {
+      try {
+        return await run();
+      } catch (error) {
+        await this.#beforeNext(script, turn, error);
+      }
+    }
+  }
+
+  /** Resolves when a script may be run again after a refusal; rejects with that where it may not. */
+  async #beforeNext(script: Script, turn: Turn, error: unknown): Promise<void> {
+    const mayPass = isTryAgain(error) || (script.isRepeatable && isCutShort(error));
+    if (!mayPass) throw error;
+    // Told where time runs out: the server does answer.
+    turn.obstacle = error as Error;
+    if (turn.left <= TRY_AGAIN_MS) throw error;
+    await sleep(TRY_AGAIN_MS);
   }
 
   /** Runs a script whose reply is the time. */

@@ -7,6 +7,8 @@ const BEATS = 8;
 export interface Turn {
   /** Milliseconds, of the time that the process could use; 0 once nobody waits any more. */
   readonly left: number;
+  /** Why the work is not done yet, where somebody has said so: told instead of its being late. */
+  obstacle: Error | undefined;
 }
 
 /** Settles as the work does, or rejects with `late()` when that takes too long; the work itself goes on. */
@@ -54,7 +56,7 @@ export class Deadlines {
    */
   limit<T>(begin: (turn: Turn) => Promise<T>, late = this.#late, failed = this.#failed): Promise<T> {
     return new Promise((resolve, reject) => {
-      const due = this.#expect(() => reject(late()));
+      const due = this.#expect(() => reject(due.obstacle === undefined ? late() : failed(due.obstacle)));
       begin(due).then(
         (value) => {
           this.#settle(due);
@@ -125,6 +127,7 @@ class Due implements Turn {
   /** Undefined once settled. */
   reject: (() => void) | undefined;
   next: Due | undefined;
+  obstacle: Error | undefined;
   readonly #time: WakingTime;
 
   constructor(time: WakingTime, milliseconds: number, reject: () => void) {

@@ -87,6 +87,7 @@ export function causeOf(error: unknown): Cause {
   // "All nodes of the cluster failed": why the last of them did says more.
   const { lastNodeError } = error as { lastNodeError?: unknown };
   if (types.isNativeError(lastNodeError)) return causeOf(lastNodeError);
+  if (isTryAgain(error)) return cause('TRYAGAIN');
   if (isReply(error)) return causeOfReply(error.message);
   // What both versions of ioredis say of bytes that are no reply.
   if (error.message.endsWith('. Please report this.')) return cause('NOT_REDIS');
@@ -107,6 +108,8 @@ const IN_SCRIPT = /^ERR Error running script \(call to \w+\): (?:@\w+: ?\d+: )+-
 
 /** Why a server refuses, by its own words. */
 export function causeOfReply(message: string): Cause {
+  if (isCutShortReply(message))
+    return cause('TRYAGAIN', 'a key of its scripts is not there while its slot is moved');
   const inScript = IN_SCRIPT.exec(message)?.[1];
   if (inScript !== undefined) return causeOfReply(inScript);
   if (/max(imum)? number of clients/i.test(message)) return cause('MAXCLIENTS');
@@ -213,6 +216,16 @@ export function tooLate(
 export function isTryAgain(error: unknown): boolean {
   const refusals = /^(?:TRYAGAIN|Too many Cluster redirections\b.*\b(?:TRYAGAIN|MOVED|ASK|NOSCRIPT)) /;
   return types.isNativeError(error) && refusals.test(error.message);
+}
+
+/** Whether a script was refused in the middle: a key that it had deleted, or not found, counts as moved away. */
+export function isCutShort(error: unknown): boolean {
+  return isReply(error) && isCutShortReply((error as Error).message);
+}
+
+/** In the words of Redis 6.2 and of 7, and of Valkey. */
+function isCutShortReply(message: string): boolean {
+  return message.includes('attempted to access a non local key in a cluster node');
 }
 
 /** Whether this is Redis's own word, in both versions of ioredis. */

@@ -29,6 +29,9 @@ export class InjectedClient extends RedisCommands implements RedisLink {
   }
 }
 
+/** For how long a client may try again by itself what a cluster cannot run while it moves a slot: well within any timeout. */
+const LONGEST_PATIENCE_MS = 100;
+
 /** Options of an ioredis client that a promise of this package depends on. */
 interface ClientOptions {
   readonly enableOfflineQueue?: boolean | undefined;
@@ -36,6 +39,8 @@ interface ClientOptions {
   readonly maxRetriesPerRequest?: number | null | undefined;
   readonly socketTimeout?: number | undefined;
   readonly retryDelayOnFailover?: number | undefined;
+  readonly maxRedirections?: number | undefined;
+  readonly retryDelayOnTryAgain?: number | undefined;
   readonly scaleReads?: unknown;
   readonly reconnectOnError?: unknown;
   readonly redisOptions?: ClientOptions | undefined;
@@ -71,6 +76,12 @@ export function riskyOptions(client: RedisClient): string[] {
   if ('slots' in client && options.retryDelayOnFailover !== 0) {
     risks.push(
       'retryDelayOnFailover: 0, or a write whose connection broke is sent again and may be applied twice',
+    );
+  }
+  const { maxRedirections = 16, retryDelayOnTryAgain = 100 } = options;
+  if ('slots' in client && maxRedirections * retryDelayOnTryAgain > LONGEST_PATIENCE_MS) {
+    risks.push(
+      'maxRedirections: 5 and retryDelayOnTryAgain: 10, or a slot that is being moved looks like a server that does not answer',
     );
   }
   if ('slots' in client && options.scaleReads !== 'master') {

@@ -8,6 +8,8 @@ export interface Script {
   readonly hasDeadline: boolean;
   /** Whether its reply is the time of the server that ran it, in epoch milliseconds. */
   readonly tellsTime: boolean;
+  /** Whether a run that was refused in the middle may be followed by another one, which then does the rest. */
+  readonly isRepeatable: boolean;
 }
 
 /** How the reply of a script with a deadline begins; the server's time follows on `written` and `late`. */
@@ -21,8 +23,12 @@ export const SCRIPT_STATUS = {
   limit: -5,
 } as const;
 
-export function scriptOf(lua: string, { hasDeadline = false, tellsTime = false } = {}): Script {
-  return { lua, sha1: createHash('sha1').update(lua).digest('hex'), hasDeadline, tellsTime };
+export function scriptOf(
+  lua: string,
+  { hasDeadline = false, tellsTime = false, isRepeatable = false } = {},
+): Script {
+  const sha1 = createHash('sha1').update(lua).digest('hex');
+  return { lua, sha1, hasDeadline, tellsTime, isRepeatable };
 }
 
 /** The first lines of a script that needs the time: `now` as a number and `this` as text, in epoch milliseconds. */

@@ -164,5 +164,5 @@ it('sends nothing once it is closed', async () => {
 });
 
 function never(): Script {
-  return { lua: '', sha1: '', hasDeadline: false, tellsTime: false };
+  return { lua: '', sha1: '', hasDeadline: false, tellsTime: false, isRepeatable: false };
 }

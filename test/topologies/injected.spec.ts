@@ -82,7 +82,8 @@ describe('an injected client', () => {
     const ofCluster = riskyOptions(
       owned(new Cluster([node()], { lazyConnect: true, scaleReads: 'slave' })),
     ).join();
-    for (const option of ['scaleReads', 'retryDelayOnFailover']) expect(ofCluster).toContain(option);
+    for (const option of ['scaleReads', 'retryDelayOnFailover', 'retryDelayOnTryAgain'])
+      expect(ofCluster).toContain(option);
     expect(ofCluster).not.toContain('enableOfflineQueue');
     const hasty = new Cluster([node()], { lazyConnect: true, enableOfflineQueue: false });
     expect(riskyOptions(owned(hasty)).join()).toContain('enableOfflineQueue: true');
@@ -102,6 +103,8 @@ describe('an injected client', () => {
     const ofCluster = new Cluster([node()], {
       lazyConnect,
       retryDelayOnFailover: 0,
+      maxRedirections: 5,
+      retryDelayOnTryAgain: 10,
       redisOptions,
     });
     expect(riskyOptions(owned(ofCluster))).toEqual([]);

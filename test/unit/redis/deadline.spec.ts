@@ -42,6 +42,19 @@ describe('deadlines', () => {
     await expect(late).rejects.toThrow('late');
   });
 
+  it('reject late work with what it has met, where it says so', async () => {
+    const due = new Deadlines(
+      1,
+      () => new Error('late'),
+      (error) => new Error(`failed: ${String(error)}`),
+    );
+    const work = due.limit((turn) => {
+      turn.obstacle = new Error('a slot is moved');
+      return never;
+    });
+    await expect(work).rejects.toThrow('failed: Error: a slot is moved');
+  });
+
   it('tell the work how long somebody waits for it, and that nobody does any more', async () => {
     const due = deadlines(40);
     let given: Turn | undefined;

@@ -4,6 +4,7 @@ import {
   causeOf,
   causeOfReply,
   isOutage,
+  isCutShort,
   isTryAgain,
   storeUnavailable,
   unavailable,
@@ -22,6 +23,29 @@ it.each([
 ])('%s asks for patience: %p', (message, expected) => {
   expect(isTryAgain(new Error(message))).toBe(expected);
 });
+
+const refused = (message: string): Error => Object.assign(new Error(message), { name: 'ReplyError' });
+
+it.each([
+  'ERR Script attempted to access a non local key in a cluster node script: 1f, on @user_script:4.',
+  'ERR Error running script (call to f_1f): @user_script:4: @user_script: 4: Lua script attempted to access a non local key in a cluster node',
+])(
+  'a script that was refused in the middle, "%s", is told from one that was not begun, and is no outage',
+  (message) => {
+    expect([isCutShort(refused(message)), isTryAgain(refused(message))]).toEqual([true, false]);
+    const error = storeUnavailable(refused(message), { address: 'r:1', via: 'cluster' });
+    expect(error).toMatchObject({ reason: 'TRYAGAIN', message: expect.not.stringContaining('1f') });
+    expect(isOutage(error)).toBe(false);
+  },
+);
+
+it.each(['TRYAGAIN Multiple keys request', 'MOVED 866 127.0.0.1:7001', 'NOSCRIPT No matching script.'])(
+  'whichever refusal ioredis heard last, here %s: the slot is being moved',
+  (last) => {
+    const error = new Error(`Too many Cluster redirections. Last error: ReplyError: ${last}`);
+    expect(causeOf(error).reason).toBe('TRYAGAIN');
+  },
+);
 
 const coded = (code: string): Error => Object.assign(new Error('text of the system'), { code });
 
