@@ -165,21 +165,26 @@ return {1, now, all}
 );
 
 /**
- * Removes entries that were added so long ago. Works on a full Redis.
+ * Removes entries that were added so long ago. Works on a full Redis. It touches the list for the last time where that may be gone
+ * afterwards: while a cluster moves the slot, it refuses to look at a key that is missing.
  * KEYS list · ARGV deadline, least age in ms, ids.
  * Reply: {1, now}; {-3, now}: too late.
  */
 export const REMOVE_ENTRIES = scriptOf(
   `${UNLESS_LATE}
+local old, seen = {}, {}
 for i = 3, #ARGV do
-  local value = redis.call('HMGET', key, ARGV[i])[1]
-  if value then
-    local added = string.match(value, ${ADDED}) or 0
-    if now - added >= tonumber(ARGV[2]) then redis.call('HDEL', key, ARGV[i]) end
-  end
+  local id = ARGV[i]
+  local value = not seen[id] and redis.call('HMGET', key, id)[1]
+  seen[id] = true
+  if value and now - (string.match(value, ${ADDED}) or 0) >= tonumber(ARGV[2]) then old[#old + 1] = id end
 end
-local left = redis.call('HLEN', key)
-if left == 1 and redis.call('HMGET', key, '@prune')[1] then redis.call('DEL', key) end
+local left = redis.call('HLEN', key) - #old
+if left == 1 and redis.call('HMGET', key, '@prune')[1] then
+  redis.call('DEL', key)
+else
+  for i = 1, #old, 1000 do redis.call('HDEL', key, unpack(old, i, math.min(i + 999, #old))) end
+end
 return {1, now}
 `,
   { hasDeadline: true },

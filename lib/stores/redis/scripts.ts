@@ -290,20 +290,23 @@ ${written('key')}
 
 /**
  * Removes a session, and where it was renewed meanwhile, what it became, under whichever id, and leaves a tombstone of each.
- * Works on a full Redis, since what is removed comes first. A tombstone that is there already stays for as long as it would
+ * Works on a full Redis, since a removal comes first, if only of a field that a record does not have. A tombstone that is there already stays for as long as it would
  * have, so that nobody keeps one alive by logging out again, but leads nowhere any more. A late end would take with it the
  * login that followed the refused one, so it has a deadline like any write.
  *
  * All of it is one step, or nothing is done: where a tombstone leads to an id whose key is none of KEYS, the reply names it,
  * and the caller asks again with that key as well. A caller that dies in between has ended nothing, and the tombstone
- * still leads to the session, so that the next try finds it.
+ * still leads to the session, so that the next try finds it. The record becomes its tombstone without being deleted: a cluster that
+ * moves the slot takes a key that is missing to be moved already, and refuses to touch it. Only what is no record is deleted, and
+ * what a script was refused in the middle then does when it runs again, on the other node.
  * KEYS record, then where its tombstones lead to as far as the caller knows · ARGV deadline, what a key begins with before the
  * tag, life of a tombstone in ms, the same where nodes may hold copies in memory, which is where an unknown id gets one too
  * (0: no node does), life of the tombstone of any unknown id (0: none), 1 to follow logins or 0, what is told of it.
  * Reply: {1, now, what was found}: 1: removed, 2: removed under another id, -1: it had ended before, 0: there was none;
  * or {1, now, 0, id, n}: nothing is done yet, since the n-th of the keys leads to that id; or {-3, now}: too late.
  */
-export const DESTROY = script(`${TELLING}
+export const DESTROY = script(
+  `${TELLING}
 local found, reply = {}, 0
 for i, key in ipairs(KEYS) do
   local f = redis.pcall('HMGET', key, '@v', '@ended', '@next', '@follow')
@@ -321,19 +324,29 @@ for i, f in ipairs(found) do
     if f[3] then redis.call('HDEL', key, '@next', '@follow') end
     if reply == 0 then reply = -1 end
   else
-    redis.call('DEL', key)
     local life = f[1] and tonumber(ARGV[3]) or tonumber(ARGV[5])
     if f[1] then reply = reply == -1 and 2 or 1 end
     if not f[1] or string.sub(f[1], -2) == ' 1' then life = math.max(life, ARGV[4]) end
-    if life > 0 then
+    if f[1] then
+      redis.call('HDEL', key, '@next')
       redis.call('HSET', key, '@ended', this)
-      redis.call('PEXPIRE', key, life)
+      local all, names = redis.call('HGETALL', key), {}
+      for j = 1, #all, 2 do
+        if all[j] ~= '@ended' then names[#names + 1] = all[j] end
+      end
+      for j = 1, #names, 1000 do redis.call('HDEL', key, unpack(names, j, math.min(j + 999, #names))) end
+    else
+      redis.call('DEL', key)
+      if life > 0 then redis.call('HSET', key, '@ended', this) end
     end
+    if life > 0 then redis.call('PEXPIRE', key, life) end
     if f[1] then ${tell('ARGV[7]', idOf('key'))} end
   end
 end
 return {1, now, reply}
-`);
+`,
+  { isRepeatable: true },
+);
 
 /**
  * Tells the other nodes something that changes nothing here.
@@ -363,6 +376,6 @@ redis.call('PEXPIRE', aside, ARGV[1])
 return 1
 `);
 
-export function script(lua: string): Script {
-  return scriptOf(lua, { hasDeadline: lua.includes(IN_TIME) });
+export function script(lua: string, { isRepeatable = false } = {}): Script {
+  return scriptOf(lua, { hasDeadline: lua.includes(IN_TIME), isRepeatable });
 }
