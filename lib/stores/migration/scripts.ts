@@ -81,7 +81,8 @@ return 1
 `);
 
 /**
- * Ends an old session, for nodes of before and for ours. Works on a full Redis, since what is removed comes first.
+ * Ends an old session, for nodes of before and for ours. Our mark comes first, so that a refusal in the middle loses no end. Works on a
+ * full Redis, where the first write may be none that asks for room.
  * ARGV deadline, life of the mark in ms.
  * Reply: {1, now}; {-3, now}: too late, and nothing is done.
  */
@@ -89,9 +90,10 @@ export const END_OLD = scriptOf(
   `${NOW}
 if now > tonumber(ARGV[1]) then return {-3, now} end
 local life = math.max(redis.call('PTTL', KEYS[1]), tonumber(ARGV[2]))
-redis.call('DEL', KEYS[1])
+redis.call('PEXPIRE', KEYS[2], string.format('%d', life))
 redis.call('SET', KEYS[2], 'ended', 'PX', string.format('%d', life))
+redis.call('DEL', KEYS[1])
 return {1, now}
 `,
-  { hasDeadline: true },
+  { hasDeadline: true, isRepeatable: true },
 );

@@ -223,7 +223,7 @@ export const RENEW = script(renewal());
  * The same, and in one step the entry in the list of the user, in a slot of its own: see CREATE_LISTED.
  * KEYS old record, new record, list · ARGV deadline, life of the entry in ms, device, which entry it replaces (see jointEntry), then
  * those of RENEW from the touch interval on.
- * Reply: that of RENEW. Where it refuses, the list is as it was; where the record's life is over at once, {0}, the entry stays.
+ * Reply: that of RENEW. Where it refuses, the list is as it was.
  */
 export const RENEW_LISTED = script(
   renewal(
@@ -232,7 +232,11 @@ export const RENEW_LISTED = script(
   ),
 );
 
-/** @param first Takes arguments out that are in front of its own. @param also What is done once it is sure that it will be. */
+/**
+ * Each command that it needs is run before the record moves, to no effect, so that one which a server has no room for, or no longer
+ * lets this user run, leaves the session where it was.
+ * @param first Takes arguments out that are in front of its own. @param also What is done once it is sure that it will be.
+ */
 function renewal(first = '', also = ''): string {
   return `${IN_TIME}
 ${first}${REST_OF_TELLING}
@@ -254,14 +258,23 @@ if ARGV[10] ~= '' then
   info = string.format('%s %.0f %s ', created, now, codec) .. ARGV[10]
   till = ARGV[11] == '0' and '0' or string.format('%.0f', now + ARGV[11] * 1000)
 end
+local ttl${TTL}
+redis.call('HSET', old, '@used', this)
+if ttl <= 0 then
+  redis.call('DEL', old)
+  return {0}
+end
+redis.call('PEXPIRE', old, string.format('%d', ttl))
+${also === '' ? '' : "redis.call('RENAME', old, old)"}
+if ${also === '' ? '' : "how ~= '' or "}#ARGV > 12 + ARGV[12] * 2 then redis.call('HDEL', old, '@next') end
 ${also}
-${change('old', `'@v', ${putTogether('new')}, '@info', info, '@used', this, ${SIZE_PAIR}`, 13, 'ARGV[12]')}
 redis.call('RENAME', old, new)
+${change('new', `'@v', ${putTogether('new')}, '@info', info, ${SIZE_PAIR}`, 13, 'ARGV[12]')}
 redis.call('HSET', old, '@ended', this, '@next', ${idOf('new')})
 if ARGV[10] == '' then redis.call('HSET', old, '@follow', ARGV[9] == '0' and 0 or now + ARGV[9]) end
 redis.call('PEXPIRE', old, life)
 ${tell("(ARGV[10] == '' and 'regenerated' or 'authenticated')", idOf('new'), idOf('old'), 'ARGV[10]')}
-${written('new')}
+return {1, now, tonumber(till)}
 `;
 }
 
