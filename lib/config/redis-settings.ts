@@ -202,11 +202,13 @@ export class RedisSettings extends Redacted {
    */
   @Setting('STARTUP', oneOf(STARTUPS)) readonly startup: RedisStartup = 'fail';
   /**
-   * How many replicas must have a logout before it is answered; with fewer 503. Not on a cluster. Default: 0.
+   * How many replicas must have a logout before it is answered; with fewer 503. It outlives any failover only if that is all
+   * of them. Not on a cluster. Default: 0.
    *
    * So that a failover does not bring a session back: where fewer confirm its end within most of `timeoutMs`, `destroy()`
    * rejects with SessionStoreUnavailableError, the request is told 503 and keeps its cookie, and the logout can be tried
-   * again. Takes a connection of its own. 0: the master's answer is enough.
+   * again. Where it is less than all, a replica that did not confirm may be promoted, and for about a second of a planned failover
+   * the others still confirm to the old master what is lost with it. Takes a connection of its own. 0: the master's answer is enough.
    * @see docs/reliability.md#a-logout-that-outlives-a-failover, A logout that outlives a failover
    */
   @Setting('LOGOUT_CONFIRMED_BY_REPLICAS', integer(0, 100)) readonly logoutConfirmedByReplicas: number = 0;

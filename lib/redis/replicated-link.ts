@@ -61,10 +61,14 @@ export function createReplicatedLink(
       const role = await usual.call('ROLE').catch(() => undefined);
       if (!Array.isArray(role) || String(role[0]) !== 'master' || !Array.isArray(role[2])) return undefined;
       const there = role[2].length;
-      return there >= replicas
-        ? undefined
-        : `REDIS_SESSION_LOGOUT_CONFIRMED_BY_REPLICAS is ${replicas} and Redis at ${endpoint.address} has ${there} replicas: ` +
-            'every logout will be told 503 until there are more.';
+      const facts = `REDIS_SESSION_LOGOUT_CONFIRMED_BY_REPLICAS is ${replicas} and Redis at ${endpoint.address} has ${there} replicas: `;
+      if (there < replicas) return `${facts}every logout will be told 503 until there are more.`;
+      if (there > replicas)
+        return (
+          `${facts}a failover to one that has not confirmed a logout brings the session back, a planned one those of about a ` +
+          `second. It outlives any failover only with ${there}.`
+        );
+      return undefined;
     },
     close: async () => {
       executor.close();

@@ -118,6 +118,22 @@ eachAdapter('a logout that a replica must confirm', (adapter) => {
     expect(await recordCount(admin)).toBe(0);
   });
 
+  it('is warned of at boot where a replica that has not confirmed it may become the master', async () => {
+    const { master, admin } = await start();
+    await startRedis({ args: ['--replicaof', '127.0.0.1', String(master.port)] });
+    await eventually('both replicas are there', async () =>
+      ((await admin.call('ROLE')) as [string, number, unknown[]])[2].length === 2 ? true : undefined,
+    );
+    const [one, both] = [new LogSink(), new LogSink()];
+    await application({ port: master.port }, one);
+    await application({ port: master.port, logoutConfirmedByReplicas: 2 }, both);
+    const warning = expect.stringMatching(
+      /CONFIRMED_BY_REPLICAS is 1 and .* has 2 replicas: a failover .* outlives any failover only with 2\./,
+    );
+    expect(one.messages('warn')).toContainEqual(warning);
+    expect(both.messages('warn').join()).not.toContain('CONFIRMED_BY_REPLICAS');
+  });
+
   it('is warned of at boot where there is no replica, and told 503 with the reason in the log', async () => {
     const master = await startRedis();
     const log = new LogSink();
