@@ -61,6 +61,8 @@ export class Deferral {
   /** The response had ended when the session was last asked what there is to write: it is not asked again. */
   #final = false;
   #askedAgain = false;
+  /** The client has left before the response had ended. */
+  #isAlone = false;
 
   constructor(hooks: DeferralHooks, outletTo: (deferral: Deferral) => Outlet) {
     this.hooks = hooks;
@@ -113,6 +115,7 @@ export class Deferral {
 
   /** The response is about to end. @returns Whether what still leaves has to wait. */
   end(): boolean {
+    if (this.#isAlone) this.left(true);
     if (this.#final || this.#state !== 'released') return false;
     this.#final = true;
     const pending = this.hooks.owedLate();
@@ -121,11 +124,18 @@ export class Deferral {
     return true;
   }
 
-  /** The client has left in the middle of a stream. What has changed is written, and nothing waits for that. */
-  left(): void {
-    if (this.#final) return;
-    this.#final = true;
+  /**
+   * The client has left. What has changed is written, and nothing waits for that. Its handler may go on: what it changes up to the end of
+   * the response is written then, and where that has no end, as with an event stream, what is cleaned up because of the close.
+   * @param whole Whether the response has ended.
+   */
+  left(whole: boolean): void {
+    if (this.#final || (this.#isAlone && !whole)) return;
+    this.#final = whole;
+    this.#isAlone = true;
     void this.hooks.owedLate();
+    // Some listen for the close of the response or of its connection, others for that of the request, which comes later.
+    if (!whole) setImmediate(() => void (this.#final || this.hooks.owedLate()));
   }
 
   #owed(): Promise<void> | undefined {
@@ -157,7 +167,7 @@ export class Deferral {
 
   #saved(): void {
     // A handler that has begun its response may have changed the session since. Asked once only: a job may go on for ever.
-    const more = this.#final || this.#askedAgain ? undefined : this.#owed();
+    const more = this.#final || this.#askedAgain || this.#isAlone ? undefined : this.#owed();
     this.#askedAgain = true;
     this.#final ||= this.#outlet.ended;
     if (more !== undefined) return this.#wait(more);

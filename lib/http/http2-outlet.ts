@@ -143,12 +143,12 @@ export class Http2Outlet implements Outlet {
 
   #goesOn(): void {
     this.#begun = true;
-    if (!this.#ending) this.#response.once('close', () => this.ended || this.#deferral.left());
+    if (!this.#ending) this.#response.once('close', () => this.ended || this.#deferral.left(false));
   }
 
   #end(end: End, args: unknown[]): Http2ServerResponse {
     // To a client that has left Node sends nothing, so that nothing would ask.
-    if (this.#stream.destroyed) this.#deferral.left();
+    if (this.#stream.destroyed) this.#deferral.left(true);
     else if (this.#begun && !this.ended && this.#deferral.end()) this.#hold();
     this.#ending = true;
     try {

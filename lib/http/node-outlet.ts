@@ -58,7 +58,7 @@ export class NodeOutlet implements Outlet, PatchedMethods {
     if (this.#state === 'replaced') return this.#node.send(['', 'latin1', args[2]]);
     if (this.#state !== 'open' || this.#response._header === null) return this.#node.send(args);
     if (this.#isGone) {
-      this.#deferral.left();
+      this.#deferral.left(this.#ending);
       return this.#node.send(args);
     }
     const waits = this.#deferral.begin(this.#ending);
@@ -78,7 +78,7 @@ export class NodeOutlet implements Outlet, PatchedMethods {
   end(args: EndArguments): ServerResponse {
     const response = this.#response;
     // To a client that has left Node sends nothing, so that nothing would ask.
-    if (this.#state === 'open' && response.destroyed && this.#isGone) this.#deferral.left();
+    if (this.#state === 'open' && response.destroyed && this.#isGone) this.#deferral.left(true);
     if (this.#state === 'begun' && !response.finished && this.#deferral.end()) this.#hold();
     this.#ending = true;
     try {
@@ -183,7 +183,7 @@ export class NodeOutlet implements Outlet, PatchedMethods {
   #begin(): void {
     this.#state = 'begun';
     if (this.#ending) return;
-    this.#response.once('close', () => this.#response.finished || this.#deferral.left());
+    this.#response.once('close', () => this.#response.finished || this.#deferral.left(false));
   }
 
   #hold(): void {

@@ -9,7 +9,7 @@ import {
 } from '@nestjs/common';
 import { HttpAdapterHost } from '@nestjs/core';
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
-import { setTimeout as delay } from 'node:timers/promises';
+import { setImmediate as nextTurn, setTimeout as delay } from 'node:timers/promises';
 import { bannerLines, successLine } from '../config/banner.js';
 import type { SessionSettings } from '../config/settings.js';
 import { within } from '../redis/deadline.js';
@@ -104,6 +104,8 @@ export class SessionLifecycle
   async onApplicationShutdown(): Promise<void> {
     this.#stopped = true;
     await this.#drain?.end();
+    // Of a stream that was broken off, what was cleaned up at its close is looked at in the turn after that.
+    await nextTurn();
     await this.#unfinished();
     unregisterService(this.#service);
     this.#events.close();

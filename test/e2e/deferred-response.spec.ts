@@ -17,7 +17,7 @@ import { type IncomingMessage, type Server, type ServerResponse } from 'node:htt
 import { connect } from 'node:net';
 import { text } from 'node:stream/consumers';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { concat, of, throwError, type Observable } from 'rxjs';
+import { concat, finalize, NEVER, of, startWith, throwError, type Observable } from 'rxjs';
 import { eachAdapter, type TestApplication } from '../support/apps.js';
 import { watchCommands, type CommandWatch } from '../support/commands.js';
 import { Browser } from '../support/cookie-jar.js';
@@ -107,6 +107,31 @@ function controllerFor(scene: Scene): new () => object {
       session.other = 'during';
     }
 
+    @Get('stream-on')
+    async streamOn(@Session() session: AnySession, @Res() reply: AnyReply): Promise<void> {
+      const raw = rawOf(reply);
+      raw.on('close', () => (scene.closed = true));
+      raw.write('first');
+      await scene.gate.pass();
+      session.other = 'after';
+      raw.end('last');
+    }
+
+    @Get('stream-closed')
+    streamClosed(@Session() session: AnySession, @Req() request: AnyRequest, @Res() reply: AnyReply): void {
+      const raw = 'raw' in request ? request.raw : request;
+      raw.on('close', () => (session.other = 'cleaned up'));
+      rawOf(reply).write('first');
+    }
+
+    @Sse('endless')
+    endless(@Session() session: AnySession): Observable<MessageEvent> {
+      return NEVER.pipe(
+        startWith({ data: 'first' }),
+        finalize(() => (session.other = 'cleaned up')),
+      );
+    }
+
     @Get('slow')
     async slow(@Session() session: AnySession, @Req() request: AnyRequest): Promise<string> {
       const raw = 'raw' in request ? request.raw : request;
@@ -154,6 +179,16 @@ eachAdapter('the deferred response', (adapter) => {
     };
     const closed = (): Promise<true> =>
       eventually('the server sees the client go', () => scene.closed || undefined);
+    /** Asks for a stream, and leaves once its beginning has come. */
+    const leave = async (browser: Browser, path: string): Promise<void> => {
+      const arrival = new Gate();
+      const abort = new AbortController();
+      const request = browser.get(path, { signal: abort.signal, onData: () => void arrival.pass() });
+      request.catch(() => undefined);
+      await arrival.arrivals(1);
+      abort.abort();
+      await expect(request).rejects.toThrow();
+    };
     const stored = (id: string, name: 'value' | 'other', value: unknown): Promise<true> =>
       eventually(`${name} is ${String(value)}`, async () => {
         const session = await site.sessions.open<{ value?: unknown; other?: unknown }>(id);
@@ -239,6 +274,24 @@ eachAdapter('the deferred response', (adapter) => {
         await expect(request).rejects.toThrow();
         await closed();
         await stored(id, 'other', 'during');
+      });
+
+      it.each([
+        ['what its handler changes before it ends it', '/stream-on', 'after'],
+        ['what is cleaned up when its request closes', '/stream-closed', 'cleaned up'],
+        ['what is cleaned up when server-sent events close', '/endless', 'cleaned up'],
+      ])('in the middle of a stream: %s is saved, once', async (_what, path, value) => {
+        const browser = await start();
+        const { result: id } = await site.visit(browser, (session) => session.id);
+        await watch.take();
+        await leave(browser, path);
+        if (path === '/stream-on') {
+          await closed();
+          scene.gate.open();
+        }
+        await stored(id, 'other', value);
+        expect(await takeWrites(watch)).toHaveLength(1);
+        expect(site.log.messages('error')).toEqual([]);
       });
     });
 

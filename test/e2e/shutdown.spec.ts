@@ -4,7 +4,7 @@ import { Session, SessionStoreUnavailableError } from 'nestjs-redis-session';
 import { once } from 'node:events';
 import { Agent, request, type IncomingMessage } from 'node:http';
 import { connect } from 'node:net';
-import { Subject, tap, type Observable } from 'rxjs';
+import { finalize, Subject, tap, type Observable } from 'rxjs';
 import { eachAdapter, type Adapter, type StartedApp } from '../support/apps.js';
 import { onCleanup } from '../support/cleanup.js';
 import { Browser } from '../support/cookie-jar.js';
@@ -126,7 +126,10 @@ eachAdapter('an application that is closed', (adapter) => {
     @Controller()
     class Streams {
       @Sse('events') events(@Session() session: AnySession): Observable<MessageEvent> {
-        return events.pipe(tap(() => (session.value = 'seen')));
+        return events.pipe(
+          tap(() => (session.value = 'seen')),
+          finalize(() => (session['ended'] = true)),
+        );
       }
     }
     const { node, peer } = await start(adapter, redis, [Streams]);
@@ -143,7 +146,7 @@ eachAdapter('an application that is closed', (adapter) => {
     await node.close();
     await broken;
     expect(events.observed).toBe(false);
-    expect({ ...(await peer.sessions.open(id)) }).toEqual({ value: 'seen' });
+    expect({ ...(await peer.sessions.open(id)) }).toEqual({ value: 'seen', ended: true });
   });
 
   it('waits for what jobs have begun, before Redis is closed', async () => {

@@ -97,7 +97,7 @@ describe('a deferral', () => {
     expect(deferral.end()).toBe(false);
     outlet.ended = true;
     await turn();
-    deferral.left();
+    deferral.left(false);
     expect(told).toEqual(['owed?', 'owed?', 'release']);
   });
 
@@ -108,13 +108,49 @@ describe('a deferral', () => {
     expect(told).toEqual(['owed late?']);
   });
 
-  it('a client that leaves is an end, once', () => {
+  it('a client that leaves in the middle is asked for at once, in the turn after the close, and never again', async () => {
     const { told, deferral } = fixture(() => undefined);
     deferral.begin(false);
-    deferral.left();
-    deferral.left();
-    expect(deferral.end()).toBe(false);
+    deferral.left(false);
+    deferral.left(false);
     expect(told).toEqual(['owed?', 'owed late?']);
+    for (let n = 0; n < 3; n += 1) await turn();
+    expect(told).toEqual(['owed?', 'owed late?', 'owed late?']);
+  });
+
+  it.each(['at once', 'a turn later'])(
+    'after its client has left an end that comes %s is asked for once more, and nothing waits',
+    async (when) => {
+      const { told, deferral } = fixture(() => undefined, { owedLate: () => Promise.resolve() });
+      deferral.begin(false);
+      deferral.left(false);
+      if (when !== 'at once') await turn();
+      const before = told.length;
+      expect(deferral.end()).toBe(false);
+      expect(deferral.end()).toBe(false);
+      deferral.left(false);
+      await turn();
+      expect(told.slice(before)).toEqual(['owed late?']);
+      expect(deferral.released).toBe(true);
+    },
+  );
+
+  it('one that still waits when its client leaves is asked for at its end as well', async () => {
+    const { told, deferral } = fixture(() => Promise.resolve());
+    deferral.begin(false);
+    deferral.left(false);
+    expect(deferral.end()).toBe(false);
+    await turn();
+    expect(told).toEqual(['owed?', 'owed late?', 'owed late?', 'release']);
+  });
+
+  it('one that never began and whose client has left is asked for at its end, once', async () => {
+    const { told, deferral } = fixture(() => undefined);
+    deferral.left(true);
+    deferral.left(true);
+    expect(deferral.end()).toBe(false);
+    await turn();
+    expect(told).toEqual(['owed late?']);
   });
 
   it.each([
@@ -130,7 +166,7 @@ describe('a deferral', () => {
     expect(deferral.begin(false)).toBe(true);
     await turn();
     expect(deferral.end()).toBe(false);
-    deferral.left();
+    deferral.left(false);
     expect(told).toEqual(['owed?', 'replace 503']);
   });
 
