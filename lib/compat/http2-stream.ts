@@ -16,6 +16,7 @@ export interface StreamMethods {
   _writev(chunks: unknown[], callback: (error?: Error | null) => void): void;
   _final(callback: (error?: Error | null) => void): void;
   _destroy(error: Error | null, callback: (error?: Error | null) => void): void;
+  sendTrailers(headers: object): void;
 }
 
 /** Options of {@link StreamHandle.respond}, lib/internal/http2/core.js: the headers end the stream. */

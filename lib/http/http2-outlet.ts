@@ -36,6 +36,11 @@ export class Http2Outlet implements Outlet {
   /** Closes the stream, as whoever has written to it before was to. */
   #close: (() => void) | undefined;
   #wakeTimer: (() => void) | undefined;
+  /**
+   * Ends of the application's that wait until the answer has ended that took the place of its own: Node closes a stream whose request
+   * nobody has read when that finishes, and listens for that only once it has ended it itself.
+   */
+  #finals: (() => void)[] | undefined;
   #waits = false;
   #ending = false;
   #statusCode: number | undefined;
@@ -81,13 +86,15 @@ export class Http2Outlet implements Outlet {
 
   replace(answer: ErrorAnswer): void {
     const stream = this.#stream;
-    const isAll = this.#head?.isAll === true;
+    const { isAll = false, options = 0 } = this.#head ?? {};
     this.#head = undefined;
     this.#letClose();
     this.#swallow();
     if (stream.destroyed) return;
     if (isAll) this.#takePending()?.run();
-    this.#sendAnswer(isAll && stream.headRequest !== true ? { ...answer, body: '' } : answer, isAll);
+    const sent = isAll && stream.headRequest !== true ? { ...answer, body: '' } : answer;
+    // Node leaves a stream open for trailers until it has been asked for them.
+    this.#sendAnswer(sent, isAll ? EMPTY_PAYLOAD : options);
     forgiveLateWrites(this.#response);
     this.#response.once('close', () => leadNowhere(this.#response));
     this.#uncorkEnded();
@@ -166,7 +173,11 @@ export class Http2Outlet implements Outlet {
     stream._write = (chunk, encoding, callback) =>
       keep(callback, () => node._write.call(stream, chunk, encoding, callback));
     stream._writev = (chunks, callback) => keep(callback, () => node._writev.call(stream, chunks, callback));
-    stream._final = (callback) => keep(callback, () => node._final.call(stream, callback));
+    stream._final = (callback) =>
+      keep(
+        () => stream._final(callback),
+        () => node._final.call(stream, callback),
+      );
     this.#wakeTimer = restTimer(stream);
     this.#holdOpen();
   }
@@ -205,7 +216,11 @@ export class Http2Outlet implements Outlet {
     const stream = this.#stream;
     stream._write = (_chunk, _encoding, callback) => callback();
     stream._writev = (_chunks, callback) => callback();
-    stream._final = (callback) => callback();
+    stream._final = (callback) => {
+      if (this.#finals === undefined) callback();
+      else this.#finals.push(callback);
+    };
+    stream.sendTrailers = () => methodsOf(stream).sendTrailers.call(stream, {});
   }
 
   /** As Node's `end` does, which came before whoever corked it since. */
@@ -239,8 +254,7 @@ export class Http2Outlet implements Outlet {
     );
   }
 
-  /** @param isAll Nothing follows the headers. */
-  #sendAnswer({ statusCode, headers, body }: ErrorAnswer, isAll: boolean): void {
+  #sendAnswer({ statusCode, headers, body }: ErrorAnswer, options: number): void {
     const stream = this.#stream;
     const node = methodsOf(stream);
     const all: OwnHeader[] = [[':status', String(statusCode)]];
@@ -255,10 +269,15 @@ export class Http2Outlet implements Outlet {
     );
     const list = withHeaders(['', 0], all);
     if (!this.ended) breakOffLater(this.#response);
-    if (this.#respond(list, isAll ? EMPTY_PAYLOAD : 0) < 0) return void stream.destroy();
-    if (isAll) return;
+    if (this.#respond(list, options) < 0) return void stream.destroy();
+    if (options === EMPTY_PAYLOAD) return;
+    const finals = (this.#finals = [] as (() => void)[]);
+    const done = (): void => {
+      this.#finals = undefined;
+      for (const final of finals) final();
+    };
     node._write.call(stream, body, 'utf8', () => {
-      if (!stream.destroyed) node._final.call(stream, () => undefined);
+      if (!stream.destroyed) node._final.call(stream, done);
     });
   }
 }

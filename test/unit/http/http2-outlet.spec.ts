@@ -91,13 +91,16 @@ describe('a response over HTTP/2', () => {
   const ask = async (
     handler: Handler,
     save?: Save,
+    upload?: string,
   ): Promise<{
     response: Http2ServerResponse;
     stream: ClientHttp2Stream;
     answer: Answer;
     events: string[];
   }> => {
-    const stream = session.request({ ':path': '/' });
+    const stream = session.request({ ':path': '/', ...(upload === undefined ? {} : { ':method': 'POST' }) });
+    // Its end does not come: the client goes on.
+    if (upload !== undefined) stream.write(upload);
     const answer = new Answer(stream);
     const events: string[] = [];
     const response = await new Promise<Http2ServerResponse>((resolve) =>
@@ -165,6 +168,42 @@ describe('a response over HTTP/2', () => {
       await answer.closed;
       expect([answer.status, answer.body]).toEqual([503, isAll ? '' : 'sorry']);
     });
+  });
+
+  describe.each<[string, Handler]>([
+    ['a body', (response) => response.end('body')],
+    [
+      'a body with trailers',
+      (response) => {
+        response.addTrailers({ sum: '1' });
+        response.end('body');
+      },
+    ],
+    ['a body of the stream itself', ({ stream }) => (stream.respond(), stream.end('body'))],
+    ['an end of the stream itself', ({ stream }) => (stream.respond(), stream.end())],
+  ])('to an upload that nobody reads: %s', (_what, handler) => {
+    it.each(['without a session', 'as a 503'])('closes the stream behind the answer, %s', async (how) => {
+      const save = how === 'as a 503' ? new Save() : undefined;
+      const { answer, stream, events } = await ask(handler, save, 'some of it');
+      let trailers: object | undefined;
+      stream.on('trailers', (headers) => (trailers = { ...headers }));
+      save?.fail();
+      expect(await answer.closed).toBe(constants.NGHTTP2_NO_ERROR);
+      expect(answer.status).toBe(save === undefined ? 200 : 503);
+      if (save !== undefined) expect([answer.body, trailers]).toEqual(['sorry', undefined]);
+      await turns();
+      expect(events).toEqual(['finish', 'close']);
+    });
+  });
+
+  it('a 503 to an upload that nobody reads closes the stream once its handler ends what he had begun', async () => {
+    const save = new Save();
+    const { answer, response, stream } = await ask((asked) => asked.write('one'), save, 'some of it');
+    save.fail();
+    await once(stream, 'end');
+    expect([answer.status, answer.body]).toEqual([503, 'sorry']);
+    response.end('two');
+    expect(await answer.closed).toBe(constants.NGHTTP2_NO_ERROR);
   });
 
   it('whoever destroys a stream that he has closed while it waits breaks it off, and its client is told', async () => {
