@@ -35,13 +35,13 @@ export class Http2Outlet implements Outlet {
   #pending: Pending | undefined;
   /** Closes the stream, as whoever has written to it before was to. */
   #close: (() => void) | undefined;
+  /** Somebody has destroyed the stream since it was ended. */
+  #doom: { readonly error: Error | undefined } | undefined;
+  #destroyNow: ((error?: Error) => unknown) | undefined;
+  #holdsOpen = false;
   #wakeTimer: (() => void) | undefined;
-  /**
-   * Ends of the application's that wait until the answer has ended that took the place of its own: Node closes a stream whose request
-   * nobody has read when that finishes, and listens for that only once it has ended it itself.
-   */
-  #finals: (() => void)[] | undefined;
   #waits = false;
+  #isReplaced = false;
   #ending = false;
   #statusCode: number | undefined;
   #begun = false;
@@ -96,7 +96,7 @@ export class Http2Outlet implements Outlet {
     // Node leaves a stream open for trailers until it has been asked for them.
     this.#sendAnswer(sent, isAll ? EMPTY_PAYLOAD : options);
     forgiveLateWrites(this.#response);
-    this.#response.once('close', () => leadNowhere(this.#response));
+    this.#isReplaced = true;
     this.#uncorkEnded();
     this.#takePending()?.done();
     this.#closeAsTold();
@@ -150,7 +150,13 @@ export class Http2Outlet implements Outlet {
 
   #goesOn(): void {
     this.#begun = true;
-    if (!this.#ending) this.#response.once('close', () => this.ended || this.#deferral.left(false));
+    if (!this.#ending) this.#response.once('close', () => this.#closed());
+  }
+
+  /** One listener for all: there may be many of a pipeline's, and Node warns of more than ten. */
+  #closed(): void {
+    if (!this.ended) this.#deferral.left(false);
+    if (this.#isReplaced) leadNowhere(this.#response);
   }
 
   #end(end: End, args: unknown[]): Http2ServerResponse {
@@ -173,11 +179,7 @@ export class Http2Outlet implements Outlet {
     stream._write = (chunk, encoding, callback) =>
       keep(callback, () => node._write.call(stream, chunk, encoding, callback));
     stream._writev = (chunks, callback) => keep(callback, () => node._writev.call(stream, chunks, callback));
-    stream._final = (callback) =>
-      keep(
-        () => stream._final(callback),
-        () => node._final.call(stream, callback),
-      );
+    stream._final = (callback) => keep(callback, () => node._final.call(stream, callback));
     this.#wakeTimer = restTimer(stream);
     this.#holdOpen();
   }
@@ -187,6 +189,7 @@ export class Http2Outlet implements Outlet {
     const stream = this.#stream;
     const handle = this.#handle;
     if (handle === undefined) return;
+    this.#putDestroyBehind();
     const rstStream = handle.rstStream.bind(handle);
     handle.rstStream = (code) => {
       if (stream.destroyed || (code !== NO_ERROR && !this.#leavesAtOnce)) return rstStream(code);
@@ -199,7 +202,37 @@ export class Http2Outlet implements Outlet {
     };
   }
 
+  /**
+   * In plain Node what was ended has left when somebody destroys its stream. Nothing leaves any more of one that was closed, which is how Node
+   * tells of a client that has left, nor over a connection that is destroyed.
+   */
+  #putDestroyBehind(): void {
+    this.#holdsOpen = true;
+    if (this.#destroyNow !== undefined) return;
+    const stream = this.#stream;
+    const destroy = (this.#destroyNow = stream.destroy.bind(stream));
+    stream.destroy = (error) => {
+      const leaves =
+        this.#holdsOpen && this.#leavesAtOnce && !stream.closed && stream.session?.destroyed === false;
+      if (!leaves) return destroy(error);
+      this.#doom ??= { error };
+      return stream;
+    };
+  }
+
+  /** What was sent leaves before that. */
+  #destroyAsTold(): void {
+    const doom = this.#doom;
+    this.#doom = undefined;
+    const stream = this.#stream;
+    if (doom === undefined || stream.destroyed) return;
+    const destroy = (): void => void setImmediate(() => stream.destroyed || this.#destroyNow?.(doom.error));
+    if (stream.writableFinished) destroy();
+    else stream.once('finish', destroy);
+  }
+
   #letClose(): void {
+    this.#holdsOpen = false;
     this.#wakeTimer?.();
     if (this.#handle !== undefined) Reflect.deleteProperty(this.#handle, 'rstStream');
     Reflect.deleteProperty(this.#stream, '_destroy');
@@ -209,6 +242,7 @@ export class Http2Outlet implements Outlet {
     const close = this.#close;
     this.#close = undefined;
     if (!this.#stream.destroyed) close?.();
+    this.#destroyAsTold();
   }
 
   /** Whatever the application still writes leads nowhere, and tells it that all is well. */
@@ -216,10 +250,7 @@ export class Http2Outlet implements Outlet {
     const stream = this.#stream;
     stream._write = (_chunk, _encoding, callback) => callback();
     stream._writev = (_chunks, callback) => callback();
-    stream._final = (callback) => {
-      if (this.#finals === undefined) callback();
-      else this.#finals.push(callback);
-    };
+    stream._final = (callback) => callback();
     stream.sendTrailers = () => methodsOf(stream).sendTrailers.call(stream, {});
   }
 
@@ -271,13 +302,8 @@ export class Http2Outlet implements Outlet {
     if (!this.ended) breakOffLater(this.#response);
     if (this.#respond(list, options) < 0) return void stream.destroy();
     if (options === EMPTY_PAYLOAD) return;
-    const finals = (this.#finals = [] as (() => void)[]);
-    const done = (): void => {
-      this.#finals = undefined;
-      for (const final of finals) final();
-    };
     node._write.call(stream, body, 'utf8', () => {
-      if (!stream.destroyed) node._final.call(stream, done);
+      if (!stream.destroyed) node._final.call(stream, () => undefined);
     });
   }
 }

@@ -179,14 +179,14 @@ describe('a response over HTTP/2', () => {
         response.end('body');
       },
     ],
-    ['a body of the stream itself', ({ stream }) => (stream.respond(), stream.end('body'))],
-    ['an end of the stream itself', ({ stream }) => (stream.respond(), stream.end())],
+    ['a body of the stream itself', ({ stream }) => (stream.respond(), void stream.end('body'))],
+    ['an end of the stream itself', ({ stream }) => (stream.respond(), void stream.end())],
   ])('to an upload that nobody reads: %s', (_what, handler) => {
     it.each(['without a session', 'as a 503'])('closes the stream behind the answer, %s', async (how) => {
       const save = how === 'as a 503' ? new Save() : undefined;
       const { answer, stream, events } = await ask(handler, save, 'some of it');
       let trailers: object | undefined;
-      stream.on('trailers', (headers) => (trailers = { ...headers }));
+      stream.on('trailers', (headers) => (trailers = headers as object));
       save?.fail();
       expect(await answer.closed).toBe(constants.NGHTTP2_NO_ERROR);
       expect(answer.status).toBe(save === undefined ? 200 : 503);
@@ -214,6 +214,65 @@ describe('a response over HTTP/2', () => {
     response.stream.destroy();
     expect(await answer.closed).toBe(constants.NGHTTP2_NO_ERROR);
     expect(answer.status).toBeUndefined();
+  });
+
+  const DESTROYED: Record<string, Handler> = {
+    'the response': (response) => response.destroy(),
+    'the response, with an error': (response) => response.destroy(new Error('late')),
+    'the stream': ({ stream }) => stream.destroy(),
+  };
+
+  describe.each(Object.entries(DESTROYED))('whoever destroys %s behind an answer', (_what, destroy) => {
+    it.each([
+      ['at once', 'an answer'],
+      ['a turn later', 'an answer'],
+      ['at once', 'a 503'],
+      ['a turn later', 'a 503'],
+    ])('%s destroys it when %s has left', async (when, what) => {
+      const save = new Save();
+      const { answer, response, events } = await ask((asked) => {
+        asked.end('body');
+        if (when === 'at once') destroy(asked);
+      }, save);
+      if (when !== 'at once') destroy(response);
+      await turns();
+      expect([answer.status, events]).toEqual([undefined, []]);
+      if (what === 'an answer') save.end();
+      else save.fail();
+      await answer.closed;
+      expect([answer.status, answer.body]).toEqual(what === 'an answer' ? [200, 'body'] : [503, 'sorry']);
+      expect(events).toEqual(['finish', 'close']);
+      expect(response.stream.destroyed).toBe(true);
+    });
+
+    it('in the middle of it destroys it at once', async () => {
+      const { answer, response } = await ask((asked) => asked.write('body'), new Save());
+      response.on('error', () => undefined);
+      response.stream.on('error', () => undefined);
+      destroy(response);
+      await answer.closed;
+      expect(answer.status).toBeUndefined();
+    });
+  });
+
+  it('a client that leaves while its answer waits is told of at once', async () => {
+    const save = new Save();
+    const { answer, response, stream } = await ask((asked) => asked.end('body'), save);
+    stream.close(constants.NGHTTP2_CANCEL);
+    await once(response, 'close');
+    save.end();
+    await answer.closed;
+    expect(answer.status).toBeUndefined();
+  });
+
+  it('a 503 listens for the close once: more than ten, of which a pipeline has most, are warned of', async () => {
+    const save = new Save();
+    const { response, stream } = await ask((asked) => asked.write('one'), save);
+    const before = response.listenerCount('close');
+    save.fail();
+    await once(stream, 'end');
+    expect(response.listenerCount('close') - before).toBe(1);
+    response.end();
   });
 
   it('one that is closed with an error in the middle is broken off at once', async () => {
