@@ -166,10 +166,13 @@ export class Deferral {
   }
 
   #saved(): void {
-    // A handler that has begun its response may have changed the session since. Asked once only: a job may go on for ever.
-    const more = this.#final || this.#askedAgain || this.#isAlone ? undefined : this.#owed();
+    // A handler that has begun its response may have changed the session since. Asked once only as long as it goes on: a job may do so for
+    // ever; and once it has ended, since what it changed up to then is what the next request is to find.
+    const { ended } = this.#outlet;
+    const isAsked = !this.#final && !this.#isAlone && (ended || !this.#askedAgain);
+    const more = isAsked ? this.#owed() : undefined;
     this.#askedAgain = true;
-    this.#final ||= this.#outlet.ended;
+    this.#final ||= ended;
     if (more !== undefined) return this.#wait(more);
     this.#state = 'released';
     this.#outlet.release();

@@ -101,6 +101,18 @@ describe('a deferral', () => {
     expect(told).toEqual(['owed?', 'owed?', 'release']);
   });
 
+  it('one that ends while it waits for the second time is asked for once more, and never again', async () => {
+    const { told, deferral, outlet } = fixture(async () => {
+      if (told.length === 2) setImmediate(() => (outlet.ended = true));
+      await turn();
+      await turn();
+    });
+    deferral.begin(false);
+    for (let n = 0; n < 12; n += 1) await turn();
+    expect(told).toEqual(['owed?', 'owed?', 'owed?', 'release']);
+    expect([deferral.released, deferral.isFinal]).toEqual([true, true]);
+  });
+
   it('a session that is first asked for in the middle of a stream is asked at its end', () => {
     const { told, deferral } = fixture(() => undefined, { begun: true });
     expect(deferral.released).toBe(true);
