@@ -92,6 +92,8 @@ async function perform(
     () => store.renew(id, { ...BASE, set: ONE, newId }),
     () => store.destroy(newId),
     onList(REMOVE_ENTRIES, 0, id, newId),
+    // For what is under a session's name and no record.
+    () => executor.call('DEL', ...keys),
   ];
   let passing: SessionStoreUnavailableError | undefined;
   try {
@@ -108,7 +110,6 @@ async function perform(
     await forget(executor, ...keys);
     throw refusal ?? error;
   }
-  await forget(executor, ...keys);
   return passing;
 }
 
