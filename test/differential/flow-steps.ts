@@ -86,9 +86,12 @@ export const FLOW_STEPS: Deeds<
     const told = callback ? [scene.callback(`${name} callback`)] : [];
     const result = call('setTimeout', fires ? FIRES_MS : NEVER_MS, ...told);
     if (!fires) return result === scene.response ? 'the response' : 'something else';
+    // Over HTTP/2 the stream of what was ended closes by itself, in plain Node as well. A machine that is busy may be later with that.
+    const isRace = scene.exchange.request.httpVersionMajor === 2 && scene.response.writableEnded;
     scene.response.once('timeout', () => (fired = true));
     await expiry(deed, () => fired);
     call('setTimeout', 0);
+    if (isRace) return 'and it fired or the stream closed';
     return fired ? 'and it fired' : 'and the connection went';
   },
 
