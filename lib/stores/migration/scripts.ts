@@ -75,7 +75,7 @@ return {1, text, digest}
 export const LEAVE_OLD = scriptOf(`${MARK}
 local mine = tonumber(ARGV[1])
 if word == 'ended' or turn > mine then return 0 end
-redis.call('DEL', KEYS[2])
+redis.call('PEXPIRE', KEYS[2], ARGV[2])
 redis.call('SET', KEYS[2], string.format('left %d', mine + 1), 'PX', ARGV[2])
 return 1
 `);

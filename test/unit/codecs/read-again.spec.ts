@@ -2,9 +2,8 @@ import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import { jsonCodec } from '../../../lib/codecs/json.js';
 import { msgpackCodec } from '../../../lib/codecs/msgpack.js';
-import type { SessionCodec } from '../../../lib/core/codec.js';
 import { encodeIfChanged, encodeStorable, UNCHANGED } from '../../../lib/core/encoding.js';
-import { inspectionOf } from '../../../lib/core/storable.js';
+import { ownCodec } from '../../support/own-codec.js';
 
 /** Stands for the same thing each time, as an ObjectId does for its text. */
 class Standing {
@@ -31,16 +30,6 @@ class Listing extends Array<unknown> {
     return this;
   }
 }
-
-/** Knows nothing of classes: the core gives it plain forms. */
-const ownCodec: SessionCodec = {
-  name: 'own',
-  encode(value) {
-    if (inspectionOf(value)?.holdsInstances) throw new Error('an instance');
-    return msgpackCodec.encode(value);
-  },
-  decode: (bytes) => msgpackCodec.decode(bytes),
-};
 
 const leaf = fc.oneof(
   fc.constantFrom(0, -0, NaN, Infinity, 1, 'a', 'b', '', '\uFEFFa', true, null, undefined, 1n, 2n ** 70n),

@@ -1,19 +1,8 @@
 import { describe, expect, it } from '@jest/globals';
 import { jsonCodec } from '../../../lib/codecs/json.js';
 import { msgpackCodec } from '../../../lib/codecs/msgpack.js';
-import type { SessionCodec } from '../../../lib/core/codec.js';
-import { inspectionOf } from '../../../lib/core/storable.js';
+import { ownCodec } from '../../support/own-codec.js';
 import { CoreFixture, type FakeBrowser } from './helpers.js';
-
-/** Knows nothing of classes, and would say so: the core gives it plain forms. */
-const ownCodec: SessionCodec = {
-  name: 'own',
-  encode(value) {
-    if (inspectionOf(value)?.holdsInstances) throw new Error('an instance');
-    return msgpackCodec.encode(value);
-  },
-  decode: (bytes) => msgpackCodec.decode(bytes),
-};
 
 class Item {
   readonly tags = new Set(['new']);

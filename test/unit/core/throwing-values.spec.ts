@@ -2,8 +2,7 @@ import { describe, expect, it } from '@jest/globals';
 import { createContext, SourceTextModule } from 'node:vm';
 import { jsonCodec } from '../../../lib/codecs/json.js';
 import { msgpackCodec } from '../../../lib/codecs/msgpack.js';
-import type { SessionCodec } from '../../../lib/core/codec.js';
-import { inspectionOf } from '../../../lib/core/storable.js';
+import { ownCodec } from '../../support/own-codec.js';
 import { CoreFixture, type AnySession, type FakeBrowser } from './helpers.js';
 
 const raise = (): never => {
@@ -11,8 +10,7 @@ const raise = (): never => {
 };
 /** Throws whatever is asked of it, and what it throws does so too. */
 const raiseHostile = (): never => {
-  // eslint-disable-next-line @typescript-eslint/only-throw-error -- as an application may
-  throw new Proxy({}, { get: raise, getPrototypeOf: raise, has: raise });
+  throw new Proxy(new Error(), { get: raise, getPrototypeOf: raise, has: raise });
 };
 const hostile = (): object =>
   new Proxy({}, { get: raise, has: raise, getPrototypeOf: raise, getOwnPropertyDescriptor: raise });
@@ -174,16 +172,6 @@ const STORED: readonly (readonly [name: string, make: () => object, plain: unkno
   ['methods of a subclass of Map', () => new Walked([['a', 1]]), new Map([['a', 1]])],
   ['the tag of an instance', () => getting(new (class {})(), Symbol.toStringTag), {}],
 ];
-
-/** Knows nothing of classes: the core gives it plain forms. */
-const ownCodec: SessionCodec = {
-  name: 'own',
-  encode(value) {
-    if (inspectionOf(value)?.holdsInstances) throw new Error('an instance');
-    return msgpackCodec.encode(value);
-  },
-  decode: (bytes) => msgpackCodec.decode(bytes),
-};
 
 describe.each([msgpackCodec, jsonCodec, ownCodec])(
   'what throws when it is looked at, with the $name codec',
