@@ -3,6 +3,7 @@ import type { Redis } from 'ioredis';
 import { SessionStoreUnavailableError } from '../../lib/core/errors.js';
 import type { SessionId } from '../../lib/core/token.js';
 import type { ResilientLink } from '../../lib/redis/link.js';
+import { RedisOldSessions } from '../../lib/stores/migration/old-sessions.js';
 import { RedisSessionIndex } from '../../lib/stores/redis/redis-index.js';
 import { RedisStore } from '../../lib/stores/redis/redis-store.js';
 import { freshId, newSession, renewal } from '../contract/builders.js';
@@ -126,6 +127,24 @@ describe('while a slot is moved, and the record is still where it was,', () => {
     const { source } = await move(list);
     for (const name of index.namesOf('anna')) await index.remove(name, ids);
     expect(await source.keys(list)).toEqual([]);
+  });
+
+  it('an old session that names another user is left', async () => {
+    const library = { library: 'expressSession', prefix: 'sess:', honoursExpiry: false } as const;
+    const old = new RedisOldSessions(link.executor, {
+      libraries: [library],
+      ...{ keyPrefix: PREFIX, maxSessionBytes: 1000, idleTimeoutSeconds: 60 },
+    });
+    const [key, name] = ['sess:anna', 'expressSession anna'];
+    const record = JSON.stringify({ cookie: {}, passport: { user: 'anna' } });
+    const owner = cluster.admins[Math.floor(((await slotOf(cluster, key)) * 3) / 16_384)];
+    await owner?.set(key, record, 'PX', 60_000);
+    const oldLink = { name, turn: 0, wasGuest: false };
+    await old.use(oldLink, { lifeMs: 50_000, until: undefined });
+    const { source } = await move(key);
+    await old.leave(oldLink);
+    expect(await source.get(`${PREFIX}taken:{${key}}`)).toBe('left 1');
+    expect(await old.read(name)).toMatchObject({ status: 'live', turn: 1 });
   });
 
   it('what the cluster cannot run yet says TRYAGAIN, and is no outage of the node', async () => {
